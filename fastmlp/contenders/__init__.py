@@ -1,0 +1,166 @@
+"""The nets of a comparison: one module each, one protocol, loaded only when used.
+
+Each module has a class `NeuralNetwork` that keeps the protocol `Contender`, and the original
+script's `fit_and_test_net_on_mnist`. Loading this package loads none of them, nor NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastmlp.datasets import Dataset
+    from fastmlp.network import History, Score
+
+    Float32Array = NDArray[np.float32]
+
+
+class Contender(Protocol):
+    """A net with one hidden layer, as every contender offers it.
+
+    X is (n, D) float32, Y is (n,) integers from 0 to C - 1. The weights read as float32 arrays
+    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) and can be set, so that contenders can start alike.
+    `n_threads=None` leaves the number of threads to the library behind the net.
+    """
+
+    W1: Float32Array
+    b1: Float32Array
+    W2: Float32Array
+    b2: Float32Array
+
+    def __init__(
+        self,
+        hidden_size: int = 30,
+        lr: float = 0.1,
+        *,
+        input_size: int = 784,
+        output_size: int = 10,
+        seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> None: ...
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        Y: NDArray[np.int64],
+        batch_size: int = 128,
+        number_epochs: int = 20,
+        *,
+        shuffle: bool = True,
+        callback: Callable[[int, History], None] | None = None,
+    ) -> History:
+        """Train; the history has loss, accuracy and seconds per epoch, compilation apart."""
+
+    def predict(self, X: NDArray[np.float32], Y: NDArray[np.int64]) -> Score:
+        """Return the mean loss and the accuracy of the net on X against Y."""
+
+
+@dataclass(frozen=True)
+class _Module:
+    """Where a contender is, the import names it needs, and the pip command that brings them."""
+
+    name: str
+    needs: tuple[str, ...]
+    pip: str
+
+
+MODULES = {
+    "fastmlp": _Module("fastmlp.contenders.fastmlp_net", ("numba",), "pip install fastmlp"),
+    "numpy": _Module("fastmlp.contenders.numpy_net", ("numpy",), "pip install numpy"),
+    "keras": _Module(
+        "fastmlp.contenders.keras_net", ("keras", "tensorflow"), "pip install 'fastmlp[keras]'"
+    ),
+}
+
+
+_THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "OMP_NUM_THREADS",
+)
+
+# For the process of a contender: TensorFlow keeps to the CPU and says nothing that is no error.
+CPU_VARIABLES = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def available(name: str) -> bool:
+    """Say whether the libraries of the contender `name` are installed, without loading them.
+
+    >>> available("numpy")
+    True
+    """
+    return all(find_spec(library) for library in MODULES[name].needs)
+
+
+def load(name: str) -> type[Contender]:
+    """Load the contender `name` and return its class.
+
+    Raises `ImportError` with the pip command to type when its libraries are not installed.
+
+    >>> load("numpy")(hidden_size=5, seed=0).W2.shape
+    (5, 10)
+    """
+    module = MODULES[name]
+    if not available(name):
+        libraries = " and ".join(module.needs)
+        raise ImportError(f"the net '{name}' needs {libraries}: {module.pip}")
+    net: type[Contender] = import_module(module.name).NeuralNetwork
+    return net
+
+
+def thread_variables(n_threads: int) -> dict[str, str]:
+    """Return the environment variables that hold NumPy's BLAS to `n_threads` threads.
+
+    A BLAS reads them once, when NumPy is loaded: whoever starts a process must set them before.
+
+    >>> thread_variables(2)["OPENBLAS_NUM_THREADS"]
+    '2'
+    """
+    return dict.fromkeys(_THREAD_VARIABLES, str(n_threads))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training run gave; times in seconds, accuracies as fractions."""
+
+    train_seconds: float
+    compile_seconds: float
+    test_accuracy: float
+    test_loss: float
+    train_accuracy: float
+    train_loss: float
+    history: History
+
+
+def fit_and_test(
+    net: Contender,
+    data: Dataset,
+    batch_size: int = 128,
+    number_epochs: int = 20,
+    callback: Callable[[int, History], None] | None = None,
+) -> Result:
+    """Train `net` on the train part of `data`, then measure it on both parts.
+
+    `train_seconds` is the sum of the epochs: neither compilation nor the measuring is in it.
+    """
+    history = net.fit(data.x_train, data.y_train, batch_size, number_epochs, callback=callback)
+    train = net.predict(data.x_train, data.y_train)
+    test = net.predict(data.x_test, data.y_test)
+    return Result(
+        train_seconds=sum(history.seconds),
+        compile_seconds=history.compile_seconds,
+        test_accuracy=test.accuracy,
+        test_loss=test.loss,
+        train_accuracy=train.accuracy,
+        train_loss=train.loss,
+        history=history,
+    )

@@ -1,0 +1,146 @@
+"""The same net in Keras (TensorFlow), trained by a plain `fit`.
+
+The learning problem is that of numpy_net.py; Keras draws its own weights (GlorotUniform) and, where
+it shuffles, its own order of the samples, which no seed of ours reaches. TensorFlow is loaded with
+the first net.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmlp.contenders import Result, fit_and_test
+from fastmlp.datasets import load_mnist
+from fastmlp.network import History, Score
+
+Float32Array = NDArray[np.float32]
+Labels = NDArray[np.integer]
+
+
+class _Weight:
+    """An array of the net: read from and written to a variable of one of its layers."""
+
+    def __init__(self, layer: str, variable: str) -> None:
+        self._layer = layer
+        self._variable = variable
+
+    def __get__(self, net: NeuralNetwork, owner: type) -> Float32Array:
+        variable = getattr(getattr(net, self._layer), self._variable)
+        return np.array(variable.numpy())
+
+    def __set__(self, net: NeuralNetwork, array: Float32Array) -> None:
+        getattr(getattr(net, self._layer), self._variable).assign(array)
+
+
+class NeuralNetwork:
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: two Dense layers.
+
+    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. `seed` fixes the
+    initial weights. `n_threads` is TensorFlow's, which it takes once in a process: `RuntimeError`
+    when it has begun with another number.
+    """
+
+    W1 = _Weight("_hidden", "kernel")
+    b1 = _Weight("_hidden", "bias")
+    W2 = _Weight("_output", "kernel")
+    b2 = _Weight("_output", "bias")
+
+    def __init__(
+        self,
+        hidden_size: int = 30,
+        lr: float = 0.1,
+        *,
+        input_size: int = 784,
+        output_size: int = 10,
+        seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        import keras
+
+        if n_threads is not None:
+            _set_threads(n_threads)
+        glorot = keras.initializers.GlorotUniform(seed=keras.random.SeedGenerator(seed))
+        self._hidden = keras.layers.Dense(hidden_size, "relu", kernel_initializer=glorot)
+        self._output = keras.layers.Dense(output_size, kernel_initializer=glorot)
+        self._model = keras.Sequential([keras.Input((input_size,)), self._hidden, self._output])
+        self._model.compile(
+            optimizer=keras.optimizers.SGD(lr),
+            # Softmax and cross-entropy in one from the logits: exact, and the quicker way.
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        self._traced = False
+
+    def fit(
+        self,
+        X: Float32Array,
+        Y: Labels,
+        batch_size: int = 128,
+        number_epochs: int = 20,
+        *,
+        shuffle: bool = True,
+        callback: Callable[[int, History], None] | None = None,
+    ) -> History:
+        """Train by one call of Keras' own `fit`; its tracing is timed apart, as compilation."""
+        history = History()
+        if not self._traced:
+            history.compile_seconds = self._trace(X[:batch_size], Y[:batch_size])
+        recorder = _recorder(history, callback)
+        self._model.fit(
+            X, Y, batch_size, number_epochs, verbose=0, shuffle=shuffle, callbacks=[recorder]
+        )
+        return history
+
+    def predict(self, X: Float32Array, Y: Labels) -> Score:
+        """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,)."""
+        loss, accuracy = self._model.evaluate(X, Y, batch_size=1024, verbose=0)
+        return Score(loss, accuracy)
+
+    def _trace(self, X: Float32Array, Y: Labels) -> float:
+        """Let TensorFlow trace the training step on one batch; take its update back."""
+        start = time.perf_counter()
+        weights = self._model.get_weights()
+        self._model.fit(X, Y, len(X), verbose=0)
+        self._model.set_weights(weights)
+        self._traced = True
+        return time.perf_counter() - start
+
+
+def _set_threads(n_threads: int) -> None:
+    from tensorflow.config import threading
+
+    for setting in ("intra_op", "inter_op"):
+        if getattr(threading, f"get_{setting}_parallelism_threads")() != n_threads:
+            getattr(threading, f"set_{setting}_parallelism_threads")(n_threads)
+
+
+def _recorder(history: History, callback: Callable[[int, History], None] | None) -> Any:
+    """Return the Keras callback that writes each epoch into `history`."""
+    import keras
+
+    start = 0.0
+
+    def on_epoch_begin(_epoch: int, _logs: dict[str, float]) -> None:
+        nonlocal start
+        start = time.perf_counter()
+
+    def on_epoch_end(epoch: int, logs: dict[str, float]) -> None:
+        history.seconds.append(time.perf_counter() - start)
+        history.loss.append(logs["loss"])
+        history.accuracy.append(logs["accuracy"])
+        if callback:
+            callback(epoch + 1, history)
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin, on_epoch_end)
+
+
+def fit_and_test_net_on_mnist(
+    hidden_size: int, batch_size: int, num_epochs: int, lr: float
+) -> Result:
+    """Train a new net on MNIST and measure it, as the original script did."""
+    return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)
