@@ -1,0 +1,185 @@
+"""MNIST: found on this machine or downloaded, and verified by its content.
+
+Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning applied to document
+recognition", Proceedings of the IEEE 86 (1998) 2278-2324.
+"""
+
+import contextlib
+import hashlib
+import os
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from fastmlp.datasets.cache import cache_dir, write_whole
+from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array
+from fastmlp.datasets.download import download
+from fastmlp.datasets.idx import decompress, parse_idx, read_content, to_idx
+
+SHA256 = {
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+}
+"""The four files, the smallest first, and the SHA-256 of what each holds when decompressed."""
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+)
+
+
+def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+    """Return MNIST: 60,000 training and 10,000 test images of handwritten digits.
+
+    Images are rows of 784 values, ``pixel / 255`` as float32. The order of search: our cache,
+    copies that Keras (``~/.keras/datasets/mnist.npz``) or torchvision (``MNIST/raw``) left here,
+    download. What is downloaded is kept in the cache. Without a network the search takes less than
+    5 seconds.
+
+    Parameters
+    ----------
+    data_dir : path, optional
+        A folder that holds the four IDX files, plain or ``.gz``. It is only read, and nothing else
+        is tried. Default: the environment variable ``FASTMLP_DATA_DIR``, else the search above.
+
+    Returns
+    -------
+    Dataset
+        ``x_train`` (60000, 784) and ``x_test`` (10000, 784) float32 in [0, 1], ``y_train`` and
+        ``y_test`` int64, named "mnist".
+
+    Raises
+    ------
+    DataError
+        Where the named folder is missing, incomplete or damaged, or where MNIST can be neither
+        found nor downloaded.
+
+    Examples
+    --------
+    >>> load_mnist("no/such/folder")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    fastmlp.datasets.dataset.DataError: the MNIST folder no/such/folder does not exist; ...
+    """
+    data_dir = data_dir or os.environ.get("FASTMLP_DATA_DIR")
+    if data_dir:
+        return _dataset(_read_folder(Path(data_dir).expanduser()))
+    contents = _read_local_copy() or _download()
+    return _dataset(contents)
+
+
+def _dataset(contents: dict[str, bytes]) -> Dataset:
+    """Parse the four verified contents, each given up as soon as it is converted."""
+
+    def images(name: str) -> Float32Array:
+        pixels = parse_idx(contents.pop(name), name)
+        x = np.empty((len(pixels), 784), np.float32)
+        np.divide(pixels.reshape(x.shape), np.float32(255), out=x)
+        return x
+
+    def labels(name: str) -> Int64Array:
+        return parse_idx(contents.pop(name), name).astype(np.int64)
+
+    return Dataset(
+        x_train=images("train-images-idx3-ubyte"),
+        y_train=labels("train-labels-idx1-ubyte"),
+        x_test=images("t10k-images-idx3-ubyte"),
+        y_test=labels("t10k-labels-idx1-ubyte"),
+        name="mnist",
+    )
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    """Return the four verified contents from a folder; DataError where one is not right."""
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise DataError(
+            f"the MNIST folder {folder} {problem}; name one that holds train-images-idx3-ubyte, "
+            "plain or .gz, and its three companions"
+        )
+    contents = {}
+    for name, sha256 in SHA256.items():
+        candidates = (folder / name, folder / f"{name}.gz")
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is None:
+            raise DataError(
+                f"the MNIST folder {folder} is incomplete: it lacks {name}, plain or .gz"
+            )
+        contents[name] = read_content(path)
+        _verify(contents[name], sha256, str(path))
+    return contents
+
+
+def _read_keras_copy(path: Path) -> dict[str, bytes]:
+    """Return the four contents from Keras' mnist.npz, verified as the IDX files they came from."""
+    keys = {
+        "t10k-labels-idx1-ubyte": "y_test",
+        "train-labels-idx1-ubyte": "y_train",
+        "t10k-images-idx3-ubyte": "x_test",
+        "train-images-idx3-ubyte": "x_train",
+    }
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            contents = {name: to_idx(arrays[key]) for name, key in keys.items()}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not Keras' copy of MNIST: {error}") from None
+    for name, sha256 in SHA256.items():
+        _verify(contents[name], sha256, f"{path}:{keys[name]}")
+    return contents
+
+
+def _verify(content: bytes, sha256: str, source: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DataError(
+            f"{source} is damaged or is not MNIST's: the SHA-256 of its decompressed content "
+            f"starts with {found[:8]}, not {sha256[:8]}; get the file again"
+        )
+
+
+def _read_local_copy() -> dict[str, bytes] | None:
+    """Return the four contents from the first whole copy on this machine, None without one."""
+    home = Path("~").expanduser()
+    keras_home = Path(os.environ.get("KERAS_HOME") or home / ".keras")
+    searches: list[tuple[Callable[[Path], dict[str, bytes]], Path]] = [
+        (_read_folder, cache_dir() / "mnist"),
+        (_read_keras_copy, keras_home / "datasets" / "mnist.npz"),
+    ]
+    for root in (Path(), Path("data"), home, home / "data", home / "datasets"):
+        searches.append((_read_folder, root / "MNIST" / "raw"))  # noqa: PERF401
+    for read, path in searches:
+        if path.exists():
+            with contextlib.suppress(DataError):  # damaged or something else: go on searching
+                return read(path)
+    return None
+
+
+def _download() -> dict[str, bytes]:
+    """Download the four files, keep them in our cache, return their decompressed contents."""
+    folder = cache_dir() / "mnist"
+    try:
+        compressed = download(MIRRORS, {f"{name}.gz": sha256 for name, sha256 in SHA256.items()})
+    except DataError as error:
+        raise DataError(
+            f"MNIST is neither on this machine nor can it be downloaded ({error}); put its four "
+            "files into a folder and name it with --data-dir or FASTMLP_DATA_DIR"
+        ) from None
+    try:
+        for name, content in compressed.items():
+            write_whole(folder / name, lambda file, content=content: file.write(content))
+    except OSError as error:
+        warnings.warn(
+            f"MNIST was downloaded but cannot be kept in {folder} ({error.strerror}); "
+            "the next run will download it again",
+            UserWarning,
+            stacklevel=3,
+        )
+    return {
+        name.removesuffix(".gz"): decompress(content, name) for name, content in compressed.items()
+    }
