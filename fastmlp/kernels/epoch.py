@@ -1,0 +1,179 @@
+"""A training epoch: every thread of a team runs `train_epoch` and owns some tiles of hidden units.
+
+The weights of a tile, its hidden values and their gradients stay with their thread; only the tiles' shares of the logits
+and dlogits (B x C each) cross between threads, at two barriers per batch:
+
+    own tiles     update by the last batch; forward pass of this batch        (a tile is in cache for both)
+    -- barrier    the logits of all tiles are there
+    own rows      softmax, loss, dlogits; own batch by columns
+    -- barrier    dlogits are there
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.core import types
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from .compiled import kernel
+from .dense import dense_hidden_forward, dense_update_W1
+from .layout import Float32Array
+from .output import hidden_backward, output_forward, update_b1, update_W2
+from .softmax import softmax_cross_entropy, update_b2
+from .sparse import (
+    BatchColumns,
+    sparse_hidden_forward,
+    sparse_update_W1_by_column,
+    sparse_update_W1_by_row,
+    transpose_batch,
+)
+from .team import barrier
+
+__all__ = ["Outcome", "Plan", "Scratch", "hidden_forward", "train_epoch"]
+
+
+class Plan(NamedTuple):
+    """What an epoch does: the order of the samples, their labels in that order, batch size and learning rate."""
+
+    order: NDArray[np.int64]  # (n,)
+    y: NDArray[np.int64]  # (n,)
+    batch_size: int
+    lr: np.float32
+    n_classes: int
+    by_column: bool  # update W1 column by column (sparse rows only)
+
+
+class Outcome(NamedTuple):
+    """Each sample's loss and whether it was classified rightly, before its batch's update, in the epoch's order."""
+
+    losses: Float32Array  # (n,)
+    hits: NDArray[np.bool_]  # (n,)
+
+
+class Scratch(NamedTuple):
+    """Memory of a training run, sized once. Whatever it holds at the start of an epoch does not matter."""
+
+    hidden: Float32Array  # (tiles, B, units)
+    dhidden: Float32Array  # (tiles, B, units)
+    partial: Float32Array  # (B, tiles, C padded)
+    dlogits: Float32Array  # (B, C padded)
+    columns: BatchColumns  # a batch by columns for each thread: (threads, ...)
+
+
+def hidden_forward(hidden, W1, b1, X, batch, lanes):  # type: ignore[no-untyped-def]
+    """The forward pass that fits the type of X: an array, or SparseRows."""
+    raise NotImplementedError("for kernels only")
+
+
+def update_W1(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
+    """The update of W1 that fits the type of X: an array, or SparseRows."""
+    raise NotImplementedError("for kernels only")
+
+
+def prepare_columns(columns, X, batch, by_column, lanes):  # type: ignore[no-untyped-def]
+    """A batch of sparse rows by columns where the update wants it; nothing for an array."""
+    raise NotImplementedError("for kernels only")
+
+
+@overload(hidden_forward)
+def _hidden_forward(hidden, W1, b1, X, batch, lanes):  # type: ignore[no-untyped-def]
+    if isinstance(X, types.Array):
+        return lambda hidden, W1, b1, X, batch, lanes: dense_hidden_forward(
+            hidden, W1, b1, X, batch, lanes
+        )
+    return lambda hidden, W1, b1, X, batch, lanes: sparse_hidden_forward(
+        hidden, W1, b1, X, batch, lanes
+    )
+
+
+@overload(update_W1)
+def _update_W1(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
+    if isinstance(X, types.Array):
+        return lambda W1, dhidden, X, batch, columns, by_column, lanes: dense_update_W1(
+            W1, dhidden, X, batch, lanes
+        )
+
+    def sparse(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
+        if by_column:
+            sparse_update_W1_by_column(W1, dhidden, columns, lanes)
+        else:
+            sparse_update_W1_by_row(W1, dhidden, X, batch, lanes)
+
+    return sparse
+
+
+@overload(prepare_columns)
+def _prepare_columns(columns, X, batch, by_column, lanes):  # type: ignore[no-untyped-def]
+    if isinstance(X, types.Array):
+        return lambda columns, X, batch, by_column, lanes: None
+
+    def sparse(columns, X, batch, by_column, lanes):  # type: ignore[no-untyped-def]
+        if by_column:
+            transpose_batch(columns, X, batch, lanes)
+
+    return sparse
+
+
+@kernel
+def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
+    """One epoch of mini-batch gradient descent, run by each member of a team at the same time.
+
+    Writes parameters (by tiles), outcome and scratch; reads X (an array (n, D) or SparseRows) and plan.
+    Leaves early, with parameters in between, where the team is told to stop.
+    """
+    W1, b1, W2, b2 = parameters
+    order, n, B = plan.order, len(plan.order), plan.batch_size
+    n_tiles, n_batches = W1.shape[0], -(-n // B)
+    for step in range(n_batches + 1):
+        batch = order[step * B : min((step + 1) * B, n)]
+        last_batch = order[max(step - 1, 0) * B : min(step * B, n)]
+        for tile in range(member.index, n_tiles, member.size):
+            if step > 0:
+                hidden = scratch.hidden[tile, : len(last_batch)]
+                dhidden = scratch.dhidden[tile, : len(last_batch)]
+                dlogits = scratch.dlogits[: len(last_batch)]
+                hidden_backward(dhidden, hidden, dlogits, W2[tile], plan.n_classes, lanes)
+                update_W2(W2[tile], hidden, dlogits, plan.n_classes, lanes)
+                update_b1(b1[tile], dhidden, lanes)
+                slot = (step - 1) % member.size
+                columns = BatchColumns(
+                    scratch.columns.ends[slot],
+                    scratch.columns.samples[slot],
+                    scratch.columns.values[slot],
+                )
+                update_W1(W1[tile], dhidden, X, last_batch, columns, plan.by_column, lanes)
+            if step < n_batches:
+                hidden = scratch.hidden[tile, : len(batch)]
+                hidden_forward(hidden, W1[tile], b1[tile], X, batch, lanes)
+                output_forward(scratch.partial, tile, hidden, W2[tile], lanes)
+        if step > 0 and member.index == 0:
+            update_b2(b2, scratch.dlogits[: len(last_batch)], plan.n_classes, lanes)
+        if not barrier(member) or step == n_batches:
+            break
+        first = len(batch) * member.index // member.size
+        last = len(batch) * (member.index + 1) // member.size
+        softmax_cross_entropy(
+            scratch.dlogits[first:last],
+            outcome.losses[step * B + first : step * B + last],
+            outcome.hits[step * B + first : step * B + last],
+            scratch.partial[first:last],
+            b2,
+            plan.y[step * B + first : step * B + last],
+            plan.n_classes,
+            -plan.lr / np.float32(len(batch)),
+            lanes,
+        )
+        ahead = step + member.index  # each member turns one of the next batches into columns
+        if step % member.size == 0 and ahead < n_batches:
+            columns = BatchColumns(
+                scratch.columns.ends[member.index],
+                scratch.columns.samples[member.index],
+                scratch.columns.values[member.index],
+            )
+            batch = order[ahead * B : min((ahead + 1) * B, n)]
+            prepare_columns(columns, X, batch, plan.by_column, lanes)
+        if not barrier(member):
+            break

@@ -1,0 +1,120 @@
+"""How parameters lie in memory: cut into tiles of hidden units, so that every product runs along them with unit stride.
+
+A tile is the share of the hidden layer that stays in one core's cache and one register block wide. Which unit belongs to
+which tile depends on the hidden size (and the machine's vectors) alone, never on the number of threads: sums over tiles
+are taken in tile order, and the result has the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .simd import Lanes, target
+
+__all__ = ["Parameters", "aligned_zeros", "choose_lanes", "pack_parameters", "padded", "unpack_parameters"]
+
+Float32Array = NDArray[np.float32]
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """C-contiguous zeros that start on a cache line, so that no vector straddles two lines.
+
+    >>> aligned_zeros((3, 16)).ctypes.data % 64
+    0
+    """
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    raw = np.zeros(n_bytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def padded(n: int, multiple: int) -> int:
+    """The smallest multiple of `multiple` that is at least `n`.
+
+    >>> padded(10, 4)
+    12
+    """
+    return -(-n // multiple) * multiple
+
+
+def choose_lanes(hidden_size: int) -> Lanes:
+    """The tile width for a hidden layer.
+
+    Least vectors of work per nonzero input, counted as (tiles, made even, so that two or more threads share them) times
+    (vectors of a tile + 2, the cost of reading a nonzero and stepping the loop).
+    """
+    vectors = -(-hidden_size // target().width)
+
+    def work(width: int) -> int:
+        return padded(-(-vectors // width), 2) * (width + 2)
+
+    return Lanes(min(range(1, target().max_vectors + 1), key=lambda width: (work(width), -width)))
+
+
+class Parameters(NamedTuple):
+    """Parameters of the net, packed by tiles; what is beyond H or C is zero and stays zero."""
+
+    W1: Float32Array  # (tiles, D, units)
+    b1: Float32Array  # (tiles, units)
+    W2: Float32Array  # (tiles, C padded to 4, units): transposed, a row per class
+    b2: Float32Array  # (C padded to a vector,)
+
+    def copy_from(self, other: Parameters) -> None:
+        """Overwrite the values in place."""
+        for ours, theirs in zip(self, other, strict=True):
+            ours[...] = theirs
+
+
+def empty_parameters(input_size: int, hidden_size: int, output_size: int) -> Parameters:
+    """Packed parameters, all zero."""
+    units = choose_lanes(hidden_size).units
+    tiles = -(-hidden_size // units)
+    return Parameters(
+        aligned_zeros((tiles, input_size, units)),
+        aligned_zeros((tiles, units)),
+        aligned_zeros((tiles, padded(output_size, 4), units)),
+        aligned_zeros((padded(output_size, target().width),)),
+    )
+
+
+def pack_parameters(
+    W1: Float32Array, b1: Float32Array, W2: Float32Array, b2: Float32Array
+) -> Parameters:
+    """W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) to their packed form; H and C are read from W2.
+
+    >>> net = [np.ones(shape, np.float32) for shape in ((5, 3), (3,), (3, 2), (2,))]
+    >>> all((a == b).all() for a, b in zip(net, unpack_parameters(pack_parameters(*net), 3, 2)))
+    True
+    """
+    hidden_size, output_size = W2.shape
+    packed = empty_parameters(W1.shape[0], hidden_size, output_size)
+    units = packed.b1.shape[1]
+    for tile, first in enumerate(range(0, hidden_size, units)):
+        ours = slice(first, min(first + units, hidden_size))
+        width = ours.stop - first
+        packed.W1[tile, :, :width] = W1[:, ours]
+        packed.b1[tile, :width] = b1[ours]
+        packed.W2[tile, :output_size, :width] = W2[ours].T
+    packed.b2[:output_size] = b2
+    return packed
+
+
+def unpack_parameters(
+    packed: Parameters, hidden_size: int, output_size: int
+) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
+    """Packed parameters back to W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), as new arrays."""
+    input_size = packed.W1.shape[1]
+    W1 = packed.W1.transpose(1, 0, 2).reshape(input_size, -1)[:, :hidden_size]
+    W2 = packed.W2.transpose(0, 2, 1).reshape(-1, packed.W2.shape[1])[:hidden_size, :output_size]
+    return (
+        np.array(W1, order="C"),
+        packed.b1.reshape(-1)[:hidden_size].copy(),
+        np.array(W2, order="C"),
+        packed.b2[:output_size].copy(),
+    )

@@ -1,0 +1,726 @@
+"""The register tile: the one file that knows LLVM.
+
+A `Tile` is a block of `rows` x `vectors` SIMD vectors of float32 that LLVM keeps in registers. With the operations below
+a kernel reads as mathematics:
+
+    acc = load(b1, 0, lanes)                            # units(lanes) biases
+    for k in range(start, stop):                        # the nonzeros of one sample
+        acc = axpy(acc, values[k], load(W1, columns[k] * units(lanes), lanes))
+    store(relu(acc), hidden, 0)
+
+`Lanes(vectors)` is the tag that carries the tile's width into a kernel as a type, so that the kernels stand at module level
+and Numba's disk cache works (a kernel made in a closure would miss it in every process). Offsets count float32 elements
+from the start of a C-contiguous array; nothing is checked, as in any array access of a kernel.
+
+No operation carries a fast-math flag: each sum runs in the order in which it is written.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.registry import cpu_target
+from numba.extending import (
+    NativeValue,
+    intrinsic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+from .compiled import SOURCE_DIGEST
+
+__all__ = [
+    "Lanes",
+    "Target",
+    "add",
+    "axpy",
+    "block",
+    "broadcast",
+    "dot4",
+    "exp_shifted",
+    "first_lanes",
+    "load",
+    "masked",
+    "maximum",
+    "prefetch",
+    "rank1",
+    "rank1_rows",
+    "relu",
+    "repeat_rows",
+    "row_offsets",
+    "rows",
+    "scaled",
+    "store",
+    "store4",
+    "target",
+    "tile_max",
+    "tile_sum",
+    "units",
+    "vector",
+]
+
+_FLOAT = ir.FloatType()
+_INT32 = ir.IntType(32)
+
+
+# --- The machine ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """What Numba compiles for: CPU name, float32 lanes of one vector, vector registers, fused multiply-add or not."""
+
+    cpu: str
+    width: int
+    registers: int
+    fused: bool
+
+    @property
+    def max_vectors(self) -> int:
+        """Widest tile, in vectors, that leaves room for a block of several rows in the registers."""
+        return 5 if self.registers >= 32 else 4
+
+    def block_rows(self, vectors: int) -> int:
+        """Rows of a register block: accumulators, one row of vectors and one broadcast must fit the registers."""
+        return max(1, min(8, (self.registers - 1 - vectors) // vectors))
+
+
+@functools.cache
+def target() -> Target:
+    """Ask LLVM itself: compile one 16-lane multiply-add for Numba's target and look at the registers it uses.
+
+    Numba's choice counts (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES included), and no table of CPU features is needed.
+    """
+    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+    module = ir.Module()
+    module.triple = triple
+    vec = ir.VectorType(_FLOAT, 16)
+    fma = ir.Function(module, ir.FunctionType(vec, [vec] * 3), "llvm.fma.v16f32")
+    probe = ir.Function(module, ir.FunctionType(vec, [vec] * 3), "probe")
+    builder = ir.IRBuilder(probe.append_basic_block())
+    builder.ret(builder.call(fma, probe.args))
+    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features)
+    assembly = machine.emit_assembly(llvm.parse_assembly(str(module)))
+    fused = "vfmadd" in assembly or "fmla" in assembly or "fmadd" in assembly
+    if "zmm" in assembly:
+        return Target(cpu, 16, 32, fused)
+    if "ymm" in assembly:
+        return Target(cpu, 8, 16, fused)
+    return Target(cpu, 4, 32 if triple.startswith(("aarch64", "arm64")) else 16, fused)
+
+
+# --- The tag and the tile as Numba types ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Tag of a tile `vectors` SIMD vectors wide; pass it to a kernel to choose the kernel's tile.
+
+    >>> Lanes(2).units == 2 * target().width
+    True
+    """
+
+    vectors: int
+
+    @property
+    def units(self) -> int:
+        """Hidden units of the tile: `vectors` times the float32 lanes of one vector."""
+        return self.vectors * target().width
+
+
+class LanesType(types.Type):  # type: ignore[misc]
+    """Numba type of a tag: rows and vectors of the tile, lanes of a vector, and the digest of all kernel files."""
+
+    def __init__(self, rows: int, vectors: int) -> None:
+        self.rows = rows
+        self.vectors = vectors
+        self.width = target().width
+        super().__init__(name=f"Lanes({rows}x{vectors}x{self.width}, {SOURCE_DIGEST})")
+
+
+class TileType(types.Type):  # type: ignore[misc]
+    """Numba type of a tile: an LLVM array of rows * vectors vectors of `width` float32."""
+
+    def __init__(self, rows: int, vectors: int) -> None:
+        self.rows = rows
+        self.vectors = vectors
+        self.width = target().width
+        super().__init__(name=f"Tile({rows}x{vectors}x{self.width})")
+
+
+class QuadType(types.Type):  # type: ignore[misc]
+    """Numba type of four float32 in one vector: four dot products."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Quad")
+
+
+_quad = QuadType()
+
+
+@register_model(LanesType)
+class _LanesModel(models.OpaqueModel):  # type: ignore[misc]
+    pass
+
+
+@register_model(TileType)
+class _TileModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: TileType) -> None:
+        vec = ir.VectorType(_FLOAT, fe_type.width)
+        super().__init__(dmm, fe_type, ir.ArrayType(vec, fe_type.rows * fe_type.vectors))
+
+
+@register_model(QuadType)
+class _QuadModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: QuadType) -> None:
+        super().__init__(dmm, fe_type, ir.VectorType(_FLOAT, 4))
+
+
+@typeof_impl.register(Lanes)
+def _typeof_lanes(value: Lanes, context: Any) -> LanesType:
+    return LanesType(1, value.vectors)
+
+
+@unbox(LanesType)
+def _unbox_lanes(typ: LanesType, obj: Any, c: Any) -> NativeValue:
+    return NativeValue(c.context.get_dummy_value())
+
+
+# --- Helpers that write LLVM instructions -----------------------------------------------------------------------------
+
+
+def _vec(typ: Any) -> ir.VectorType:
+    return ir.VectorType(_FLOAT, typ.width)
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) -> Any:
+    """Pointer to element `offset` of an array, counted from its start."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset])
+
+
+def _vector_at(builder: Any, address: Any, vec: Any, index: int) -> Any:
+    """Pointer to the vector `index` vectors after `address`."""
+    return builder.gep(builder.bitcast(address, vec.as_pointer()), [_INT32(index)])
+
+
+def _load_scalar(builder: Any, address: Any, index: int = 0) -> Any:
+    return builder.load(builder.gep(address, [_INT32(index)]), align=4, typ=_FLOAT)
+
+
+def _load_vectors(builder: Any, address: Any, vec: Any, count: int) -> list[Any]:
+    return [builder.load(_vector_at(builder, address, vec, v), align=4, typ=vec) for v in range(count)]
+
+
+def _splat(builder: Any, vec: Any, scalar: Any) -> Any:
+    one = builder.insert_element(ir.Constant(vec, ir.Undefined), scalar, _INT32(0))
+    mask = ir.Constant(ir.VectorType(_INT32, vec.count), [0] * vec.count)
+    return builder.shuffle_vector(one, one, mask)
+
+
+def _constant(vec: Any, value: float) -> Any:
+    return ir.Constant(vec, [ir.Constant(_FLOAT, value)] * vec.count)
+
+
+def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c on vectors, rounded once where the machine can."""
+    if not target().fused:
+        return builder.fadd(builder.fmul(a, b), c)
+    vec = a.type
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vec, [vec] * 3), f"llvm.fma.v{vec.count}f32"
+    )
+    return builder.call(function, [a, b, c])
+
+
+def _shuffle(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT32, len(lanes)), lanes))
+
+
+def _vectors(builder: Any, tile: Any) -> list[Any]:
+    return [builder.extract_value(tile, v) for v in range(tile.type.count)]
+
+
+def _tile(builder: Any, vectors: list[Any]) -> Any:
+    tile = ir.Constant(ir.ArrayType(vectors[0].type, len(vectors)), ir.Undefined)
+    for v, vector_ in enumerate(vectors):
+        tile = builder.insert_value(tile, vector_, v)
+    return tile
+
+
+def _is_array(typ: Any, dtype: Any = types.float32) -> bool:
+    return isinstance(typ, types.Array) and typ.layout == "C" and typ.dtype == dtype
+
+
+def _maximum(builder: Any, a: Any, b: Any) -> Any:
+    """Lane by lane `a if a > b else b`: b where either is NaN (one instruction on x86)."""
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+# --- Tags and constants -----------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def units(typingctx, lanes):  # type: ignore[no-untyped-def]
+    """Hidden units of one row of the tile, a compile-time constant."""
+    if not isinstance(lanes, LanesType):
+        return None
+    value = lanes.vectors * lanes.width
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return context.get_constant(types.intp, value)
+
+    return types.intp(lanes), codegen
+
+
+@intrinsic
+def rows(typingctx, lanes):  # type: ignore[no-untyped-def]
+    """Rows of the tile, a compile-time constant."""
+    if not isinstance(lanes, LanesType):
+        return None
+    value = lanes.rows
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return context.get_constant(types.intp, value)
+
+    return types.intp(lanes), codegen
+
+
+def _tag(name: str, change: Any, doc: str) -> Any:
+    def typing(typingctx, lanes):  # type: ignore[no-untyped-def]
+        if not isinstance(lanes, LanesType):
+            return None
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            return context.get_dummy_value()
+
+        return change(lanes)(lanes), codegen
+
+    typing.__name__ = name
+    typing.__doc__ = doc
+    return intrinsic(typing)
+
+
+block = _tag(
+    "block",
+    lambda lanes: LanesType(target().block_rows(lanes.vectors), lanes.vectors),
+    "Tag of the register block: as many rows of this width as the registers hold.",
+)
+vector = _tag("vector", lambda lanes: LanesType(1, 1), "Tag of a single vector.")
+
+
+# --- Tile operations --------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def load(typingctx, array, offset, lanes):  # type: ignore[no-untyped-def]
+    """Tile of the rows * units(lanes) consecutive elements from `offset`."""
+    if not (_is_array(array) and isinstance(lanes, LanesType)):
+        return None
+    tile = TileType(lanes.rows, lanes.vectors)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        address = _address(context, builder, signature.args[0], args[0], args[1])
+        return _tile(
+            builder, _load_vectors(builder, address, _vec(tile), tile.rows * tile.vectors)
+        )
+
+    return tile(array, types.intp, lanes), codegen
+
+
+@intrinsic
+def broadcast(typingctx, value, lanes):  # type: ignore[no-untyped-def]
+    """Tile with `value` in every lane."""
+    if not isinstance(lanes, LanesType):
+        return None
+    tile = TileType(lanes.rows, lanes.vectors)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return _tile(
+            builder, [_splat(builder, _vec(tile), args[0])] * (tile.rows * tile.vectors)
+        )
+
+    return tile(types.float32, lanes), codegen
+
+
+@intrinsic
+def repeat_rows(typingctx, tile, lanes):  # type: ignore[no-untyped-def]
+    """Tile of rows(lanes) copies of a one-row tile."""
+    if not (isinstance(tile, TileType) and tile.rows == 1 and isinstance(lanes, LanesType)):
+        return None
+    result = TileType(lanes.rows, tile.vectors)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return _tile(builder, _vectors(builder, args[0]) * result.rows)
+
+    return result(tile, lanes), codegen
+
+
+@intrinsic
+def store(typingctx, tile, array, offset):  # type: ignore[no-untyped-def]
+    """Write the tile to consecutive elements from `offset`."""
+    if not (isinstance(tile, TileType) and _is_array(array)):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vec = _vec(tile)
+        address = _address(context, builder, signature.args[1], args[1], args[2])
+        for v, vector_ in enumerate(_vectors(builder, args[0])):
+            builder.store(vector_, _vector_at(builder, address, vec, v), align=4)
+        return context.get_dummy_value()
+
+    return types.void(tile, array, types.intp), codegen
+
+
+@intrinsic
+def axpy(typingctx, acc, x, row):  # type: ignore[no-untyped-def]
+    """acc + x * row: a scalar times a tile, added to a tile, rounded once."""
+    if not (isinstance(acc, TileType) and acc == row):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        x_vec = _splat(builder, _vec(acc), args[1])
+        pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[2]), strict=True)
+        return _tile(builder, [_fma(builder, x_vec, w, a) for a, w in pairs])
+
+    return acc(acc, types.float32, row), codegen
+
+
+def _rank1(builder: Any, acc: TileType, tile: Any, factors: list[Any], row: Any) -> Any:
+    """Block + outer product of `factors` (one per row of the block) and a one-row tile."""
+    vectors = _vectors(builder, tile)
+    for r, factor in enumerate(factors):
+        factor_vec = _splat(builder, _vec(acc), factor)
+        for v, w in enumerate(_vectors(builder, row)):
+            at = r * acc.vectors + v
+            vectors[at] = _fma(builder, factor_vec, w, vectors[at])
+    return _tile(builder, vectors)
+
+
+def _is_block_of(acc: Any, row: Any) -> bool:
+    return (
+        isinstance(acc, TileType)
+        and isinstance(row, TileType)
+        and row.rows == 1
+        and acc.vectors == row.vectors
+    )
+
+
+@intrinsic
+def rank1(typingctx, acc, factors, start, stride, row):  # type: ignore[no-untyped-def]
+    """acc[r] + factors[start + r * stride] * row for each row r of the block: a rank-1 update."""
+    if not (_is_array(factors) and _is_block_of(acc, row)):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        address = _address(context, builder, signature.args[1], args[1], args[2])
+        scalars = []
+        for _ in range(acc.rows):
+            scalars.append(_load_scalar(builder, address))
+            address = builder.gep(address, [args[3]])
+        return _rank1(builder, acc, args[0], scalars, args[4])
+
+    return acc(acc, factors, types.intp, types.intp, row), codegen
+
+
+@intrinsic
+def row_offsets(typingctx, order, start, stride, lanes):  # type: ignore[no-untyped-def]
+    """order[start + r] * stride for each row r of the block: where the samples of a block begin."""
+    if not (isinstance(lanes, LanesType) and _is_array(order, types.int64)):
+        return None
+    result = types.UniTuple(types.intp, lanes.rows)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        address = _address(context, builder, signature.args[0], args[0], args[1])
+        offsets = [
+            builder.mul(builder.load(builder.gep(address, [_INT32(r)])), args[2])
+            for r in range(lanes.rows)
+        ]
+        return context.make_tuple(builder, result, offsets)
+
+    return result(order, types.intp, types.intp, lanes), codegen
+
+
+@intrinsic
+def rank1_rows(typingctx, acc, X, offsets, k, row):  # type: ignore[no-untyped-def]
+    """acc[r] + X[offsets[r] + k] * row for each row r of the block: a rank-1 update by rows anywhere in X."""
+    if not (_is_array(X) and _is_block_of(acc, row)):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[1])(context, builder, args[1]).data
+        scalars = [
+            _load_scalar(
+                builder,
+                builder.gep(builder.gep(data, [builder.extract_value(args[2], r)]), [args[3]]),
+            )
+            for r in range(acc.rows)
+        ]
+        return _rank1(builder, acc, args[0], scalars, args[4])
+
+    return acc(acc, X, offsets, types.intp, row), codegen
+
+
+@intrinsic
+def relu(typingctx, tile):  # type: ignore[no-untyped-def]
+    """max(0, tile) lane by lane; NaN stays NaN, so that divergence is seen."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        zero = _constant(_vec(tile), 0.0)
+        return _tile(builder, [_maximum(builder, zero, v) for v in _vectors(builder, args[0])])
+
+    return tile(tile), codegen
+
+
+@intrinsic
+def masked(typingctx, tile, array, offset):  # type: ignore[no-untyped-def]
+    """Tile where the consecutive elements of `array` from `offset` are above 0, else 0: ReLU's derivative."""
+    if not (isinstance(tile, TileType) and _is_array(array)):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vec = _vec(tile)
+        zero = _constant(vec, 0.0)
+        address = _address(context, builder, signature.args[1], args[1], args[2])
+        hidden = _load_vectors(builder, address, vec, tile.rows * tile.vectors)
+        return _tile(
+            builder,
+            [
+                builder.select(builder.fcmp_ordered(">", h, zero), d, zero)
+                for h, d in zip(hidden, _vectors(builder, args[0]), strict=True)
+            ],
+        )
+
+    return tile(tile, array, types.intp), codegen
+
+
+@intrinsic
+def maximum(typingctx, a, b):  # type: ignore[no-untyped-def]
+    """The larger of two tiles, lane by lane; b where either is NaN."""
+    if not (isinstance(a, TileType) and a == b):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
+        return _tile(builder, [_maximum(builder, x, y) for x, y in pairs])
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def add(typingctx, a, b):  # type: ignore[no-untyped-def]
+    """a + b, lane by lane."""
+    if not (isinstance(a, TileType) and a == b):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
+        return _tile(builder, [builder.fadd(x, y) for x, y in pairs])
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def scaled(typingctx, tile, factor):  # type: ignore[no-untyped-def]
+    """Tile times a scalar."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        factor = _splat(builder, _vec(tile), args[1])
+        return _tile(builder, [builder.fmul(v, factor) for v in _vectors(builder, args[0])])
+
+    return tile(tile, types.float32), codegen
+
+
+@intrinsic
+def first_lanes(typingctx, tile, count, fill):  # type: ignore[no-untyped-def]
+    """A one-vector tile whose lanes from `count` on are `fill`, whatever they held."""
+    if not (isinstance(tile, TileType) and tile.rows * tile.vectors == 1):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vec = _vec(tile)
+        ints = ir.VectorType(_INT32, vec.count)
+        count = builder.trunc(args[1], _INT32)
+        limit = builder.insert_element(ir.Constant(ints, ir.Undefined), count, _INT32(0))
+        limit = _shuffle(builder, limit, limit, [0] * vec.count)
+        inside = builder.icmp_signed("<", ir.Constant(ints, list(range(vec.count))), limit)
+        (v,) = _vectors(builder, args[0])
+        return _tile(builder, [builder.select(inside, v, _splat(builder, vec, args[2]))])
+
+    return tile(tile, types.intp, types.float32), codegen
+
+
+# Range reduction and minimax polynomial of Cephes' expf (Moshier 1992): relative error below 2e-7.
+_LOG2E = 1.44269504088896341
+_LN2_HIGH = 0.693359375
+_LN2_LOW = -2.12194440e-4
+_EXP_POLYNOMIAL = (
+    1.9875691500e-4,
+    1.3981999507e-3,
+    8.3334519073e-3,
+    4.1665795894e-2,
+    1.6666665459e-1,
+    5.0000001201e-1,
+)
+_EXP_SMALLEST = -87.33654  # below it exp is under the smallest normal float32 and becomes 0
+_ROUND_TO_INTEGER = 12582912.0  # 1.5 * 2**23: adding it leaves the nearest integer in the low bits
+
+
+@intrinsic
+def exp_shifted(typingctx, tile, shift):  # type: ignore[no-untyped-def]
+    """exp(tile - shift) lane by lane, for tile <= shift; 0 below the normal float32, NaN stays NaN.
+
+    exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln(2)/2, the second factor by a polynomial.
+    """
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vec = _vec(tile)
+        ints = ir.VectorType(_INT32, vec.count)
+        magic = _constant(vec, _ROUND_TO_INTEGER)
+        smallest = _constant(vec, _EXP_SMALLEST)
+
+        def exp(x):  # type: ignore[no-untyped-def]
+            vanishes = builder.fcmp_ordered("<", x, smallest)
+            x = builder.select(vanishes, smallest, x)
+            rounded = builder.fadd(builder.fmul(x, _constant(vec, _LOG2E)), magic)
+            n = builder.fsub(rounded, magic)
+            r = _fma(builder, n, _constant(vec, -_LN2_HIGH), x)
+            r = _fma(builder, n, _constant(vec, -_LN2_LOW), r)
+            p = _constant(vec, _EXP_POLYNOMIAL[0])
+            for coefficient in _EXP_POLYNOMIAL[1:]:
+                p = _fma(builder, p, r, _constant(vec, coefficient))
+            p = builder.fadd(
+                _fma(builder, p, builder.fmul(r, r), r), _constant(vec, 1.0)
+            )
+            exponent = builder.shl(
+                builder.bitcast(rounded, ints), ir.Constant(ints, [23] * vec.count)
+            )
+            bits = builder.add(exponent, ir.Constant(ints, [0x3F800000] * vec.count))
+            y = builder.fmul(p, builder.bitcast(bits, vec))
+            return builder.select(vanishes, _constant(vec, 0.0), y)
+
+        shift = _splat(builder, vec, args[1])
+        return _tile(
+            builder, [exp(builder.fsub(v, shift)) for v in _vectors(builder, args[0])]
+        )
+
+    return tile(tile, types.float32), codegen
+
+
+def _reduction(name: str, combine: Any, doc: str) -> Any:
+    def typing(typingctx, tile):  # type: ignore[no-untyped-def]
+        if not isinstance(tile, TileType):
+            return None
+
+        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+            acc, *rest = _vectors(builder, args[0])
+            for v in rest:
+                acc = combine(builder, acc, v)
+            lanes = tile.width
+            while lanes > 1:  # a fixed tree: upper half onto lower half
+                lanes //= 2
+                upper = _shuffle(builder, acc, acc, list(range(lanes, 2 * lanes)))
+                lower = _shuffle(builder, acc, acc, list(range(lanes)))
+                acc = combine(builder, lower, upper)
+            return builder.extract_element(acc, _INT32(0))
+
+        return types.float32(tile), codegen
+
+    typing.__name__ = name
+    typing.__doc__ = doc
+    return intrinsic(typing)
+
+
+tile_sum = _reduction("tile_sum", lambda b, x, y: b.fadd(x, y), "Sum over all lanes.")
+tile_max = _reduction("tile_max", _maximum, "Largest of all lanes.")
+
+
+@intrinsic
+def dot4(typingctx, row, array, offset):  # type: ignore[no-untyped-def]
+    """Dot products of a one-row tile with the four rows of `array` that start at `offset`, as a quad."""
+    if not (isinstance(row, TileType) and row.rows == 1 and _is_array(array)):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        vec = _vec(row)
+        n = row.vectors
+        ours = _vectors(builder, args[0])
+        four = _load_vectors(
+            builder, _address(context, builder, signature.args[1], args[1], args[2]), vec, 4 * n
+        )
+        sums = []
+        for j in range(4):
+            acc = builder.fmul(ours[0], four[j * n])
+            for v in range(1, n):
+                acc = _fma(builder, ours[v], four[j * n + v], acc)
+            sums.append(acc)
+        # Transpose-and-add within groups of four lanes: three shuffle pairs instead of four separate sums.
+        w = vec.count
+        groups = range(0, w, 4)
+        low = [i for g in groups for i in (g, w + g, g + 1, w + g + 1)]
+        high = [i for g in groups for i in (g + 2, w + g + 2, g + 3, w + g + 3)]
+        pairs = [
+            builder.fadd(_shuffle(builder, x, y, low), _shuffle(builder, x, y, high))
+            for x, y in ((sums[0], sums[1]), (sums[2], sums[3]))
+        ]
+        first = [i for g in groups for i in (g, g + 1, w + g, w + g + 1)]
+        second = [i for g in groups for i in (g + 2, g + 3, w + g + 2, w + g + 3)]
+        quad = builder.fadd(
+            _shuffle(builder, *pairs, first), _shuffle(builder, *pairs, second)
+        )
+        while w > 4:
+            w //= 2
+            quad = builder.fadd(
+                _shuffle(builder, quad, quad, list(range(w))),
+                _shuffle(builder, quad, quad, list(range(w, 2 * w))),
+            )
+        return quad
+
+    return _quad(row, array, types.intp), codegen
+
+
+@intrinsic
+def store4(typingctx, quad, array, offset):  # type: ignore[no-untyped-def]
+    """Write the four dot products to consecutive elements from `offset`."""
+    if not (isinstance(quad, QuadType) and _is_array(array)):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        address = _address(context, builder, signature.args[1], args[1], args[2])
+        builder.store(args[0], builder.bitcast(address, args[0].type.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(quad, array, types.intp), codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, offset):  # type: ignore[no-untyped-def]
+    """Ask for the cache line of element `offset`; any offset is allowed, nothing is read."""
+    if not isinstance(array, types.Array):
+        return None
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        address = _address(context, builder, signature.args[0], args[0], args[1])
+        pointer = builder.bitcast(address, ir.IntType(8).as_pointer())
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32]),
+            "llvm.prefetch.p0",
+        )
+        builder.call(function, [pointer, _INT32(0), _INT32(3), _INT32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen

@@ -1,0 +1,129 @@
+"""A team of Python threads that run one kernel together, without the GIL, and meet at a spin barrier.
+
+No threading layer is involved (OpenMP, TBB or Numba's workqueue), so nothing has to be found on the machine, two teams
+may work at once, and nothing outlives the call: a process that forks later inherits no dead threads.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from .compiled import kernel
+from .layout import aligned_zeros
+
+__all__ = ["Member", "barrier", "run_team"]
+
+# Positions in the shared state, a cache line apart. Each is an int64.
+_ARRIVED = 0  # members waiting at the barrier
+_ROUND = 8  # barriers passed by all
+_STOP = 16  # not 0: leave at the next barrier
+_STATE_SIZE = 24
+
+_SPINS = 2000  # about a microsecond; then the processor is offered to others at each look
+
+# The operating system's "let another thread run", found in the process by name when the kernel is linked.
+_yield_processor = types.ExternalFunction(
+    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
+)
+
+
+class Member(NamedTuple):
+    """One thread's place in its team."""
+
+    state: NDArray[np.int64]  # shared by the team
+    index: int  # 0 <= index < size
+    size: int
+
+
+@intrinsic
+def _atomic_add(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+    """array[index] += value as one step; returns what was there before."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.atomic_rmw("add", builder.gep(data, [args[1]]), args[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), codegen
+
+
+@intrinsic
+def _atomic_load(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """array[index], with all that its writer wrote before."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", 8, typ=ir.IntType(64))
+
+    return types.int64(array, types.intp), codegen
+
+
+@intrinsic
+def _atomic_store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+    """array[index] = value, visible after all that was written before."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        builder.store_atomic(args[2], builder.gep(data, [args[1]]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.int64), codegen
+
+
+@kernel
+def barrier(member):
+    """Wait until every member of the team is here; returns whether to go on (False: leave the kernel now)."""
+    state = member.state
+    current = _atomic_load(state, _ROUND)
+    if _atomic_add(state, _ARRIVED, 1) == member.size - 1:
+        _atomic_store(state, _ARRIVED, 0)
+        _atomic_store(state, _ROUND, current + 1)
+    spins = 0
+    while _atomic_load(state, _ROUND) == current and _atomic_load(state, _STOP) == 0:
+        spins += 1
+        if spins > _SPINS:
+            _yield_processor()
+    return _atomic_load(state, _STOP) == 0
+
+
+def run_team(size: int, work: Callable[[Member], Any]) -> None:
+    """Run work(member) in `size` threads and wait for all of them.
+
+    An exception in one member stops the others at their next barrier and is raised here; so is KeyboardInterrupt,
+    which Python delivers to the main thread while it waits.
+    """
+    state: NDArray[np.int64] = aligned_zeros((_STATE_SIZE,), np.int64)
+    errors: list[BaseException] = []
+
+    def run(index: int) -> None:
+        try:
+            work(Member(state, index, size))
+        except BaseException as error:  # to be raised in the caller's thread
+            errors.append(error)
+            state[_STOP] = 1
+
+    threads = [
+        threading.Thread(target=run, args=(index,), name=f"fastmlp-{index}", daemon=True)
+        for index in range(size)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        state[_STOP] = 1
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
+    if errors:
+        raise errors[0]
