@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from .compiled import kernel
 from .dense import dense_hidden_forward, dense_update_W1
-from .layout import Float32Array
+from .layout import Float32Array, Parameters, aligned_zeros
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import softmax_cross_entropy, update_b2
 from .sparse import (
     BatchColumns,
+    SparseRows,
     sparse_hidden_forward,
     sparse_update_W1_by_column,
     sparse_update_W1_by_row,
@@ -62,6 +63,27 @@ class Scratch(NamedTuple):
     dlogits: Float32Array  # (B, C padded)
     columns: BatchColumns  # a batch by columns for each thread: (threads, ...)
 
+    @classmethod
+    def of(cls, parameters: Parameters, rows: SparseRows | None, batch_size: int, n_threads: int) -> Scratch:
+        """Scratch for these parameters; `rows` where batches are to be turned into columns."""
+        tiles, input_size, units = parameters.W1.shape
+        classes = len(parameters.b2)
+        most = 0  # nonzeros of a batch
+        if rows is not None:
+            longest = int(np.diff(rows.starts).max())
+            most = min(batch_size * longest, len(rows.values))
+        return cls(
+            aligned_zeros((tiles, batch_size, units)),
+            aligned_zeros((tiles, batch_size, units)),
+            aligned_zeros((batch_size, tiles, classes)),
+            aligned_zeros((batch_size, classes)),
+            BatchColumns(
+                np.zeros((n_threads, 0 if rows is None else input_size), np.int64),
+                np.zeros((n_threads, most), np.int32),
+                np.zeros((n_threads, most), np.float32),
+            ),
+        )
+
 
 def hidden_forward(hidden, W1, b1, X, batch, lanes):  # type: ignore[no-untyped-def]
     """The forward pass that fits the type of X: an array, or SparseRows."""
@@ -81,20 +103,14 @@ def prepare_columns(columns, X, batch, by_column, lanes):  # type: ignore[no-unt
 @overload(hidden_forward)
 def _hidden_forward(hidden, W1, b1, X, batch, lanes):  # type: ignore[no-untyped-def]
     if isinstance(X, types.Array):
-        return lambda hidden, W1, b1, X, batch, lanes: dense_hidden_forward(
-            hidden, W1, b1, X, batch, lanes
-        )
-    return lambda hidden, W1, b1, X, batch, lanes: sparse_hidden_forward(
-        hidden, W1, b1, X, batch, lanes
-    )
+        return lambda hidden, W1, b1, X, batch, lanes: dense_hidden_forward(hidden, W1, b1, X, batch, lanes)
+    return lambda hidden, W1, b1, X, batch, lanes: sparse_hidden_forward(hidden, W1, b1, X, batch, lanes)
 
 
 @overload(update_W1)
 def _update_W1(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
     if isinstance(X, types.Array):
-        return lambda W1, dhidden, X, batch, columns, by_column, lanes: dense_update_W1(
-            W1, dhidden, X, batch, lanes
-        )
+        return lambda W1, dhidden, X, batch, columns, by_column, lanes: dense_update_W1(W1, dhidden, X, batch, lanes)
 
     def sparse(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
         if by_column:

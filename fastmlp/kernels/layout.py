@@ -14,7 +14,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from .simd import Lanes, target
 
-__all__ = ["Parameters", "aligned_zeros", "choose_lanes", "pack_parameters", "padded", "unpack_parameters"]
+__all__ = [
+    "Parameters",
+    "aligned_zeros",
+    "choose_lanes",
+    "empty_parameters",
+    "pack_parameters",
+    "padded",
+    "unpack_parameters",
+]
 
 Float32Array = NDArray[np.float32]
 
@@ -83,9 +91,7 @@ def empty_parameters(input_size: int, hidden_size: int, output_size: int) -> Par
     )
 
 
-def pack_parameters(
-    W1: Float32Array, b1: Float32Array, W2: Float32Array, b2: Float32Array
-) -> Parameters:
+def pack_parameters(W1: Float32Array, b1: Float32Array, W2: Float32Array, b2: Float32Array) -> Parameters:
     """W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) to their packed form; H and C are read from W2.
 
     >>> net = [np.ones(shape, np.float32) for shape in ((5, 3), (3,), (3, 2), (2,))]

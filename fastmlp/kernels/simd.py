@@ -328,9 +328,7 @@ def load(typingctx, array, offset, lanes):  # type: ignore[no-untyped-def]
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         address = _address(context, builder, signature.args[0], args[0], args[1])
-        return _tile(
-            builder, _load_vectors(builder, address, _vec(tile), tile.rows * tile.vectors)
-        )
+        return _tile(builder, _load_vectors(builder, address, _vec(tile), tile.rows * tile.vectors))
 
     return tile(array, types.intp, lanes), codegen
 
@@ -343,9 +341,7 @@ def broadcast(typingctx, value, lanes):  # type: ignore[no-untyped-def]
     tile = TileType(lanes.rows, lanes.vectors)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return _tile(
-            builder, [_splat(builder, _vec(tile), args[0])] * (tile.rows * tile.vectors)
-        )
+        return _tile(builder, [_splat(builder, _vec(tile), args[0])] * (tile.rows * tile.vectors))
 
     return tile(types.float32, lanes), codegen
 
@@ -405,12 +401,7 @@ def _rank1(builder: Any, acc: TileType, tile: Any, factors: list[Any], row: Any)
 
 
 def _is_block_of(acc: Any, row: Any) -> bool:
-    return (
-        isinstance(acc, TileType)
-        and isinstance(row, TileType)
-        and row.rows == 1
-        and acc.vectors == row.vectors
-    )
+    return isinstance(acc, TileType) and isinstance(row, TileType) and row.rows == 1 and acc.vectors == row.vectors
 
 
 @intrinsic
@@ -439,10 +430,7 @@ def row_offsets(typingctx, order, start, stride, lanes):  # type: ignore[no-unty
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         address = _address(context, builder, signature.args[0], args[0], args[1])
-        offsets = [
-            builder.mul(builder.load(builder.gep(address, [_INT32(r)])), args[2])
-            for r in range(lanes.rows)
-        ]
+        offsets = [builder.mul(builder.load(builder.gep(address, [_INT32(r)])), args[2]) for r in range(lanes.rows)]
         return context.make_tuple(builder, result, offsets)
 
     return result(order, types.intp, types.intp, lanes), codegen
@@ -602,20 +590,14 @@ def exp_shifted(typingctx, tile, shift):  # type: ignore[no-untyped-def]
             p = _constant(vec, _EXP_POLYNOMIAL[0])
             for coefficient in _EXP_POLYNOMIAL[1:]:
                 p = _fma(builder, p, r, _constant(vec, coefficient))
-            p = builder.fadd(
-                _fma(builder, p, builder.fmul(r, r), r), _constant(vec, 1.0)
-            )
-            exponent = builder.shl(
-                builder.bitcast(rounded, ints), ir.Constant(ints, [23] * vec.count)
-            )
+            p = builder.fadd(_fma(builder, p, builder.fmul(r, r), r), _constant(vec, 1.0))
+            exponent = builder.shl(builder.bitcast(rounded, ints), ir.Constant(ints, [23] * vec.count))
             bits = builder.add(exponent, ir.Constant(ints, [0x3F800000] * vec.count))
             y = builder.fmul(p, builder.bitcast(bits, vec))
             return builder.select(vanishes, _constant(vec, 0.0), y)
 
         shift = _splat(builder, vec, args[1])
-        return _tile(
-            builder, [exp(builder.fsub(v, shift)) for v in _vectors(builder, args[0])]
-        )
+        return _tile(builder, [exp(builder.fsub(v, shift)) for v in _vectors(builder, args[0])])
 
     return tile(tile, types.float32), codegen
 
@@ -658,9 +640,7 @@ def dot4(typingctx, row, array, offset):  # type: ignore[no-untyped-def]
         vec = _vec(row)
         n = row.vectors
         ours = _vectors(builder, args[0])
-        four = _load_vectors(
-            builder, _address(context, builder, signature.args[1], args[1], args[2]), vec, 4 * n
-        )
+        four = _load_vectors(builder, _address(context, builder, signature.args[1], args[1], args[2]), vec, 4 * n)
         sums = []
         for j in range(4):
             acc = builder.fmul(ours[0], four[j * n])
@@ -678,9 +658,7 @@ def dot4(typingctx, row, array, offset):  # type: ignore[no-untyped-def]
         ]
         first = [i for g in groups for i in (g, g + 1, w + g, w + g + 1)]
         second = [i for g in groups for i in (g + 2, g + 3, w + g + 2, w + g + 3)]
-        quad = builder.fadd(
-            _shuffle(builder, *pairs, first), _shuffle(builder, *pairs, second)
-        )
+        quad = builder.fadd(_shuffle(builder, *pairs, first), _shuffle(builder, *pairs, second))
         while w > 4:
             w //= 2
             quad = builder.fadd(

@@ -6,9 +6,11 @@ may work at once, and nothing outlives the call: a process that forks later inhe
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from .compiled import kernel
 from .layout import aligned_zeros
 
-__all__ = ["Member", "barrier", "run_team"]
+__all__ = ["Member", "available_processors", "barrier", "run_team"]
 
 # Positions in the shared state, a cache line apart. Each is an int64.
 _ARRIVED = 0  # members waiting at the barrier
@@ -31,9 +33,7 @@ _STATE_SIZE = 24
 _SPINS = 2000  # about a microsecond; then the processor is offered to others at each look
 
 # The operating system's "let another thread run", found in the process by name when the kernel is linked.
-_yield_processor = types.ExternalFunction(
-    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
-)
+_yield_processor = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 
 
 class Member(NamedTuple):
@@ -94,11 +94,12 @@ def barrier(member):
     return _atomic_load(state, _STOP) == 0
 
 
-def run_team(size: int, work: Callable[[Member], Any]) -> None:
+def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -> None:
     """Run work(member) in `size` threads and wait for all of them.
 
     An exception in one member stops the others at their next barrier and is raised here; so is KeyboardInterrupt,
-    which Python delivers to the main thread while it waits.
+    which Python delivers to the main thread while it waits. A team of one runs in the caller's thread, and cannot be
+    interrupted inside the kernel, unless `inline` is False.
     """
     state: NDArray[np.int64] = aligned_zeros((_STATE_SIZE,), np.int64)
     errors: list[BaseException] = []
@@ -110,9 +111,11 @@ def run_team(size: int, work: Callable[[Member], Any]) -> None:
             errors.append(error)
             state[_STOP] = 1
 
+    if size == 1 and inline:
+        work(Member(state, 0, 1))
+        return
     threads = [
-        threading.Thread(target=run, args=(index,), name=f"fastmlp-{index}", daemon=True)
-        for index in range(size)
+        threading.Thread(target=run, args=(index,), name=f"fastmlp-{index}", daemon=True) for index in range(size)
     ]
     try:
         for thread in threads:
@@ -127,3 +130,34 @@ def run_team(size: int, work: Callable[[Member], Any]) -> None:
         raise
     if errors:
         raise errors[0]
+
+
+def available_processors() -> int:
+    """Processors that this process may really use: its affinity mask, cut by a container's CPU quota.
+
+    >>> available_processors() >= 1
+    True
+    """
+    try:
+        processors = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        processors = os.cpu_count() or 1
+    return max(1, min(processors, _cpu_quota()))
+
+
+def _cpu_quota() -> int:
+    """Whole processors that the control group grants (cgroup v2, then v1), a large number where it sets no limit."""
+    unlimited = sys.maxsize
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        v1 = Path("/sys/fs/cgroup/cpu")
+        try:
+            quota = (v1 / "cpu.cfs_quota_us").read_text().strip()
+            period = (v1 / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return unlimited
+    try:
+        return max(1, round(int(quota) / int(period))) if int(quota) > 0 else unlimited
+    except ValueError:  # "max"
+        return unlimited

@@ -1,0 +1,127 @@
+"""The door: what people hand in, turned into the few types that the kernels take, or refused in one sentence."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["as_inputs", "as_labels", "check_integer", "check_number"]
+
+
+def check_integer(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`; TypeError or ValueError says what was wrong.
+
+    >>> check_integer("hidden_size", 30)
+    30
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value}; it must be a whole number")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; it must be a whole number") from None
+    if number < minimum:
+        raise ValueError(f"{name} is {number}; it must be at least {minimum}")
+    return number
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return `value` as a float above 0; TypeError or ValueError says what was wrong.
+
+    >>> check_number("lr", 0.1)
+    0.1
+    """
+    if isinstance(value, (bool, np.bool_, str, bytes)):
+        raise TypeError(f"{name} is {value!r}; it must be a number above 0")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}; it must be a number above 0") from None
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{name} is {number}; it must be a finite number above 0")
+    return number
+
+
+def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is no array of numbers: its rows have different lengths") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}; it must hold real numbers")
+    return array
+
+
+def as_inputs(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float32]:
+    """Return `value` as a C-contiguous float32 array that Numba types in one way, copied only where needed.
+
+    Raises TypeError for a dtype that cannot be numbers, ValueError for another number of dimensions or no elements.
+
+    >>> as_inputs("X", [[1, 2]], ndim=2).dtype
+    dtype('float32')
+    """
+    array = _as_array(name, value)
+    if array.ndim != ndim:
+        hint = "; one sample is X[None, :]" if ndim == 2 and array.ndim == 1 else ""
+        raise ValueError(f"{name} has {array.ndim} dimensions; it must have {ndim}{hint}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty, of shape {array.shape}")
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is refused as such
+        array = np.require(array, np.float32, ["C", "A"])
+    return _writable_view(array)
+
+
+class _Memory:
+    """The memory of an array, offered to NumPy as writable."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._keep = array
+        pointer, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (pointer, False)}
+
+
+def _writable_view(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only array (a memory map, say) is another type to Numba and would compile every kernel again.
+
+    Kernels never write to their inputs, so they may see it as an ordinary one.
+    """
+    return array.view(np.ndarray) if array.flags.writeable else np.asarray(_Memory(array))
+
+
+def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> NDArray[np.int64]:
+    """Return labels (n,) int64 from labels (n,) or one-hot rows (n, C).
+
+    Raises TypeError or ValueError for labels that are missing, fractional, negative, too large or too few.
+
+    >>> as_labels("Y", [[0, 1], [1, 0]], 2, 2)
+    array([1, 0])
+    """
+    array = _as_array(name, value)
+    if len(array.shape) == 0 or len(array) != n:
+        length = len(array) if array.ndim else "no"
+        raise ValueError(f"{name} has {length} labels for {n} samples")
+    if array.ndim == 2:
+        if array.shape[1] != n_classes:
+            raise ValueError(
+                f"{name} has shape {array.shape}; labels are of shape ({n},), one-hot rows of shape ({n}, {n_classes})"
+            )
+        if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
+            raise ValueError(f"{name} is not one-hot: each row must hold one 1 and otherwise 0")
+        return array.argmax(axis=1)
+    if array.ndim != 1:
+        raise ValueError(f"{name} has {array.ndim} dimensions; labels have 1, one-hot rows 2")
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has missing labels (NaN or infinity)")
+        if (array != np.floor(array)).any():
+            raise ValueError(f"{name} has fractional labels; they must be whole numbers")
+    if array.min() < 0 or array.max() >= n_classes:
+        worst = array.min() if array.min() < 0 else array.max()
+        raise ValueError(
+            f"{name} has the label {worst:g}; labels run from 0 to {n_classes - 1} (output_size={n_classes})"
+        )
+    return np.ascontiguousarray(array, np.int64)
