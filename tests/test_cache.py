@@ -1,0 +1,248 @@
+"""Compiled kernels on disk: the next process loads them, never stale; and they fit the CPU."""
+
+import ctypes
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm
+import numpy as np
+import oracle
+import pytest
+
+import fastmlp
+
+PACKAGE = Path(fastmlp.__file__).parent
+KERNEL_FILES = sorted(path.name for path in (PACKAGE / "kernels").glob("*.py"))
+
+# Train in a fresh process and print what was loaded or compiled, and what came out.
+PROGRAM = """
+import json, sys, warnings
+from pathlib import Path
+import numpy as np
+
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    import fastmlp
+    from fastmlp import NeuralNetwork
+    rng = np.random.default_rng(0)
+    X = (rng.random((64, 20)) * (rng.random((64, 20)) < DENSITY)).astype(np.float32)
+    y = rng.integers(0, 3, 64)
+    net = NeuralNetwork(7, input_size=20, output_size=3, seed=0, n_threads=2)
+    start = {name: getattr(net, name).tolist() for name in ("W1", "b1", "W2", "b2")}
+    history = net.fit(X, y, 16, 1, shuffle=False)
+    score = net.predict(X, y)
+    end = {name: getattr(net, name).tolist() for name in ("W1", "b1", "W2", "b2")}
+
+from numba.core.dispatcher import Dispatcher
+from fastmlp.kernels import simd
+kernels = {}
+for module in [m for name, m in sys.modules.items() if name.startswith("fastmlp.kernels")]:
+    for value in vars(module).values():
+        if isinstance(value, Dispatcher) and value.signatures:
+            stats = value.stats
+            kernels[value.py_func.__qualname__] = (
+                sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
+            )
+print(json.dumps({
+    "file": fastmlp.__file__, "start": start, "end": end, "X": X.tolist(), "y": y.tolist(),
+    "loss": history.loss[0], "score": score, "compile_seconds": history.compile_seconds,
+    "kernels": kernels, "width": simd.target().width,
+    "warnings": [str(w.message) for w in seen],
+}))
+"""
+
+
+class Installed(NamedTuple):
+    """A copy of the package, a cache that one process has filled, and what that process said."""
+
+    folder: Path
+    cache: Path
+    first: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def train(run_python):
+    """Run PROGRAM on the package in a folder, with a cache of its own; what it printed."""
+
+    def run(folder: Path, cache: Path, density: float = 0.2, **env: str) -> dict[str, Any]:
+        done = run_python(
+            PROGRAM.replace("DENSITY", str(density)),
+            cwd=folder,
+            env={"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(folder), **env},
+        )
+        outcome = json.loads(done.stdout)
+        assert Path(outcome["file"]).is_relative_to(folder)
+        return outcome
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def installed(train, tmp_path_factory) -> Installed:
+    folder = tmp_path_factory.mktemp("installed")
+    shutil.copytree(PACKAGE, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
+    cache = tmp_path_factory.mktemp("cache")
+    return Installed(folder, cache, train(folder, cache))
+
+
+@pytest.fixture
+def cache(installed, tmp_path) -> Path:
+    """A copy of the filled cache, to be spoilt. (The package stays: its path is in the key.)"""
+    shutil.copytree(installed.cache, tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def assert_right(outcome: dict[str, Any]) -> None:
+    """The training step is the oracle's."""
+    X, y = np.array(outcome["X"]), np.array(outcome["y"])
+    start = oracle.Net(*(np.array(outcome["start"][name]) for name in oracle.Net._fields))
+    expected = oracle.epoch(start, X, y, 0.1, 16)
+    assert outcome["loss"] == pytest.approx(expected.loss, rel=1e-5)
+    for name, exact in zip(oracle.Net._fields, expected.net, strict=True):
+        np.testing.assert_allclose(outcome["end"][name], exact, rtol=1e-4, atol=1e-6)
+    loss, accuracy = outcome["score"]
+    assert loss == pytest.approx(oracle.loss(expected.net, X, y), rel=1e-5)
+    assert accuracy == pytest.approx(oracle.accuracy(expected.net, X, y))
+
+
+def test_a_second_process_loads_what_the_first_compiled(train, installed, cache):
+    first = installed.first
+    assert_right(first)
+    assert first["warnings"] == []
+    assert sum(misses for _, misses in first["kernels"].values()) > 0
+    assert sum(hits for hits, _ in first["kernels"].values()) == 0
+
+    second = train(installed.folder, cache)
+    assert {name: misses for name, (_, misses) in second["kernels"].items() if misses} == {}
+    assert all(hits > 0 for hits, _ in second["kernels"].values())
+    assert second["kernels"]
+    assert second["compile_seconds"] < 0.5 * first["compile_seconds"]
+    assert second["end"] == first["end"]
+
+
+@pytest.fixture
+def edit(installed) -> Iterator[Any]:
+    """Change a kernel file of the copy by a function of its text, until the test is over."""
+    kept: dict[Path, tuple[str, os.stat_result]] = {}
+
+    def change(name: str, function) -> None:
+        path = installed.folder / "fastmlp" / "kernels" / name
+        text = path.read_text()
+        assert function(text) != text, f"the edit finds nothing to change in {name}"
+        kept[path] = text, path.stat()
+        path.write_text(function(text))
+
+    yield change
+    for path, (text, stat) in kept.items():
+        path.write_text(text)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", KERNEL_FILES)
+def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(
+    train, installed, cache, edit, name
+):
+    edit(name, lambda text: text + "\n# edited\n")
+    outcome = train(installed.folder, cache)
+    assert {kernel: hits for kernel, (hits, _) in outcome["kernels"].items() if hits} == {}
+    assert sum(misses for _, misses in outcome["kernels"].values()) > 0
+    assert outcome["end"] == installed.first["end"]
+
+
+def test_an_edit_that_changes_results_is_seen(train, installed, cache, edit):
+    """Numba alone would miss it: simd.py, where ReLU becomes max(1, x), caches no function."""
+    old, new = ("zero = _constant(_vec(tile), " + value for value in ("0.0", "1.0"))
+    edit("simd.py", lambda text: text.replace(old, new))
+    outcome = train(installed.folder, cache)
+    assert outcome["loss"] != pytest.approx(installed.first["loss"], rel=0.01)
+
+
+def hold_root_to_permissions() -> None:
+    """Let file permissions count for root, in the program to be started, as for everybody else."""
+    if os.geteuid() == 0:
+        PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.fixture
+def read_only_install(tmp_path) -> Iterator[Path]:
+    """A copy of the package in a folder where nothing can be written."""
+    folder = tmp_path / "read_only"
+    shutil.copytree(PACKAGE, folder / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
+    folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    yield folder
+    for path in folders:
+        path.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_a_read_only_install_works_with_one_warning(run_python, read_only_install):
+    cannot_write = """
+import pathlib
+try:
+    pathlib.Path("fastmlp/kernels/__pycache__").mkdir()
+except PermissionError:
+    pass
+else:
+    raise SystemExit("this folder can be written: the test tests nothing")
+"""
+    nowhere = str(read_only_install / "nowhere")
+    done = run_python(
+        cannot_write + PROGRAM.replace("DENSITY", "0.2"),
+        cwd=read_only_install,
+        env={
+            "HOME": nowhere,
+            "XDG_CACHE_HOME": nowhere,
+            "NUMBA_CACHE_DIR": "",
+            "PYTHONPATH": str(read_only_install),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        preexec_fn=hold_root_to_permissions,
+    )
+    outcome = json.loads(done.stdout)
+    assert_right(outcome)
+    (warning,) = outcome["warnings"]
+    assert "NUMBA_CACHE_DIR" in warning
+    assert "\n" not in warning
+
+
+def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
+    """NUMBA_CACHE_DIR below a file: Numba's next place is used, or none with one warning."""
+    (tmp_path / "file").write_text("")
+    shutil.copytree(PACKAGE, tmp_path / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
+    outcome = train(tmp_path, tmp_path / "file" / "cache")
+    assert_right(outcome)
+    assert len(outcome["warnings"]) <= 1
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
+@pytest.mark.parametrize("density", [0.2, 1.0])
+@pytest.mark.parametrize(
+    ("cpu", "features", "width"),
+    [
+        ("haswell", "+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe", 8),
+        ("x86-64", "+sse,+sse2", 4),
+    ],
+)
+def test_the_tile_is_made_for_the_processor_that_is_named(
+    train, installed, tmp_path_factory, cpu, features, width, density
+):
+    if width == 8 and not {"avx2", "fma"} <= host_features():
+        pytest.skip("this processor cannot run AVX2 code")
+    cache = tmp_path_factory.getbasetemp() / f"cache-{cpu}"
+    outcome = train(
+        installed.folder, cache, density, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features
+    )
+    assert outcome["width"] == width
+    assert_right(outcome)
+
+
+def host_features() -> set[str]:
+    return {name for name, present in llvm.get_host_cpu_features().items() if present}
