@@ -15,7 +15,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["SOURCE_DIGEST", "kernel"]
+__all__ = ["SOURCE_DIGEST", "cache_folder", "kernel"]
 
 
 def _source_digest(folder: Path) -> str:
@@ -56,3 +56,10 @@ def kernel(function: Callable[..., Any]) -> Any:
                 stacklevel=2,
             )
         return numba.njit(**_OPTIONS)(function)
+
+
+def cache_folder() -> str | None:
+    """The folder where compiled kernels are kept, or None where none is writable."""
+    # Numba has no public name for the folder of one function's cache; this attribute has stood since 2015.
+    probe = kernel(_source_digest)
+    return getattr(probe, "_cache", None) and getattr(probe._cache, "cache_path", None)

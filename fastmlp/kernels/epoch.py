@@ -167,7 +167,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 output_forward(scratch.partial, tile, hidden, W2[tile], lanes)
         if step > 0 and member.index == 0:
             update_b2(b2, scratch.dlogits[: len(last_batch)], plan.n_classes, lanes)
-        if not barrier(member) or step == n_batches:
+        if not barrier(member, lanes) or step == n_batches:
             break
         first = len(batch) * member.index // member.size
         last = len(batch) * (member.index + 1) // member.size
@@ -191,5 +191,5 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             )
             batch = order[ahead * B : min((ahead + 1) * B, n)]
             prepare_columns(columns, X, batch, plan.by_column, lanes)
-        if not barrier(member):
+        if not barrier(member, lanes):
             break

@@ -57,5 +57,5 @@ def predict_rows(probs, outcome, parameters, scratch, X, y, rows, member, lanes)
                     probs[first + i, c] = scratch.probs[i, c]
             if len(y) > 0:
                 label = y[first + i]
-                outcome.losses[first + i] = log_total - logit(scratch.partial, b2, i, label)
-                outcome.hits[first + i] = is_largest(scratch.probs, i, label, n_classes)
+                outcome.losses[first + i] = log_total - logit(scratch.partial, b2, i, label, lanes)
+                outcome.hits[first + i] = is_largest(scratch.probs, i, label, n_classes, lanes)

@@ -29,7 +29,7 @@ _ZERO = np.float32(0.0)
 
 
 @kernel
-def logit(partial, b2, i, c):
+def logit(partial, b2, i, c, lanes):
     """logits[i, c] = b2[c] + the tiles' shares, in tile order."""
     total = b2[c]
     for tile in range(partial.shape[1]):
@@ -68,7 +68,7 @@ def softmax(probs, partial, b2, n_classes, i, lanes):
 
 
 @kernel
-def is_largest(probs, i, label, n_classes):
+def is_largest(probs, i, label, n_classes, lanes):
     """Whether `label` is the argmax of row i (the first of equals, as NumPy's argmax)."""
     better = 0
     for c in range(label):
@@ -91,8 +91,8 @@ def softmax_cross_entropy(dlogits, losses, hits, partial, b2, y, n_classes, scal
     one = vector(lanes)
     for i in range(len(y)):
         log_total = softmax(dlogits, partial, b2, n_classes, i, lanes)
-        losses[i] = log_total - logit(partial, b2, i, y[i])
-        hits[i] = is_largest(dlogits, i, y[i], n_classes)
+        losses[i] = log_total - logit(partial, b2, i, y[i], lanes)
+        hits[i] = is_largest(dlogits, i, y[i], n_classes, lanes)
         row = i * dlogits.shape[1]
         for c in range(0, n_classes, units(one)):
             store(scaled(load(dlogits, row + c, one), scale), dlogits, row + c)

@@ -79,7 +79,7 @@ def _atomic_store(typingctx, array, index, value):  # type: ignore[no-untyped-de
 
 
 @kernel
-def barrier(member):
+def barrier(member, lanes):
     """Wait until every member of the team is here; returns whether to go on (False: leave the kernel now)."""
     state = member.state
     current = _atomic_load(state, _ROUND)
@@ -102,32 +102,37 @@ def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -
     interrupted inside the kernel, unless `inline` is False.
     """
     state: NDArray[np.int64] = aligned_zeros((_STATE_SIZE,), np.int64)
-    errors: list[BaseException] = []
-
-    def run(index: int) -> None:
-        try:
-            work(Member(state, index, size))
-        except BaseException as error:  # to be raised in the caller's thread
-            errors.append(error)
-            state[_STOP] = 1
-
     if size == 1 and inline:
         work(Member(state, 0, 1))
         return
-    threads = [
-        threading.Thread(target=run, args=(index,), name=f"fastmlp-{index}", daemon=True) for index in range(size)
-    ]
+    errors: list[BaseException] = []
+    running: list[threading.Event] = []
+
+    def run(index: int, finished: threading.Event) -> None:
+        try:
+            work(Member(state, index, size))
+        except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
+            errors.append(error)
+            state[_STOP] = 1
+        finally:
+            finished.set()
+
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    except BaseException:
+        for index in range(size):
+            finished = threading.Event()
+            threading.Thread(target=run, args=(index, finished), name=f"fastmlp-{index}", daemon=True).start()
+            running.append(finished)
+    except BaseException as error:  # noqa: BLE001  (raised again once those that run have stopped)
+        errors.append(error)
         state[_STOP] = 1
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
-        raise
+    # An event and not Thread.join: after an interrupted join, Python 3.11 believes that the thread has ended.
+    for finished in running:
+        while not finished.is_set():
+            try:
+                finished.wait()
+            except BaseException as error:  # noqa: BLE001  (raised again once all have stopped)
+                errors.append(error)
+                state[_STOP] = 1
     if errors:
         raise errors[0]
 
