@@ -55,8 +55,8 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
             mass += value
             row_moment += value * r
             column_moment += value * c
-    down = int(round((SIZE - 1) / 2 - row_moment / mass))
-    across = int(round((SIZE - 1) / 2 - column_moment / mass))
+    down = int(round(SIZE / 2 - row_moment / mass))
+    across = int(round(SIZE / 2 - column_moment / mass))
     down = max(0, min(SIZE - rows, down))
     across = max(0, min(SIZE - columns, across))
     out[down : down + rows, across : across + columns] = box

@@ -39,17 +39,15 @@ class Hand(NamedTuple):
     """Amplitude of the elastic bends."""
     tremor: float = 0.004
     """Standard deviation of the shaking from one straight piece to the next."""
-    slant_mean: float = 0.1
-    """Mean shear to the right."""
-    slant: float = 0.2
+    slant: float = 0.24
     """Standard deviation of the shear."""
     rotation: float = 0.1
     """Standard deviation of the rotation, in radians."""
-    aspect_mean: float = 0.85
+    aspect_mean: float = 0.92
     """Median of the width's factor."""
     aspect: float = 0.2
     """Standard deviation of the width's logarithm."""
-    pen: float = 0.065
+    pen: float = 0.07
     """Median of the half width of a stroke."""
     pen_spread: float = 0.3
     """Standard deviation of its logarithm."""
@@ -120,6 +118,7 @@ def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  #
 
 @compiled
 def _trace(
+    pen: float,
     skeleton: int,
     skeletons: Skeletons,
     hand: Hand,
@@ -132,7 +131,6 @@ def _trace(
     ``path`` has rows (x, y, half width); a half width of 0 means that the pen is lifted up to the
     next row. Between two points runs a Catmull-Rom spline, which ends at a corner.
     """
-    pen = hand.pen * np.exp(hand.pen_spread * _normal(state))
     offset = skeletons.strokes[skeletons.skeletons[skeleton]]
     count = 0
     for s in range(skeletons.skeletons[skeleton], skeletons.skeletons[skeleton + 1]):
@@ -169,11 +167,11 @@ def _trace(
 
 @compiled
 def _distort(
-    hand: Hand, state: npt.NDArray[np.uint64], path: Float32Array, count: int
+    manner: Float32Array, hand: Hand, state: npt.NDArray[np.uint64], path: Float32Array, count: int
 ) -> None:  # pragma: no cover
     """Bend, shake, stretch, slant and turn the path in place."""
-    slant = hand.slant_mean + hand.slant * _normal(state)
-    aspect = hand.aspect_mean * np.exp(hand.aspect * _normal(state))
+    slant = manner[2] + hand.slant * _normal(state)
+    aspect = manner[1] * hand.aspect_mean * np.exp(hand.aspect * _normal(state))
     angle = hand.rotation * _normal(state)
     cos, sin = np.cos(angle), np.sin(angle)
     bends = np.empty((4, 4))
@@ -254,9 +252,11 @@ def draw_all(
         state[0] = np.uint64(seed)
         state[0] = _bits(state) + np.uint64(first + n) * np.uint64(0xD1342543DE82EF95)
         skeleton = _choose_points(labels[n], skeletons, hand, state, points)
-        count = _trace(skeleton, skeletons, hand, state, points, path)
-        _distort(hand, state, path, count)
+        manner = skeletons.manners[labels[n]]
+        pen = manner[0] * hand.pen * np.exp(hand.pen_spread * _normal(state))
+        count = _trace(pen, skeleton, skeletons, hand, state, points, path)
+        _distort(manner, hand, state, path, count)
         _ink(path, count, canvas)
         for i in range(CANVAS):
             for j in range(CANVAS):
-                out[n, i, j] = np.uint8(canvas[i, j] * 255 + 0.5)
+                out[n, i, j] = 255 if canvas[i, j] > 0.5 else 0
