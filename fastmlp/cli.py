@@ -126,7 +126,7 @@ class _Net(click.Choice):  # type: ignore[type-arg]
         return super().convert("fastmlp" if value == "my" else value, param, ctx)
 
 
-def _compare_nets(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+def _compare_nets(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         raise click.UsageError(
             "comparing nets in one command is not there yet: run `fastmlp train --net fastmlp`, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import warnings
@@ -49,9 +50,9 @@ class Score(NamedTuple):
 class History:
     """What happened in each epoch of a `fit`.
 
-    `loss` and `accuracy` are means over the epoch's samples, each batch taken before its update; `seconds` is the time
-    of the epoch without compilation, which stands in `compile_seconds`; `val_loss` and `val_accuracy` are measured after
-    the epoch when `validation` is given.
+    `loss` and `accuracy` are means over the epoch's samples, each batch taken before its update; `seconds` is the
+    time of the epoch without compilation, which stands in `compile_seconds`; `val_loss` and `val_accuracy` are measured
+    after the epoch when `validation` is given.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -126,7 +127,7 @@ class NeuralNetwork:
 
     @property
     def W1(self) -> Float32Array:
-        """Weights of the hidden layer (D, H) float32, a copy; setting copies too."""
+        """Weights of the hidden layer (D, H) float32, a read-only copy; setting copies too."""
         return self._unpacked()[0]
 
     @W1.setter
@@ -135,7 +136,7 @@ class NeuralNetwork:
 
     @property
     def b1(self) -> Float32Array:
-        """Biases of the hidden layer (H,) float32, a copy; setting copies too."""
+        """Biases of the hidden layer (H,) float32, a read-only copy; setting copies too."""
         return self._unpacked()[1]
 
     @b1.setter
@@ -144,7 +145,7 @@ class NeuralNetwork:
 
     @property
     def W2(self) -> Float32Array:
-        """Weights of the output layer (H, C) float32, a copy; setting copies too."""
+        """Weights of the output layer (H, C) float32, a read-only copy; setting copies too."""
         return self._unpacked()[2]
 
     @W2.setter
@@ -153,7 +154,7 @@ class NeuralNetwork:
 
     @property
     def b2(self) -> Float32Array:
-        """Biases of the output layer (C,) float32, a copy; setting copies too."""
+        """Biases of the output layer (C,) float32, a read-only copy; setting copies too."""
         return self._unpacked()[3]
 
     @b2.setter
@@ -161,7 +162,10 @@ class NeuralNetwork:
         self._set(3, "b2", value)
 
     def _unpacked(self) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
-        return unpack_parameters(self._parameters, self.hidden_size, self.output_size)
+        arrays = unpack_parameters(self._parameters, self.hidden_size, self.output_size)
+        for array in arrays:
+            array.flags.writeable = False  # a copy: what is written there would be lost without a word
+        return arrays
 
     def _set(self, index: int, name: str, value: ArrayLike) -> None:
         arrays = list(self._unpacked())
@@ -176,6 +180,7 @@ class NeuralNetwork:
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         state["_parameters"] = self._unpacked()
+        state["_rng"] = copy.deepcopy(self._rng)  # copies go their own way
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -199,22 +204,19 @@ class NeuralNetwork:
         """Train on X (n, D) and Y, labels (n,) or one-hot (n, C); a second call continues.
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
-        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)` is measured
-        after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
+        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)` is
+        measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
 
-        Raises ValueError or TypeError for data that does not fit the net, before any work; DivergenceError when the loss
-        or a weight is not finite or the epoch's mean loss exceeds 100 ln C. After it, and after Ctrl-C, which goes
-        on to the caller as KeyboardInterrupt, the weights are those after the last full epoch.
+        Raises ValueError or TypeError for data that does not fit the net, before any work; DivergenceError when the
+        loss or a weight is not finite or the epoch's mean loss exceeds 100 ln C. After it, and after Ctrl-C, which
+        goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch.
         """
         batch_size = check_integer("batch_size", batch_size)
         number_epochs = check_integer("number_epochs", number_epochs)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is {callback!r}; it must be a function of (epoch, history)")
         X, y = self._checked(X, Y)
-        if validation is not None:
-            try:
-                X_val, Y_val = validation
-            except (TypeError, ValueError):
-                raise ValueError("validation must be a pair (X, Y)") from None
-            X_val, y_val = self._checked(X_val, Y_val)
+        validation_set = None if validation is None else self._checked_validation(validation)
         if batch_size > len(X):
             warnings.warn(
                 f"batch_size {batch_size} is larger than the data: {len(X)} samples make one batch",
@@ -230,7 +232,7 @@ class NeuralNetwork:
         # An input's kind (sparse or dense) is known after the packing, which belongs to the training time.
         start = time.perf_counter()
         n_threads = self.n_threads or available_processors()
-        rows = self._prepared(X, "X", n_threads)
+        rows = self._prepared(X, n_threads)
         packing_seconds = time.perf_counter() - start
         start = time.perf_counter()
         _compile_training(self._lanes, isinstance(rows, SparseRows))
@@ -244,8 +246,8 @@ class NeuralNetwork:
             history.loss.append(loss)
             history.accuracy.append(accuracy)
             history.seconds.append(time.perf_counter() - start)
-            if validation is not None:
-                score = self.predict(X_val, y_val)
+            if validation_set is not None:
+                score = self._score(*validation_set)
                 history.val_loss.append(score.loss)
                 history.val_accuracy.append(score.accuracy)
             if callback is not None:
@@ -268,7 +270,8 @@ class NeuralNetwork:
         """
         X = self._checked_inputs(X)
         probs = np.empty((len(X), self.output_size), np.float32)
-        self._predict(probs, _outcome(0), X, np.empty(0, np.int64))
+        rows = self._prepared(X, self._threads_for(len(X)))
+        self._predict(probs, _outcome(0), rows, len(X), np.empty(0, np.int64))
         return probs
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
@@ -277,43 +280,57 @@ class NeuralNetwork:
         Raises ValueError or TypeError for data that does not fit the net.
         """
         X, y = self._checked(X, Y)
-        outcome = _outcome(len(X))
-        self._predict(np.empty((0, self.output_size), np.float32), outcome, X, y)
+        return self._score(self._prepared(X, self._threads_for(len(X))), y)
+
+    def _score(self, rows: Float32Array | SparseRows, y: NDArray[np.int64]) -> Score:
+        outcome = _outcome(len(y))
+        self._predict(np.empty((0, self.output_size), np.float32), outcome, rows, len(y), y)
         return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean()))
 
-    def _predict(self, probs: Float32Array, outcome: Outcome, X: Float32Array, y: NDArray[np.int64]) -> None:
-        work = len(X) * self.hidden_size * (self.input_size + self.output_size)
-        n_threads = self.n_threads or available_processors() if work > _WORK_FOR_THREADS else 1
-        n_threads = min(n_threads, -(-len(X) // CHUNK))
-        rows = self._prepared(X, "X", n_threads)
-        numbers = np.arange(len(X))
+    def _predict(
+        self, probs: Float32Array, outcome: Outcome, rows: Float32Array | SparseRows, n: int, y: NDArray[np.int64]
+    ) -> None:
+        numbers = np.arange(n)
 
         def predict(member: Member) -> None:
-            scratch = PredictionScratch.of(self._parameters, min(CHUNK, len(X)))
+            scratch = PredictionScratch.of(self._parameters, min(CHUNK, n))
             predict_rows(probs, outcome, self._parameters, scratch, rows, y, numbers, member, self._lanes)
 
-        run_team(n_threads, predict)
+        run_team(self._threads_for(n), predict)
+
+    def _threads_for(self, n: int) -> int:
+        """Threads that a forward pass over n rows is worth: one where starting others would take longer."""
+        if n * self.hidden_size * (self.input_size + self.output_size) < _WORK_FOR_THREADS:
+            return 1
+        return min(self.n_threads or available_processors(), -(-n // CHUNK))
 
     # --- Inputs -------------------------------------------------------------------------------------------------------
 
-    def _checked_inputs(self, X: ArrayLike) -> Float32Array:
-        array = as_inputs("X", X, ndim=2)
+    def _checked_inputs(self, X: ArrayLike, name: str = "X") -> Float32Array:
+        array = as_inputs(name, X, ndim=2)
         if array.shape[1] != self.input_size:
-            raise ValueError(f"X has {array.shape[1]} columns; this net was made for input_size={self.input_size}")
+            raise ValueError(f"{name} has {array.shape[1]} columns; this net has input_size={self.input_size}")
         return array
 
-    def _checked(self, X: ArrayLike, Y: ArrayLike) -> tuple[Float32Array, NDArray[np.int64]]:
-        array = self._checked_inputs(X)
-        return array, as_labels("Y", Y, len(array), self.output_size)
+    def _checked(self, X: ArrayLike, Y: ArrayLike, of: str = "") -> tuple[Float32Array, NDArray[np.int64]]:
+        array = self._checked_inputs(X, f"{of}X")
+        return array, as_labels(f"{of}Y", Y, len(array), self.output_size)
 
-    def _prepared(self, X: Float32Array, name: str, n_threads: int) -> Float32Array | SparseRows:
+    def _checked_validation(
+        self, validation: tuple[ArrayLike, ArrayLike]
+    ) -> tuple[Float32Array | SparseRows, NDArray[np.int64]]:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise ValueError("validation must be a pair (X, Y)")
+        X, y = self._checked(*validation, of="validation ")
+        return self._prepared(X, self._threads_for(len(X)), "validation X"), y
+
+    def _prepared(self, X: Float32Array, n_threads: int, name: str = "X") -> Float32Array | SparseRows:
         """X as the kernels take it fastest; raises ValueError for NaN or infinity."""
         counts, unusable = nonzeros_by_row(X, n_threads)
         if unusable:
             row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
             raise ValueError(
-                f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}; "
-                "remove or replace them"
+                f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}; remove or replace them"
             )
         if sparse_pays(float(counts.sum()) / X.size, self._lanes):
             return to_sparse_rows(X, counts, n_threads)
@@ -336,11 +353,13 @@ class _TrainingRun:
         self.n_threads = min(n_threads, len(parameters.W1))
         self.by_column = isinstance(X, SparseRows) and _by_column_pays(X, batch_size, parameters)
         self.outcome = _outcome(len(y))
-        self.scratch = Scratch.of(parameters, X if self.by_column else None, batch_size, self.n_threads)
+        self.scratch = Scratch.of(
+            parameters, X if isinstance(X, SparseRows) and self.by_column else None, batch_size, self.n_threads
+        )
         self.before = empty_parameters(net.input_size, net.hidden_size, net.output_size)
 
     def epoch(self, order: NDArray[np.int64], number: int) -> tuple[float, float]:
-        """Train once through `order`; returns mean loss and accuracy, or raises and leaves the weights as they were."""
+        """Train once through `order`; returns mean loss and accuracy, or raises with the old weights."""
         net = self.net
         self.before.copy_from(net._parameters)
         plan = Plan(

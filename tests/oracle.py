@@ -47,9 +47,7 @@ class Epoch(NamedTuple):
     @property
     def loss(self) -> float:
         """The mean loss over the samples."""
-        return math.fsum(n * x for n, x in zip(self.sizes, self.losses, strict=True)) / sum(
-            self.sizes
-        )
+        return math.fsum(n * x for n, x in zip(self.sizes, self.losses, strict=True)) / sum(self.sizes)
 
     @property
     def accuracy(self) -> float:

@@ -144,9 +144,7 @@ def edit(installed) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", KERNEL_FILES)
-def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(
-    train, installed, cache, edit, name
-):
+def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(train, installed, cache, edit, name):
     edit(name, lambda text: text + "\n# edited\n")
     outcome = train(installed.folder, cache)
     assert {kernel: hits for kernel, (hits, _) in outcome["kernels"].items() if hits} == {}
@@ -237,9 +235,7 @@ def test_the_tile_is_made_for_the_processor_that_is_named(
     if width == 8 and not {"avx2", "fma"} <= host_features():
         pytest.skip("this processor cannot run AVX2 code")
     cache = tmp_path_factory.getbasetemp() / f"cache-{cpu}"
-    outcome = train(
-        installed.folder, cache, density, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features
-    )
+    outcome = train(installed.folder, cache, density, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features)
     assert outcome["width"] == width
     assert_right(outcome)
 

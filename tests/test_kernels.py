@@ -118,7 +118,7 @@ def test_the_three_updates_of_W1_have_the_same_bits_and_are_right(B, D, lanes, r
 
 
 @pytest.mark.parametrize("C", [*ODD, 3000])
-@pytest.mark.parametrize("B", (1, 2, 7, 17))
+@pytest.mark.parametrize("B", [1, 2, 7, 17])
 def test_output_layer(B, C, lanes, rng):
     C4, classes = padded(C, 4), padded(C, target().width)
     hidden = normal(rng, (B, lanes.units))
@@ -303,7 +303,7 @@ def test_an_error_of_a_thousandth_would_be_caught(wrong, rng):
 
 def test_a_failing_member_stops_the_team():
     def work(member):
-        if member.index == 1:
+        if member.rank == 1:
             raise MemoryError("no room")
 
     with pytest.raises(MemoryError, match="no room"):

@@ -448,10 +448,10 @@ from fastmlp import NeuralNetwork
 
 n_threads, epochs_before = int(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(0)
-X = rng.random((12_000, 784), dtype=np.float32)
-y = rng.integers(0, 10, 12_000)
+X = rng.random((20_000, 784), dtype=np.float32)
+y = rng.integers(0, 10, 20_000)
 net = NeuralNetwork(hidden_size=1024, lr=0.001, seed=0, n_threads=n_threads)
-net.fit(X[:1024], y[:1024], number_epochs=1)
+seconds = net.fit(X[:1000], y[:1000], number_epochs=2).seconds[1]
 names = ("W1", "b1", "W2", "b2")
 last = {name: np.array(getattr(net, name)) for name in names}
 
@@ -461,7 +461,7 @@ def callback(epoch, history):
         print(history.seconds[-1], flush=True)
 
 if epochs_before == 0:
-    print(1.0, flush=True)
+    print(20 * seconds, flush=True)
 try:
     net.fit(X, y, number_epochs=10_000, callback=callback)
 except KeyboardInterrupt:

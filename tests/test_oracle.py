@@ -38,9 +38,7 @@ def test_gradients_are_the_slopes_of_the_loss(shape):
     # The slope is defined away from ReLU's kink only: no pre-activation may cross 0 within a step.
     assert np.abs(oracle.loop_forward(net, X).before).min() > 1e-3
     slopes = central_differences(net, X, y)
-    for name, exact, slope in zip(
-        Net._fields, oracle.loop_gradients(net, X, y), slopes, strict=True
-    ):
+    for name, exact, slope in zip(Net._fields, oracle.loop_gradients(net, X, y), slopes, strict=True):
         np.testing.assert_allclose(exact, slope, rtol=1e-6, atol=1e-9, err_msg=name)
 
 
@@ -74,12 +72,8 @@ def test_matrix_form_equals_the_loops(shape):
         oracle.Activations._fields, oracle.loop_forward(net, X), oracle.forward(net, X), strict=True
     ):
         np.testing.assert_allclose(fast, exact, rtol=1e-12, atol=1e-14, err_msg=name)
-    np.testing.assert_allclose(
-        oracle.losses(net, X, y), oracle.loop_losses(net, X, y), rtol=1e-12, atol=1e-14
-    )
-    assert oracle.loss(net, X, y) == pytest.approx(
-        oracle.loop_loss(net, X, y), rel=1e-12, abs=1e-14
-    )
+    np.testing.assert_allclose(oracle.losses(net, X, y), oracle.loop_losses(net, X, y), rtol=1e-12, atol=1e-14)
+    assert oracle.loss(net, X, y) == pytest.approx(oracle.loop_loss(net, X, y), rel=1e-12, abs=1e-14)
     for name, exact, fast in zip(
         Net._fields, oracle.loop_gradients(net, X, y), oracle.gradients(net, X, y), strict=True
     ):
@@ -132,9 +126,7 @@ def test_one_step_worked_by_hand(gradients):
 def test_epoch_is_its_steps_and_the_last_batch_counts_by_its_own_size():
     net, X, y = problem((7, 3, 4, 3))
     order = [6, 0, 3, 2, 5, 1, 4]
-    result = oracle.epoch(
-        net, X, y, lr=0.3, batch_size=3, order=order, gradients=oracle.loop_gradients
-    )
+    result = oracle.epoch(net, X, y, lr=0.3, batch_size=3, order=order, gradients=oracle.loop_gradients)
     losses = []
     for batch in ([6, 0, 3], [2, 5, 1], [4]):
         losses.append(oracle.loop_loss(net, X[batch], y[batch]))

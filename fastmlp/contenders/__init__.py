@@ -74,9 +74,7 @@ class _Module:
 MODULES = {
     "fastmlp": _Module("fastmlp.contenders.fastmlp_net", ("numba",), "pip install fastmlp"),
     "numpy": _Module("fastmlp.contenders.numpy_net", ("numpy",), "pip install numpy"),
-    "keras": _Module(
-        "fastmlp.contenders.keras_net", ("keras", "tensorflow"), "pip install 'fastmlp[keras]'"
-    ),
+    "keras": _Module("fastmlp.contenders.keras_net", ("keras", "tensorflow"), "pip install 'fastmlp[keras]'"),
 }
 
 

@@ -9,8 +9,6 @@ from fastmlp.network import NeuralNetwork
 __all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
-def fit_and_test_net_on_mnist(
-    hidden_size: int, batch_size: int, num_epochs: int, lr: float
-) -> Result:
+def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
     """Train a new net on MNIST and measure it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

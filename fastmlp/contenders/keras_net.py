@@ -91,9 +91,7 @@ class NeuralNetwork:
         if not self._traced:
             history.compile_seconds = self._trace(X[:batch_size], Y[:batch_size])
         recorder = _recorder(history, callback)
-        self._model.fit(
-            X, Y, batch_size, number_epochs, verbose=0, shuffle=shuffle, callbacks=[recorder]
-        )
+        self._model.fit(X, Y, batch_size, number_epochs, verbose=0, shuffle=shuffle, callbacks=[recorder])
         return history
 
     def predict(self, X: Float32Array, Y: Labels) -> Score:
@@ -139,8 +137,6 @@ def _recorder(history: History, callback: Callable[[int, History], None] | None)
     return keras.callbacks.LambdaCallback(on_epoch_begin, on_epoch_end)
 
 
-def fit_and_test_net_on_mnist(
-    hidden_size: int, batch_size: int, num_epochs: int, lr: float
-) -> Result:
+def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
     """Train a new net on MNIST and measure it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -142,8 +142,7 @@ class NeuralNetwork:
         hidden += self.b1
         np.maximum(hidden, 0, out=hidden)
         logits: Float32Array = hidden @ self.W2
-        logits += self.b2
-        return logits
+        return np.add(logits, self.b2, out=logits)
 
 
 class _Scratch:
@@ -158,9 +157,7 @@ class _Scratch:
         self.dW2 = np.empty_like(W2)
 
 
-def _softmax_cross_entropy(
-    logits: Float32Array, y: Labels
-) -> tuple[Float32Array, NDArray[np.bool]]:
+def _softmax_cross_entropy(logits: Float32Array, y: Labels) -> tuple[Float32Array, NDArray[np.bool]]:
     """Return loss_i = -log softmax(logits_i)[y_i] (B,), and whether y_i is the likeliest class.
 
     logits (B, C) is overwritten by its softmax. The loss is log sum exp(logits_i) - logits_i[y_i],
@@ -192,8 +189,6 @@ def _check_threads(n_threads: int) -> None:
         )
 
 
-def fit_and_test_net_on_mnist(
-    hidden_size: int, batch_size: int, num_epochs: int, lr: float
-) -> Result:
+def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
     """Train a new net on MNIST and measure it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -10,6 +10,7 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,7 @@ def _download() -> dict[str, bytes]:
         ) from None
     try:
         for name, content in compressed.items():
-            write_whole(folder / name, lambda file, content=content: file.write(content))
+            write_whole(folder / name, methodcaller("write", content))
     except OSError as error:
         warnings.warn(
             f"MNIST was downloaded but cannot be kept in {folder} ({error.strerror}); "

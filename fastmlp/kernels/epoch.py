@@ -1,7 +1,7 @@
 """A training epoch: every thread of a team runs `train_epoch` and owns some tiles of hidden units.
 
-The weights of a tile, its hidden values and their gradients stay with their thread; only the tiles' shares of the logits
-and dlogits (B x C each) cross between threads, at two barriers per batch:
+The weights of a tile, its hidden values and their gradients stay with their thread; only the tiles' shares of the
+logits and dlogits (B x C each) cross between threads, at two barriers per batch:
 
     own tiles     update by the last batch; forward pass of this batch        (a tile is in cache for both)
     -- barrier    the logits of all tiles are there
@@ -85,34 +85,34 @@ class Scratch(NamedTuple):
         )
 
 
-def hidden_forward(hidden, W1, b1, X, batch, lanes):  # type: ignore[no-untyped-def]
+def hidden_forward(hidden, W1, b1, X, batch, lanes):
     """The forward pass that fits the type of X: an array, or SparseRows."""
     raise NotImplementedError("for kernels only")
 
 
-def update_W1(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
+def update_W1(W1, dhidden, X, batch, columns, by_column, lanes):
     """The update of W1 that fits the type of X: an array, or SparseRows."""
     raise NotImplementedError("for kernels only")
 
 
-def prepare_columns(columns, X, batch, by_column, lanes):  # type: ignore[no-untyped-def]
+def prepare_columns(columns, X, batch, by_column, lanes):
     """A batch of sparse rows by columns where the update wants it; nothing for an array."""
     raise NotImplementedError("for kernels only")
 
 
 @overload(hidden_forward)
-def _hidden_forward(hidden, W1, b1, X, batch, lanes):  # type: ignore[no-untyped-def]
+def _hidden_forward(hidden, W1, b1, X, batch, lanes):
     if isinstance(X, types.Array):
         return lambda hidden, W1, b1, X, batch, lanes: dense_hidden_forward(hidden, W1, b1, X, batch, lanes)
     return lambda hidden, W1, b1, X, batch, lanes: sparse_hidden_forward(hidden, W1, b1, X, batch, lanes)
 
 
 @overload(update_W1)
-def _update_W1(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
+def _update_W1(W1, dhidden, X, batch, columns, by_column, lanes):
     if isinstance(X, types.Array):
         return lambda W1, dhidden, X, batch, columns, by_column, lanes: dense_update_W1(W1, dhidden, X, batch, lanes)
 
-    def sparse(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignore[no-untyped-def]
+    def sparse(W1, dhidden, X, batch, columns, by_column, lanes):
         if by_column:
             sparse_update_W1_by_column(W1, dhidden, columns, lanes)
         else:
@@ -122,11 +122,11 @@ def _update_W1(W1, dhidden, X, batch, columns, by_column, lanes):  # type: ignor
 
 
 @overload(prepare_columns)
-def _prepare_columns(columns, X, batch, by_column, lanes):  # type: ignore[no-untyped-def]
+def _prepare_columns(columns, X, batch, by_column, lanes):
     if isinstance(X, types.Array):
         return lambda columns, X, batch, by_column, lanes: None
 
-    def sparse(columns, X, batch, by_column, lanes):  # type: ignore[no-untyped-def]
+    def sparse(columns, X, batch, by_column, lanes):
         if by_column:
             transpose_batch(columns, X, batch, lanes)
 
@@ -146,7 +146,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     for step in range(n_batches + 1):
         batch = order[step * B : min((step + 1) * B, n)]
         last_batch = order[max(step - 1, 0) * B : min(step * B, n)]
-        for tile in range(member.index, n_tiles, member.size):
+        for tile in range(member.rank, n_tiles, member.size):
             if step > 0:
                 hidden = scratch.hidden[tile, : len(last_batch)]
                 dhidden = scratch.dhidden[tile, : len(last_batch)]
@@ -165,12 +165,12 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 hidden = scratch.hidden[tile, : len(batch)]
                 hidden_forward(hidden, W1[tile], b1[tile], X, batch, lanes)
                 output_forward(scratch.partial, tile, hidden, W2[tile], lanes)
-        if step > 0 and member.index == 0:
+        if step > 0 and member.rank == 0:
             update_b2(b2, scratch.dlogits[: len(last_batch)], plan.n_classes, lanes)
         if not barrier(member, lanes) or step == n_batches:
             break
-        first = len(batch) * member.index // member.size
-        last = len(batch) * (member.index + 1) // member.size
+        first = len(batch) * member.rank // member.size
+        last = len(batch) * (member.rank + 1) // member.size
         softmax_cross_entropy(
             scratch.dlogits[first:last],
             outcome.losses[step * B + first : step * B + last],
@@ -182,12 +182,12 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             -plan.lr / np.float32(len(batch)),
             lanes,
         )
-        ahead = step + member.index  # each member turns one of the next batches into columns
+        ahead = step + member.rank  # each member turns one of the next batches into columns
         if step % member.size == 0 and ahead < n_batches:
             columns = BatchColumns(
-                scratch.columns.ends[member.index],
-                scratch.columns.samples[member.index],
-                scratch.columns.values[member.index],
+                scratch.columns.ends[member.rank],
+                scratch.columns.samples[member.rank],
+                scratch.columns.values[member.rank],
             )
             batch = order[ahead * B : min((ahead + 1) * B, n)]
             prepare_columns(columns, X, batch, plan.by_column, lanes)

@@ -44,7 +44,7 @@ def fill_sparse_rows(rows, X, first, last, lanes):
 
 
 def _share(n: int, member: Member) -> tuple[int, int]:
-    return n * member.index // member.size, n * (member.index + 1) // member.size
+    return n * member.rank // member.size, n * (member.rank + 1) // member.size
 
 
 def nonzeros_by_row(X: Float32Array, n_threads: int) -> tuple[NDArray[np.int64], int]:

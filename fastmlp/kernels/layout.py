@@ -1,6 +1,6 @@
 """How parameters lie in memory: cut into tiles of hidden units, so that every product runs along them with unit stride.
 
-A tile is the share of the hidden layer that stays in one core's cache and one register block wide. Which unit belongs to
+A tile is the share of the hidden layer that stays in one core's cache, one register tile wide. Which unit belongs to
 which tile depends on the hidden size (and the machine's vectors) alone, never on the number of threads: sums over tiles
 are taken in tile order, and the result has the same bits for any number of threads.
 """

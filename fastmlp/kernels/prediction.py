@@ -44,7 +44,7 @@ def predict_rows(probs, outcome, parameters, scratch, X, y, rows, member, lanes)
     W1, b1, W2, b2 = parameters
     n_classes = probs.shape[1]
     chunk = len(scratch.hidden)
-    for first in range(member.index * chunk, len(rows), member.size * chunk):
+    for first in range(member.rank * chunk, len(rows), member.size * chunk):
         batch = rows[first : min(first + chunk, len(rows))]
         hidden = scratch.hidden[: len(batch)]
         for tile in range(W1.shape[0]):

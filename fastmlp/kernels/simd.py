@@ -1,16 +1,16 @@
 """The register tile: the one file that knows LLVM.
 
-A `Tile` is a block of `rows` x `vectors` SIMD vectors of float32 that LLVM keeps in registers. With the operations below
-a kernel reads as mathematics:
+A `Tile` is a block of `rows` x `vectors` SIMD vectors of float32 that LLVM keeps in registers. With the operations
+below a kernel reads as mathematics:
 
     acc = load(b1, 0, lanes)                            # units(lanes) biases
     for k in range(start, stop):                        # the nonzeros of one sample
         acc = axpy(acc, values[k], load(W1, columns[k] * units(lanes), lanes))
     store(relu(acc), hidden, 0)
 
-`Lanes(vectors)` is the tag that carries the tile's width into a kernel as a type, so that the kernels stand at module level
-and Numba's disk cache works (a kernel made in a closure would miss it in every process). Offsets count float32 elements
-from the start of a C-contiguous array; nothing is checked, as in any array access of a kernel.
+`Lanes(vectors)` is the tag that carries the tile's width into a kernel as a type, so that the kernels stand at module
+level and Numba's disk cache works (a kernel made in a closure would miss it in every process). Offsets count float32
+elements from the start of a C-contiguous array; nothing is checked, as in any array access of a kernel.
 
 No operation carries a fast-math flag: each sum runs in the order in which it is written.
 """
@@ -135,7 +135,7 @@ class Lanes:
         return self.vectors * target().width
 
 
-class LanesType(types.Type):  # type: ignore[misc]
+class LanesType(types.Type):
     """Numba type of a tag: rows and vectors of the tile, lanes of a vector, and the digest of all kernel files."""
 
     def __init__(self, rows: int, vectors: int) -> None:
@@ -145,7 +145,7 @@ class LanesType(types.Type):  # type: ignore[misc]
         super().__init__(name=f"Lanes({rows}x{vectors}x{self.width}, {SOURCE_DIGEST})")
 
 
-class TileType(types.Type):  # type: ignore[misc]
+class TileType(types.Type):
     """Numba type of a tile: an LLVM array of rows * vectors vectors of `width` float32."""
 
     def __init__(self, rows: int, vectors: int) -> None:
@@ -155,7 +155,7 @@ class TileType(types.Type):  # type: ignore[misc]
         super().__init__(name=f"Tile({rows}x{vectors}x{self.width})")
 
 
-class QuadType(types.Type):  # type: ignore[misc]
+class QuadType(types.Type):
     """Numba type of four float32 in one vector: four dot products."""
 
     def __init__(self) -> None:
@@ -166,19 +166,19 @@ _quad = QuadType()
 
 
 @register_model(LanesType)
-class _LanesModel(models.OpaqueModel):  # type: ignore[misc]
+class _LanesModel(models.OpaqueModel):
     pass
 
 
 @register_model(TileType)
-class _TileModel(models.PrimitiveModel):  # type: ignore[misc]
+class _TileModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: TileType) -> None:
         vec = ir.VectorType(_FLOAT, fe_type.width)
         super().__init__(dmm, fe_type, ir.ArrayType(vec, fe_type.rows * fe_type.vectors))
 
 
 @register_model(QuadType)
-class _QuadModel(models.PrimitiveModel):  # type: ignore[misc]
+class _QuadModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: QuadType) -> None:
         super().__init__(dmm, fe_type, ir.VectorType(_FLOAT, 4))
 
@@ -268,37 +268,37 @@ def _maximum(builder: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def units(typingctx, lanes):  # type: ignore[no-untyped-def]
+def units(typingctx, lanes):
     """Hidden units of one row of the tile, a compile-time constant."""
     if not isinstance(lanes, LanesType):
         return None
     value = lanes.vectors * lanes.width
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         return context.get_constant(types.intp, value)
 
     return types.intp(lanes), codegen
 
 
 @intrinsic
-def rows(typingctx, lanes):  # type: ignore[no-untyped-def]
+def rows(typingctx, lanes):
     """Rows of the tile, a compile-time constant."""
     if not isinstance(lanes, LanesType):
         return None
     value = lanes.rows
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         return context.get_constant(types.intp, value)
 
     return types.intp(lanes), codegen
 
 
 def _tag(name: str, change: Any, doc: str) -> Any:
-    def typing(typingctx, lanes):  # type: ignore[no-untyped-def]
+    def typing(typingctx, lanes):
         if not isinstance(lanes, LanesType):
             return None
 
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):
             return context.get_dummy_value()
 
         return change(lanes)(lanes), codegen
@@ -320,13 +320,13 @@ vector = _tag("vector", lambda lanes: LanesType(1, 1), "Tag of a single vector."
 
 
 @intrinsic
-def load(typingctx, array, offset, lanes):  # type: ignore[no-untyped-def]
+def load(typingctx, array, offset, lanes):
     """Tile of the rows * units(lanes) consecutive elements from `offset`."""
     if not (_is_array(array) and isinstance(lanes, LanesType)):
         return None
     tile = TileType(lanes.rows, lanes.vectors)
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         address = _address(context, builder, signature.args[0], args[0], args[1])
         return _tile(builder, _load_vectors(builder, address, _vec(tile), tile.rows * tile.vectors))
 
@@ -334,38 +334,38 @@ def load(typingctx, array, offset, lanes):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def broadcast(typingctx, value, lanes):  # type: ignore[no-untyped-def]
+def broadcast(typingctx, value, lanes):
     """Tile with `value` in every lane."""
     if not isinstance(lanes, LanesType):
         return None
     tile = TileType(lanes.rows, lanes.vectors)
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         return _tile(builder, [_splat(builder, _vec(tile), args[0])] * (tile.rows * tile.vectors))
 
     return tile(types.float32, lanes), codegen
 
 
 @intrinsic
-def repeat_rows(typingctx, tile, lanes):  # type: ignore[no-untyped-def]
+def repeat_rows(typingctx, tile, lanes):
     """Tile of rows(lanes) copies of a one-row tile."""
     if not (isinstance(tile, TileType) and tile.rows == 1 and isinstance(lanes, LanesType)):
         return None
     result = TileType(lanes.rows, tile.vectors)
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         return _tile(builder, _vectors(builder, args[0]) * result.rows)
 
     return result(tile, lanes), codegen
 
 
 @intrinsic
-def store(typingctx, tile, array, offset):  # type: ignore[no-untyped-def]
+def store(typingctx, tile, array, offset):
     """Write the tile to consecutive elements from `offset`."""
     if not (isinstance(tile, TileType) and _is_array(array)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         vec = _vec(tile)
         address = _address(context, builder, signature.args[1], args[1], args[2])
         for v, vector_ in enumerate(_vectors(builder, args[0])):
@@ -376,12 +376,12 @@ def store(typingctx, tile, array, offset):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def axpy(typingctx, acc, x, row):  # type: ignore[no-untyped-def]
+def axpy(typingctx, acc, x, row):
     """acc + x * row: a scalar times a tile, added to a tile, rounded once."""
     if not (isinstance(acc, TileType) and acc == row):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         x_vec = _splat(builder, _vec(acc), args[1])
         pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[2]), strict=True)
         return _tile(builder, [_fma(builder, x_vec, w, a) for a, w in pairs])
@@ -405,12 +405,12 @@ def _is_block_of(acc: Any, row: Any) -> bool:
 
 
 @intrinsic
-def rank1(typingctx, acc, factors, start, stride, row):  # type: ignore[no-untyped-def]
+def rank1(typingctx, acc, factors, start, stride, row):
     """acc[r] + factors[start + r * stride] * row for each row r of the block: a rank-1 update."""
     if not (_is_array(factors) and _is_block_of(acc, row)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         address = _address(context, builder, signature.args[1], args[1], args[2])
         scalars = []
         for _ in range(acc.rows):
@@ -422,13 +422,13 @@ def rank1(typingctx, acc, factors, start, stride, row):  # type: ignore[no-untyp
 
 
 @intrinsic
-def row_offsets(typingctx, order, start, stride, lanes):  # type: ignore[no-untyped-def]
+def row_offsets(typingctx, order, start, stride, lanes):
     """order[start + r] * stride for each row r of the block: where the samples of a block begin."""
     if not (isinstance(lanes, LanesType) and _is_array(order, types.int64)):
         return None
     result = types.UniTuple(types.intp, lanes.rows)
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         address = _address(context, builder, signature.args[0], args[0], args[1])
         offsets = [builder.mul(builder.load(builder.gep(address, [_INT32(r)])), args[2]) for r in range(lanes.rows)]
         return context.make_tuple(builder, result, offsets)
@@ -437,12 +437,12 @@ def row_offsets(typingctx, order, start, stride, lanes):  # type: ignore[no-unty
 
 
 @intrinsic
-def rank1_rows(typingctx, acc, X, offsets, k, row):  # type: ignore[no-untyped-def]
+def rank1_rows(typingctx, acc, X, offsets, k, row):
     """acc[r] + X[offsets[r] + k] * row for each row r of the block: a rank-1 update by rows anywhere in X."""
     if not (_is_array(X) and _is_block_of(acc, row)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         data = context.make_array(signature.args[1])(context, builder, args[1]).data
         scalars = [
             _load_scalar(
@@ -457,12 +457,12 @@ def rank1_rows(typingctx, acc, X, offsets, k, row):  # type: ignore[no-untyped-d
 
 
 @intrinsic
-def relu(typingctx, tile):  # type: ignore[no-untyped-def]
+def relu(typingctx, tile):
     """max(0, tile) lane by lane; NaN stays NaN, so that divergence is seen."""
     if not isinstance(tile, TileType):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         zero = _constant(_vec(tile), 0.0)
         return _tile(builder, [_maximum(builder, zero, v) for v in _vectors(builder, args[0])])
 
@@ -470,12 +470,12 @@ def relu(typingctx, tile):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def masked(typingctx, tile, array, offset):  # type: ignore[no-untyped-def]
+def masked(typingctx, tile, array, offset):
     """Tile where the consecutive elements of `array` from `offset` are above 0, else 0: ReLU's derivative."""
     if not (isinstance(tile, TileType) and _is_array(array)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         vec = _vec(tile)
         zero = _constant(vec, 0.0)
         address = _address(context, builder, signature.args[1], args[1], args[2])
@@ -492,12 +492,12 @@ def masked(typingctx, tile, array, offset):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def maximum(typingctx, a, b):  # type: ignore[no-untyped-def]
+def maximum(typingctx, a, b):
     """The larger of two tiles, lane by lane; b where either is NaN."""
     if not (isinstance(a, TileType) and a == b):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
         return _tile(builder, [_maximum(builder, x, y) for x, y in pairs])
 
@@ -505,12 +505,12 @@ def maximum(typingctx, a, b):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def add(typingctx, a, b):  # type: ignore[no-untyped-def]
+def add(typingctx, a, b):
     """a + b, lane by lane."""
     if not (isinstance(a, TileType) and a == b):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
         return _tile(builder, [builder.fadd(x, y) for x, y in pairs])
 
@@ -518,12 +518,12 @@ def add(typingctx, a, b):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def scaled(typingctx, tile, factor):  # type: ignore[no-untyped-def]
+def scaled(typingctx, tile, factor):
     """Tile times a scalar."""
     if not isinstance(tile, TileType):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         factor = _splat(builder, _vec(tile), args[1])
         return _tile(builder, [builder.fmul(v, factor) for v in _vectors(builder, args[0])])
 
@@ -531,12 +531,12 @@ def scaled(typingctx, tile, factor):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def first_lanes(typingctx, tile, count, fill):  # type: ignore[no-untyped-def]
+def first_lanes(typingctx, tile, count, fill):
     """A one-vector tile whose lanes from `count` on are `fill`, whatever they held."""
     if not (isinstance(tile, TileType) and tile.rows * tile.vectors == 1):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         vec = _vec(tile)
         ints = ir.VectorType(_INT32, vec.count)
         count = builder.trunc(args[1], _INT32)
@@ -566,7 +566,7 @@ _ROUND_TO_INTEGER = 12582912.0  # 1.5 * 2**23: adding it leaves the nearest inte
 
 
 @intrinsic
-def exp_shifted(typingctx, tile, shift):  # type: ignore[no-untyped-def]
+def exp_shifted(typingctx, tile, shift):
     """exp(tile - shift) lane by lane, for tile <= shift; 0 below the normal float32, NaN stays NaN.
 
     exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln(2)/2, the second factor by a polynomial.
@@ -574,13 +574,13 @@ def exp_shifted(typingctx, tile, shift):  # type: ignore[no-untyped-def]
     if not isinstance(tile, TileType):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         vec = _vec(tile)
         ints = ir.VectorType(_INT32, vec.count)
         magic = _constant(vec, _ROUND_TO_INTEGER)
         smallest = _constant(vec, _EXP_SMALLEST)
 
-        def exp(x):  # type: ignore[no-untyped-def]
+        def exp(x):
             vanishes = builder.fcmp_ordered("<", x, smallest)
             x = builder.select(vanishes, smallest, x)
             rounded = builder.fadd(builder.fmul(x, _constant(vec, _LOG2E)), magic)
@@ -603,11 +603,11 @@ def exp_shifted(typingctx, tile, shift):  # type: ignore[no-untyped-def]
 
 
 def _reduction(name: str, combine: Any, doc: str) -> Any:
-    def typing(typingctx, tile):  # type: ignore[no-untyped-def]
+    def typing(typingctx, tile):
         if not isinstance(tile, TileType):
             return None
 
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):
             acc, *rest = _vectors(builder, args[0])
             for v in rest:
                 acc = combine(builder, acc, v)
@@ -631,12 +631,12 @@ tile_max = _reduction("tile_max", _maximum, "Largest of all lanes.")
 
 
 @intrinsic
-def dot4(typingctx, row, array, offset):  # type: ignore[no-untyped-def]
+def dot4(typingctx, row, array, offset):
     """Dot products of a one-row tile with the four rows of `array` that start at `offset`, as a quad."""
     if not (isinstance(row, TileType) and row.rows == 1 and _is_array(array)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         vec = _vec(row)
         n = row.vectors
         ours = _vectors(builder, args[0])
@@ -671,12 +671,12 @@ def dot4(typingctx, row, array, offset):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store4(typingctx, quad, array, offset):  # type: ignore[no-untyped-def]
+def store4(typingctx, quad, array, offset):
     """Write the four dot products to consecutive elements from `offset`."""
     if not (isinstance(quad, QuadType) and _is_array(array)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         address = _address(context, builder, signature.args[1], args[1], args[2])
         builder.store(args[0], builder.bitcast(address, args[0].type.as_pointer()), align=4)
         return context.get_dummy_value()
@@ -685,12 +685,12 @@ def store4(typingctx, quad, array, offset):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def prefetch(typingctx, array, offset):  # type: ignore[no-untyped-def]
+def prefetch(typingctx, array, offset):
     """Ask for the cache line of element `offset`; any offset is allowed, nothing is read."""
     if not isinstance(array, types.Array):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         address = _address(context, builder, signature.args[0], args[0], args[1])
         pointer = builder.bitcast(address, ir.IntType(8).as_pointer())
         function = cgutils.get_or_insert_function(

@@ -40,15 +40,15 @@ class Member(NamedTuple):
     """One thread's place in its team."""
 
     state: NDArray[np.int64]  # shared by the team
-    index: int  # 0 <= index < size
+    rank: int  # 0 <= rank < size
     size: int
 
 
 @intrinsic
-def _atomic_add(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+def _atomic_add(typingctx, array, index, value):
     """array[index] += value as one step; returns what was there before."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         return builder.atomic_rmw("add", builder.gep(data, [args[1]]), args[2], "seq_cst")
 
@@ -56,10 +56,10 @@ def _atomic_add(typingctx, array, index, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _atomic_load(typingctx, array, index):  # type: ignore[no-untyped-def]
+def _atomic_load(typingctx, array, index):
     """array[index], with all that its writer wrote before."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", 8, typ=ir.IntType(64))
 
@@ -67,10 +67,10 @@ def _atomic_load(typingctx, array, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _atomic_store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+def _atomic_store(typingctx, array, index, value):
     """array[index] = value, visible after all that was written before."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         builder.store_atomic(args[2], builder.gep(data, [args[1]]), "release", 8)
         return context.get_dummy_value()
