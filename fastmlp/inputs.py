@@ -111,8 +111,8 @@ def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> NDArray[np
             )
         if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
             raise ValueError(f"{name} is not one-hot: each row must hold one 1 and otherwise 0")
-        return np.argmax(array, axis=1).astype(np.int64, copy=False)
-    if array.ndim != 1:
+        array = array.argmax(axis=1)
+    elif array.ndim != 1:
         raise ValueError(f"{name} has {array.ndim} dimensions; labels have 1, one-hot rows 2")
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():

@@ -330,7 +330,7 @@ class NeuralNetwork:
         if unusable:
             row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
             raise ValueError(
-                f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}; remove or replace them"
+                f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
             )
         if sparse_pays(float(counts.sum()) / X.size, self._lanes):
             return to_sparse_rows(X, counts, n_threads)

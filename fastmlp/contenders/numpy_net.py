@@ -141,8 +141,9 @@ class NeuralNetwork:
         hidden = X @ self.W1
         hidden += self.b1
         np.maximum(hidden, 0, out=hidden)
-        logits: Float32Array = hidden @ self.W2
-        return np.add(logits, self.b2, out=logits)
+        logits: Float32Array = np.matmul(hidden, self.W2, dtype=np.float32)
+        logits += self.b2
+        return logits
 
 
 class _Scratch:

@@ -1,0 +1,184 @@
+"""The command line as a person meets it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fastmlp import __version__
+from fastmlp.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder of IDX files with 60 + 20 images of 4 x 4, in three classes."""
+    import numpy as np
+
+    rng = np.random.default_rng(5)
+    for part, n in (("train", 60), ("t10k", 20)):
+        y = (np.arange(n) % 3).astype(np.uint8)
+        x = rng.integers(0, 30, (n, 4, 4)).astype(np.uint8)
+        x[np.arange(n), y] += 200
+        images = bytes([0, 0, 8, 3]) + b"".join(k.to_bytes(4, "big") for k in x.shape) + x.tobytes()
+        labels = bytes([0, 0, 8, 1]) + n.to_bytes(4, "big") + y.tobytes()
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(images)
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+    return str(tmp_path)
+
+
+def run(*args, **environment):
+    return CliRunner(env=environment).invoke(main, [str(arg) for arg in args])
+
+
+def test_version():
+    assert run("--version").stdout == f"fastmlp {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["train", "data", "info", "warmup"])
+def test_help_of_every_command(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert f"main {command}" in result.stdout or command in result.stdout
+
+
+def test_help_is_quick():
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "fastmlp", "--help"], check=True, capture_output=True, cwd=ROOT)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.3
+
+
+def test_train_prints_the_table_on_stdout_and_the_epochs_on_stderr(small):
+    result = run("train", "--dataset", small, "--hidden-size", 5, "--epochs", 30, "--batch-size", 10)
+    assert result.exit_code == 0, result.stderr
+    for column in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss"):
+        assert column in result.stdout
+    assert "Compiling, or loading from disk, took" in result.stdout
+    assert "epoch 30/30: loss" in result.stderr
+    assert "samples/s" in result.stderr
+    assert "epoch" not in result.stdout
+
+
+def test_train_json_is_one_object(small):
+    result = run("train", "--dataset", small, "-H", 5, "-e", 30, "-b", 10, "--json")
+    report = json.loads(result.stdout)
+    assert report["schema"] == 1
+    assert report["parameters"]["hidden_size"] == 5
+    assert report["environment"]["fastmlp"] == __version__
+    row = report["results"]
+    assert row["net"] == "fastmlp"
+    assert row["test_accuracy"] == 1.0  # the classes are easily told
+    assert len(row["history"]["loss"]) == 30
+    assert row["train_seconds"] == pytest.approx(sum(row["history"]["seconds"]))
+    assert set(row) >= {"dataset", "compile_seconds", "test_loss", "train_accuracy", "train_loss"}
+
+
+def test_the_original_scripts_flags(small):
+    result = run(
+        "train", "--dataset", small, "--net_type", "my", "--hidden_size", 5,
+        "--batch_size", 10, "--number_epochs", 2, "--lr", 0.1, "--json",
+    )  # fmt: skip
+    report = json.loads(result.stdout)
+    assert report["parameters"]["net"] == "fastmlp"
+    assert report["parameters"]["epochs"] == 2
+    result = run("train", "--compare_nets")
+    assert result.exit_code == 2
+    assert "one after another" in result.stderr
+
+
+def test_the_numpy_net_gives_the_same_numbers(small):
+    rows = [
+        json.loads(run("train", "--dataset", small, "-H", 5, "-e", 5, "-b", 10, "--net", net, "--json").stdout)
+        for net in ("fastmlp", "numpy")
+    ]
+    ours, theirs = (row["results"]["history"]["loss"] for row in rows)
+    assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["train", "--hidden-size", "0"], 2, "0 is not in the range"),
+        (["train", "--hidden-size", "many"], 2, "'many' is not a valid integer"),
+        (["train", "--lr", "0"], 2, "--lr is 0"),
+        (["train", "--lr", "nan"], 2, "--lr is nan"),
+        (["train", "--epochs", "-1"], 2, "-1 is not in the range"),
+        (["train", "--net", "caffe"], 2, "'caffe' is not one of"),
+        (["train", "--threads", "0"], 2, "0 is not in the range"),
+        (["train", "--dataset", "/no/such/file.csv"], 3, "/no/such/file.csv"),
+        (["train", "--data-dir", "/no/such/folder"], 3, "/no/such/folder"),
+        (["data", "--data-dir", "/no/such/folder"], 3, "/no/such/folder"),
+        (["trian"], 2, "No such command 'trian'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_sentence(args, code, says):
+    done = subprocess.run(
+        [sys.executable, "-m", "fastmlp", *args], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    error = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(error) == 1
+    assert says in error[0]
+
+
+def test_divergence_is_told_in_a_sentence(small):
+    result = run("train", "--dataset", small, "-H", 5, "--lr", "1e30", "--batch-size", 10)
+    assert result.exit_code == 1
+    assert re.search(r"Error: training diverged in epoch 1 .* learning rate 1e\+30; try a smaller lr", result.stderr)
+
+
+def test_a_batch_larger_than_the_data_is_told(small):
+    result = run("train", "--dataset", small, "-H", 5, "-e", 1, "-b", 5000)
+    assert result.exit_code == 0
+    assert "warning: batch_size 5000 is larger than the data" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as POSIX does")
+def test_ctrl_c_reports_the_finished_epochs(small):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastmlp", "train", "--dataset", small, "-H", "5", "--epochs", "10000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 3/"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert re.search(r"interrupted after \d+ of 10000000 epochs", err)
+    assert "Traceback" not in err
+
+
+def test_data_and_info(small):
+    result = run("data", "--dataset", small)
+    assert "60 samples of 16 values" in result.stdout
+    assert "20 20 20" in result.stdout
+    environment = json.loads(run("info", "--json").stdout)["environment"]
+    assert environment["threads"] >= 1
+    assert environment["cpu"]
+    assert "kernel_cache" in environment
+
+
+def test_warmup_tells_its_time():
+    result = run("warmup", "--hidden-size", 5)
+    assert result.exit_code == 0
+    assert re.search(r"hidden size 5: \d+\.\d\d s", result.stderr)

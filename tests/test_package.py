@@ -1,0 +1,128 @@
+"""The house: who imports whom, what is loaded when, and what a wheel holds."""
+
+import ast
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "fastmlp"
+
+# Each part may import what stands to its right, and itself.
+ALLOWED = {
+    "__main__": {"cli"},
+    "cli": {"progress", "contenders", "network", "inputs", "datasets", "kernels"},
+    "progress": {"network"},  # types only
+    "contenders": {"network", "datasets"},
+    "network": {"inputs", "kernels"},
+    "inputs": set(),
+    "datasets": set(),
+    "kernels": set(),
+    "__init__": {"network", "datasets"},
+}
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """The parts of fastmlp that a file imports, anywhere in it."""
+    parts = set()
+    package = path.parent.relative_to(ROOT).parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, [base, node.module]))
+            names = [module] if module != "fastmlp" else [f"fastmlp.{alias.name}" for alias in node.names]
+        for name in names:
+            pieces = name.split(".")
+            if pieces[0] == "fastmlp" and len(pieces) > 1 and pieces[1] != "__version__":
+                parts.add(pieces[1])
+    return parts
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    part = part_of(path)
+    assert part in ALLOWED, f"say in ALLOWED what {part} may import"
+    assert imports_of(path) <= ALLOWED[part] | {part}
+
+
+def test_kernels_import_numpy_and_numba_only():
+    allowed = {"numpy", "numba", "llvmlite", *sys.stdlib_module_names}
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert (node.module or "").split(".")[0] in allowed, path
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["import fastmlp", "import fastmlp; dir(fastmlp)", "import fastmlp.cli", "import fastmlp.contenders"],
+)
+def test_light_imports_load_no_numba(program):
+    code = f"import sys; {program}; print([m for m in ('numba', 'numpy', 'rich', 'pooch') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT).strip() == "[]"
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["data"], ["info"], ["warmup"]], ids=str)
+def test_help_loads_no_numba(command):
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('loaded', [m for m in ('numba', 'numpy') if m in sys.modules]))\n"
+        f"from fastmlp.cli import main; main({[*command, '--help']})"
+    )
+    out = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT)
+    assert "Usage:" in out
+    assert out.endswith("loaded []\n")
+
+
+def test_public_names_are_there():
+    import fastmlp
+
+    for name in fastmlp.__all__:
+        assert getattr(fastmlp, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = fastmlp.nothing
+
+
+def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
+    build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "fastmlp/py.typed" in names
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"fastmlp"}
+    assert not [name for name in names if name.endswith((".gz", ".npz", ".nbi", ".nbc"))]
+
+    # The libraries are those of the test's own environment: what is tested is the wheel, not the registry.
+    home = tmp_path / "venv"
+    venv.create(home, with_pip=False, symlinks=True)
+    site = next(home.glob("lib/python*/site-packages")) if os.name == "posix" else home / "Lib/site-packages"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    libraries = Path(__import__("numpy").__file__).parents[1]
+    (site / "libraries.pth").write_text(f"{libraries}\n")
+    python = home / ("bin/python" if os.name == "posix" else "Scripts/python.exe")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    where = subprocess.check_output(
+        [python, "-c", "import fastmlp; print(fastmlp.__file__)"], text=True, cwd=tmp_path, env=environment
+    )
+    assert str(home) in where
+    script = "import sys; from fastmlp.cli import main; sys.argv[0] = 'fastmlp'; main()"
+    command = [python, "-c", script, "train", "--hidden-size", "2", "--epochs", "1", "--dataset", "synthetic"]
+    done = subprocess.run(command, text=True, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Test accuracy" in done.stdout
