@@ -74,6 +74,8 @@ def _warnings_as_lines() -> Iterator[None]:
             click.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
     with warnings.catch_warnings():
+        for category in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield
 
@@ -101,7 +103,7 @@ _dataset_options = [
         "--dataset",
         default="auto",
         metavar="auto|mnist|synthetic|PATH",
-        help="What to train on; auto is MNIST, or drawn digits where there is none. PATH: .npz, CSV, IDX folder.",
+        help="What to train on; auto is MNIST, or drawn digits where there is none. PATH: .npz or IDX folder.",
     ),
     click.option(
         "--data-dir",

@@ -94,10 +94,21 @@ def test_sizes_are_needed(name):
         small_net(**{name: None})
 
 
-@pytest.mark.parametrize("lr", [0, 0.0, -0.1, math.nan, math.inf, "0.1", None, 1j], ids=repr)
-def test_learning_rate_is_a_positive_number(lr):
+@pytest.mark.parametrize("lr", [0, 0.0, -0.1, math.nan, math.inf, 1e-50, 1e39, "0.1", None, 1j], ids=repr)
+def test_learning_rate_is_a_positive_number_of_float32(lr):
     with refused("lr|learning rate"):
         small_net(lr=lr)
+    net = small_net()
+    with refused("lr|learning rate"):
+        net.lr = lr
+    assert net.lr == 0.1
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "input_size", "output_size"])
+def test_sizes_cannot_be_changed(name):
+    net = small_net()
+    with pytest.raises(AttributeError, match=name):
+        setattr(net, name, 4)
 
 
 @pytest.mark.parametrize("init", ["zeros", "", None, 3], ids=repr)

@@ -6,7 +6,6 @@ the middle. Source: http://yann.lecun.com/exdb/mnist/.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from fastmlp.datasets.dataset import Float32Array, UInt8Array
 from fastmlp.datasets.jit import compiled
@@ -35,8 +34,8 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
         return
     longest = max(bottom - top, right - left) + 1
     scale = longest / BOX  # pixels of ink per pixel of the box
-    rows = max(1, min(BOX, int(round((bottom - top + 1) / scale))))
-    columns = max(1, min(BOX, int(round((right - left + 1) / scale))))
+    rows = max(1, min(BOX, round((bottom - top + 1) / scale)))
+    columns = max(1, min(BOX, round((right - left + 1) / scale)))
     row_scale, column_scale = (bottom - top + 1) / rows, (right - left + 1) / columns
 
     box = np.zeros((rows, columns), np.float32)
@@ -55,8 +54,8 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
             mass += value
             row_moment += value * r
             column_moment += value * c
-    down = int(round(SIZE / 2 - row_moment / mass))
-    across = int(round(SIZE / 2 - column_moment / mass))
+    down = round(SIZE / 2 - row_moment / mass)
+    across = round(SIZE / 2 - column_moment / mass)
     down = max(0, min(SIZE - rows, down))
     across = max(0, min(SIZE - columns, across))
     out[down : down + rows, across : across + columns] = box

@@ -20,6 +20,8 @@ _INK = 50
 _STEPS = 8
 """Straight pieces between two points of a skeleton."""
 _MAX_POINTS = 512
+_FOLLOWS = 0.6
+"""How much of a point's displacement the next one shares: round strokes stay round."""
 
 
 class Hand(NamedTuple):
@@ -31,11 +33,11 @@ class Hand(NamedTuple):
 
     mixture: float = 0.25
     """How far a mixture of two skeletons may lie outside the two."""
-    joints: float = 0.035
+    joints: float = 0.04
     """Standard deviation of a skeleton's point."""
     overshoot: float = 0.05
     """Standard deviation of a stroke's length at either end."""
-    bend: float = 0.03
+    bend: float = 0.04
     """Amplitude of the elastic bends."""
     tremor: float = 0.004
     """Standard deviation of the shaking from one straight piece to the next."""
@@ -51,8 +53,10 @@ class Hand(NamedTuple):
     """Median of the half width of a stroke."""
     pen_spread: float = 0.3
     """Standard deviation of its logarithm."""
-    pressure: float = 0.15
+    pressure: float = 0.18
     """Standard deviation of the change of width along a stroke, as a share of it."""
+    grain: float = 0.06
+    """Standard deviation of its change from one straight piece to the next, as a share of it."""
     skip: float = 0.02
     """Probability that the pen skips somewhere in a stroke."""
 
@@ -100,10 +104,13 @@ def _choose_points(
     start_a = skeletons.strokes[skeletons.skeletons[a]]
     start_b = skeletons.strokes[skeletons.skeletons[b]]
     count = skeletons.strokes[skeletons.skeletons[a + 1]] - start_a
+    drift_x = drift_y = 0.0
     for p in range(count):
-        for axis in range(2):
-            from_a, from_b = skeletons.points[start_a + p, axis], skeletons.points[start_b + p, axis]
-            points[p, axis] = from_a + share * (from_b - from_a) + hand.joints * _normal(state)
+        drift_x = _FOLLOWS * drift_x + hand.joints * _normal(state)
+        drift_y = _FOLLOWS * drift_y + hand.joints * _normal(state)
+        from_a, from_b = skeletons.points[start_a + p], skeletons.points[start_b + p]
+        points[p, 0] = from_a[0] + share * (from_b[0] - from_a[0]) + drift_x
+        points[p, 1] = from_a[1] + share * (from_b[1] - from_a[1]) + drift_y
     return a
 
 
@@ -159,6 +166,7 @@ def _trace(
                 along = (p - begin + t) / (end - 1 - begin)
                 width = pen * (1 + swing * np.sin(phase + waves * along))
                 skipped = abs(along - skip_at) < 0.06
+                width *= 1 + hand.grain * _normal(state)
                 path[count, 2] = 0.0 if skipped else max(width, 0.01)
                 count += 1
         path[count - 1, 2] = 0.0
@@ -186,9 +194,7 @@ def _distort(
         dx = dy = 0.0
         for k in range(2):
             dx += bends[k, 0] * np.sin(bends[k, 1] * x + bends[k, 2] * y + bends[k, 3])
-            dy += bends[k + 2, 0] * np.sin(
-                bends[k + 2, 1] * x + bends[k + 2, 2] * y + bends[k + 2, 3]
-            )
+            dy += bends[k + 2, 0] * np.sin(bends[k + 2, 1] * x + bends[k + 2, 2] * y + bends[k + 2, 3])
         shake_x = 0.8 * shake_x + hand.tremor * _normal(state)
         shake_y = 0.8 * shake_y + hand.tremor * _normal(state)
         x, y = aspect * (x + dx) + shake_x, y + dy + shake_y
@@ -217,12 +223,8 @@ def _ink(path: Float32Array, count: int, canvas: Float32Array) -> None:  # pragm
         dx, dy = x1 - x0, y1 - y0
         length2 = dx * dx + dy * dy + 1e-9
         reach = radius + 1
-        for row in range(
-            max(0, int(min(y0, y1) - reach)), min(CANVAS, int(max(y0, y1) + reach) + 1)
-        ):
-            for column in range(
-                max(0, int(min(x0, x1) - reach)), min(CANVAS, int(max(x0, x1) + reach) + 1)
-            ):
+        for row in range(max(0, int(min(y0, y1) - reach)), min(CANVAS, int(max(y0, y1) + reach) + 1)):
+            for column in range(max(0, int(min(x0, x1) - reach)), min(CANVAS, int(max(x0, x1) + reach) + 1)):
                 px, py = column + 0.5 - x0, row + 0.5 - y0
                 t = min(1.0, max(0.0, (px * dx + py * dy) / length2))
                 ex, ey = px - t * dx, py - t * dy

@@ -28,9 +28,7 @@ def decompress(content: bytes, source: str) -> bytes:
     try:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            f"{source} is damaged, it cannot be decompressed ({error}); get the file again"
-        ) from None
+        raise DataError(f"{source} is damaged, it cannot be decompressed ({error}); get the file again") from None
 
 
 def read_content(path: Path) -> bytes:

@@ -109,9 +109,7 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
         candidates = (folder / name, folder / f"{name}.gz")
         path = next((path for path in candidates if path.is_file()), None)
         if path is None:
-            raise DataError(
-                f"the MNIST folder {folder} is incomplete: it lacks {name}, plain or .gz"
-            )
+            raise DataError(f"the MNIST folder {folder} is incomplete: it lacks {name}, plain or .gz")
         contents[name] = read_content(path)
         _verify(contents[name], sha256, str(path))
     return contents
@@ -181,6 +179,4 @@ def _download() -> dict[str, bytes]:
             UserWarning,
             stacklevel=3,
         )
-    return {
-        name.removesuffix(".gz"): decompress(content, name) for name, content in compressed.items()
-    }
+    return {name.removesuffix(".gz"): decompress(content, name) for name, content in compressed.items()}
