@@ -33,7 +33,7 @@ class Hand(NamedTuple):
 
     mixture: float = 0.25
     """How far a mixture of two skeletons may lie outside the two."""
-    joints: float = 0.04
+    joints: float = 0.038
     """Standard deviation of a skeleton's point."""
     overshoot: float = 0.05
     """Standard deviation of a stroke's length at either end."""
@@ -49,9 +49,9 @@ class Hand(NamedTuple):
     """Median of the width's factor."""
     aspect: float = 0.2
     """Standard deviation of the width's logarithm."""
-    pen: float = 0.07
+    pen: float = 0.068
     """Median of the half width of a stroke."""
-    pen_spread: float = 0.3
+    pen_spread: float = 0.27
     """Standard deviation of its logarithm."""
     pressure: float = 0.18
     """Standard deviation of the change of width along a stroke, as a share of it."""
@@ -157,12 +157,19 @@ def _trace(
                     p1, p2 = points[p, axis], points[p + 1, axis]
                     p0 = points[p - 1, axis] if smooth_before else 2 * p1 - p2
                     p3 = points[p + 2, axis] if smooth_after else 2 * p2 - p1
-                    path[count, axis] = 0.5 * (
+                    through = 0.5 * (
                         2 * p1
                         + (p2 - p0) * t
                         + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t * t
                         + (3 * p1 - p0 - 3 * p2 + p3) * t * t * t
                     )
+                    past = (1 / 6) * (
+                        (p0 + 4 * p1 + p2)
+                        + 3 * (p2 - p0) * t
+                        + 3 * (p0 - 2 * p1 + p2) * t * t
+                        + (3 * p1 - p0 - 3 * p2 + p3) * t * t * t
+                    )
+                    path[count, axis] = 0.4 * through + 0.6 * past
                 along = (p - begin + t) / (end - 1 - begin)
                 width = pen * (1 + swing * np.sin(phase + waves * along))
                 skipped = abs(along - skip_at) < 0.06

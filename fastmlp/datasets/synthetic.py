@@ -1,5 +1,6 @@
 """The synthetic digits: 70,000 drawn stand-ins for handwriting, where MNIST cannot be had."""
 
+import contextlib
 import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -118,7 +119,5 @@ def _read_cache(path: Path) -> tuple[UInt8Array, Int64Array] | None:
 
 
 def _write_cache(path: Path, images: UInt8Array, labels: Int64Array) -> None:
-    try:
+    with contextlib.suppress(OSError):  # a full or read-only disk: they are drawn again next time
         write_whole(path, lambda file: np.savez(file, images=images, labels=labels))
-    except OSError:
-        pass  # a full or read-only disk: they are drawn again next time
