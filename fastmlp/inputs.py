@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["as_inputs", "as_labels", "check_integer", "check_number"]
+
+_FLOAT32 = np.finfo(np.float32)
 
 
 def check_integer(name: str, value: Any, minimum: int = 1) -> int:
@@ -41,12 +42,14 @@ def check_number(name: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}; it must be a number above 0") from None
-    if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{name} is {number}; it must be a finite number above 0")
+    if not float(_FLOAT32.tiny) <= number <= float(_FLOAT32.max):  # NaN too
+        raise ValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
     return number
 
 
 def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked values; fill or remove them")
     try:
         array = np.asarray(value)
     except ValueError:

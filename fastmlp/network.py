@@ -25,7 +25,7 @@ from fastmlp.kernels.layout import (
     unpack_parameters,
 )
 from fastmlp.kernels.prediction import CHUNK, PredictionScratch, predict_rows
-from fastmlp.kernels.simd import Lanes
+from fastmlp.kernels.simd import Lanes, target
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, available_processors, run_team
 
@@ -95,10 +95,10 @@ class NeuralNetwork:
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
-        self.hidden_size = check_integer("hidden_size", hidden_size)
-        self.lr = check_number("lr", lr)
-        self.input_size = check_integer("input_size", input_size)
-        self.output_size = check_integer("output_size", output_size)
+        self._hidden_size = check_integer("hidden_size", hidden_size)
+        self.lr = lr
+        self._input_size = check_integer("input_size", input_size)
+        self._output_size = check_integer("output_size", output_size)
         if init not in _INITIALISERS:
             raise ValueError(f"init is {init!r}; it must be one of {', '.join(_INITIALISERS)}")
         self.init = init
@@ -122,6 +122,32 @@ class NeuralNetwork:
             f"NeuralNetwork(hidden_size={self.hidden_size}, lr={self.lr}, input_size={self.input_size}, "
             f"output_size={self.output_size}, init={self.init!r}, seed={self.seed}, n_threads={self.n_threads})"
         )
+
+    # --- Sizes and learning rate -------------------------------------------------------------------------------------
+
+    @property
+    def hidden_size(self) -> int:
+        """Hidden units H, fixed when the net is made."""
+        return self._hidden_size
+
+    @property
+    def input_size(self) -> int:
+        """Inputs D, fixed when the net is made."""
+        return self._input_size
+
+    @property
+    def output_size(self) -> int:
+        """Classes C, fixed when the net is made."""
+        return self._output_size
+
+    @property
+    def lr(self) -> float:
+        """Learning rate; it can be set between two fits."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = check_number("lr", value)
 
     # --- Parameters ---------------------------------------------------------------------------------------------------
 
@@ -332,7 +358,7 @@ class NeuralNetwork:
             raise ValueError(
                 f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
             )
-        if sparse_pays(float(counts.sum()) / X.size, self._lanes):
+        if sparse_pays(counts.sum() / X.size, self._parameters.b1.size // target().width):
             return to_sparse_rows(X, counts, n_threads)
         return X
 
@@ -351,11 +377,8 @@ class _TrainingRun:
         self.net, self.X, self.y, self.batch_size = net, X, y, batch_size
         parameters = net._parameters
         self.n_threads = min(n_threads, len(parameters.W1))
-        self.by_column = isinstance(X, SparseRows) and _by_column_pays(X, batch_size, parameters)
         self.outcome = _outcome(len(y))
-        self.scratch = Scratch.of(
-            parameters, X if isinstance(X, SparseRows) and self.by_column else None, batch_size, self.n_threads
-        )
+        self.scratch = Scratch.of(parameters, X, batch_size, self.n_threads)
         self.before = empty_parameters(net.input_size, net.hidden_size, net.output_size)
 
     def epoch(self, order: NDArray[np.int64], number: int) -> tuple[float, float]:
@@ -368,7 +391,6 @@ class _TrainingRun:
             self.batch_size,
             np.float32(net.lr),
             net.output_size,
-            self.by_column,
         )
         try:
             run_team(
@@ -394,17 +416,6 @@ class _TrainingRun:
 
 def _outcome(n: int) -> Outcome:
     return Outcome(np.zeros(n, np.float32), np.zeros(n, np.bool_))
-
-
-def _by_column_pays(X: SparseRows, batch_size: int, parameters: Parameters) -> bool:
-    """Whether a batch should be turned into columns before W1 is updated.
-
-    The turning is paid once, the gain comes with each vector of hidden units (measured on Zen 5: even at 16 vectors of
-    16 units), provided a column has some nonzeros in a batch.
-    """
-    input_size = parameters.W1.shape[1]
-    nonzeros_per_column = len(X.values) / len(X.starts) * batch_size / input_size
-    return parameters.b1.size >= 17 * 16 and nonzeros_per_column >= 4
 
 
 def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
@@ -439,8 +450,8 @@ def _compile_training(lanes: Lanes, sparse: bool) -> None:
         np.zeros((1, 4, lanes.units), np.float32),
         parameters.b2,
     )
-    scratch = Scratch.of(parameters, X if isinstance(X, SparseRows) else None, 1, 1)
-    plan = Plan(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.float32(0), 1, sparse)
+    scratch = Scratch.of(parameters, X, 1, 1)
+    plan = Plan(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.float32(0), 1)
     run_team(
         1,
         lambda member: train_epoch(parameters, _outcome(1), scratch, X, plan, member, lanes),

@@ -12,9 +12,9 @@ from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
 from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
 from fastmlp.kernels.inputs import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.layout import (
+    Parameters,
     aligned_zeros,
     choose_lanes,
-    empty_parameters,
     pack_parameters,
     padded,
     unpack_parameters,
@@ -26,8 +26,7 @@ from fastmlp.kernels.softmax import softmax_cross_entropy, update_b2
 from fastmlp.kernels.sparse import (
     BatchColumns,
     sparse_hidden_forward,
-    sparse_update_W1_by_column,
-    sparse_update_W1_by_row,
+    sparse_update_W1,
     transpose_batch,
 )
 from fastmlp.kernels.team import Member, run_team
@@ -99,22 +98,20 @@ def test_hidden_forward_sparse_and_dense_have_the_same_bits_and_are_right(B, D, 
 
 @pytest.mark.parametrize("D", ODD)
 @pytest.mark.parametrize("B", ODD)
-def test_the_three_updates_of_W1_have_the_same_bits_and_are_right(B, D, lanes, rng):
+def test_update_W1_sparse_and_dense_have_the_same_bits_and_are_right(B, D, lanes, rng):
     X = sparse_input(rng, B + 3, D)
     before, dhidden = normal(rng, (D, lanes.units)), normal(rng, (B, lanes.units))
     batch = rng.permutation(B + 3)[:B]
     rows = rows_of(X)
-    updated = [aligned_zeros(before.shape) for _ in range(3)]
-    for array in updated:
-        array[...] = before
-    sparse_update_W1_by_row(updated[0], dhidden, rows, batch, lanes)
+    sparse, dense = aligned_zeros(before.shape), aligned_zeros(before.shape)
+    sparse[...] = dense[...] = before
     columns = BatchColumns(np.full(D, -9), np.full(B * D, -9, np.int32), np.full(B * D, np.nan, np.float32))
     transpose_batch(columns, rows, batch, lanes)
-    sparse_update_W1_by_column(updated[1], dhidden, columns, lanes)
-    dense_update_W1(updated[2], dhidden, X, batch, lanes)
-    assert updated[0].tobytes() == updated[1].tobytes() == updated[2].tobytes()
+    sparse_update_W1(sparse, dhidden, columns, lanes)
+    dense_update_W1(dense, dhidden, X, batch, lanes)
+    assert sparse.tobytes() == dense.tobytes()
     x, d = X[batch].astype(float), dhidden.astype(float)
-    assert_close(updated[0], before + x.T @ d, B, abs(before) + abs(x).T @ abs(d))
+    assert_close(dense, before + x.T @ d, B, abs(before) + abs(x).T @ abs(d))
 
 
 @pytest.mark.parametrize("C", [*ODD, 3000])
@@ -203,16 +200,14 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, sparse, 
     start = [rng.normal(size=shape).astype(np.float32) * 0.1 for shape in ((D, H), (H,), (H, C), (C,))]
     lr = np.float32(0.3)
 
-    trained = {}
-    for by_column in (False, True):
-        parameters = pack_parameters(*start)
-        scratch = Scratch.of(parameters, rows if sparse and by_column else None, B, 2)
-        for array in scratch[:4]:
-            array[...] = np.nan
-        outcome = Outcome(np.full(n, np.nan, np.float32), np.zeros(n, np.bool_))
-        plan = Plan(order, y[order], B, lr, C, by_column)
-        run_team(2, lambda m, p=parameters, o=outcome, s=scratch, q=plan: train_epoch(p, o, s, rows, q, m, lanes))
-        trained[by_column] = [*unpack_parameters(parameters, H, C), outcome.losses, outcome.hits]
+    parameters = pack_parameters(*start)
+    scratch = Scratch.of(parameters, rows, B, 2)
+    for array in scratch[:4]:
+        array[...] = np.nan
+    outcome = Outcome(np.full(n, np.nan, np.float32), np.zeros(n, np.bool_))
+    plan = Plan(order, y[order], B, lr, C)
+    run_team(2, lambda member: train_epoch(parameters, outcome, scratch, rows, plan, member, lanes))
+    trained = [*unpack_parameters(parameters, H, C), outcome.losses, outcome.hits]
 
     W1, b1, W2, b2 = pack_parameters(*start)
     tiles, classes = len(W1), len(b2)
@@ -241,12 +236,9 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, sparse, 
             update_b1(b1[t], dhidden[t], lanes)
             dense_update_W1(W1[t], dhidden[t], X, batch, lanes)
         update_b2(b2, dlogits, C, lanes)
-    parameters = empty_parameters(D, H, C)
-    parameters.copy_from(type(parameters)(W1, b1, W2, b2))
-    composed = [*unpack_parameters(parameters, H, C), losses, hits]
-    for by_column in (False, True):
-        for ours, theirs in zip(trained[by_column], composed, strict=True):
-            assert ours.tobytes() == theirs.tobytes()
+    composed = [*unpack_parameters(Parameters(W1, b1, W2, b2), H, C), losses, hits]
+    for ours, theirs in zip(trained, composed, strict=True):
+        assert ours.tobytes() == theirs.tobytes()
 
 
 def test_prediction_does_not_depend_on_what_scratch_held(rng):

@@ -5,10 +5,14 @@ Sums run in the same order as in `sparse.py`, one multiply-add each, so both giv
 
 from __future__ import annotations
 
+import numpy as np
+
 from .compiled import kernel
-from .simd import block, load, rank1, rank1_rows, relu, repeat_rows, row_offsets, rows, store, units
+from .simd import add, block, broadcast, load, rank1, rank1_rows, relu, repeat_rows, row_offsets, rows, store, units
 
 __all__ = ["dense_hidden_forward", "dense_update_W1"]
+
+_ZERO = np.float32(0.0)
 
 
 @kernel
@@ -39,11 +43,11 @@ def dense_hidden_forward(hidden, W1, b1, X, batch, lanes):
 @kernel
 def _update_block(W1, dhidden, X, batch, k, lanes, block_lanes):
     """W1[k : k + rows] for the columns of one register block."""
-    acc = load(W1, k * units(lanes), block_lanes)
+    acc = broadcast(_ZERO, block_lanes)
     for i in range(len(batch)):
         step = load(dhidden, i * units(lanes), lanes)
         acc = rank1(acc, X, batch[i] * X.shape[1] + k, 1, step)
-    store(acc, W1, k * units(lanes))
+    store(add(load(W1, k * units(lanes), block_lanes), acc), W1, k * units(lanes))
 
 
 @kernel

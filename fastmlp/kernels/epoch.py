@@ -27,8 +27,7 @@ from .sparse import (
     BatchColumns,
     SparseRows,
     sparse_hidden_forward,
-    sparse_update_W1_by_column,
-    sparse_update_W1_by_row,
+    sparse_update_W1,
     transpose_batch,
 )
 from .team import barrier
@@ -44,7 +43,6 @@ class Plan(NamedTuple):
     batch_size: int
     lr: np.float32
     n_classes: int
-    by_column: bool  # update W1 column by column (sparse rows only)
 
 
 class Outcome(NamedTuple):
@@ -64,21 +62,21 @@ class Scratch(NamedTuple):
     columns: BatchColumns  # a batch by columns for each thread: (threads, ...)
 
     @classmethod
-    def of(cls, parameters: Parameters, rows: SparseRows | None, batch_size: int, n_threads: int) -> Scratch:
-        """Scratch for these parameters; `rows` where batches are to be turned into columns."""
+    def of(cls, parameters: Parameters, X: Float32Array | SparseRows, batch_size: int, n_threads: int) -> Scratch:
+        """Scratch for these parameters and inputs; batches of sparse rows are turned into columns."""
         tiles, input_size, units = parameters.W1.shape
         classes = len(parameters.b2)
-        most = 0  # nonzeros of a batch
-        if rows is not None:
-            longest = int(np.diff(rows.starts).max())
-            most = min(batch_size * longest, len(rows.values))
+        most = n_columns = 0  # nonzeros of a batch
+        if isinstance(X, SparseRows):
+            longest = int(np.diff(X.starts).max())
+            most, n_columns = min(batch_size * longest, len(X.values)), input_size
         return cls(
             aligned_zeros((tiles, batch_size, units)),
             aligned_zeros((tiles, batch_size, units)),
             aligned_zeros((batch_size, tiles, classes)),
             aligned_zeros((batch_size, classes)),
             BatchColumns(
-                np.zeros((n_threads, 0 if rows is None else input_size), np.int64),
+                np.zeros((n_threads, n_columns), np.int64),
                 np.zeros((n_threads, most), np.int32),
                 np.zeros((n_threads, most), np.float32),
             ),
@@ -90,13 +88,13 @@ def hidden_forward(hidden, W1, b1, X, batch, lanes):
     raise NotImplementedError("for kernels only")
 
 
-def update_W1(W1, dhidden, X, batch, columns, by_column, lanes):
-    """The update of W1 that fits the type of X: an array, or SparseRows."""
+def update_W1(W1, dhidden, X, batch, columns, lanes):
+    """The update of W1 that fits the type of X: an array, or SparseRows with the batch by columns."""
     raise NotImplementedError("for kernels only")
 
 
-def prepare_columns(columns, X, batch, by_column, lanes):
-    """A batch of sparse rows by columns where the update wants it; nothing for an array."""
+def prepare_columns(columns, X, batch, lanes):
+    """A batch of sparse rows by columns, as the update wants it; nothing for an array."""
     raise NotImplementedError("for kernels only")
 
 
@@ -108,29 +106,17 @@ def _hidden_forward(hidden, W1, b1, X, batch, lanes):
 
 
 @overload(update_W1)
-def _update_W1(W1, dhidden, X, batch, columns, by_column, lanes):
+def _update_W1(W1, dhidden, X, batch, columns, lanes):
     if isinstance(X, types.Array):
-        return lambda W1, dhidden, X, batch, columns, by_column, lanes: dense_update_W1(W1, dhidden, X, batch, lanes)
-
-    def sparse(W1, dhidden, X, batch, columns, by_column, lanes):
-        if by_column:
-            sparse_update_W1_by_column(W1, dhidden, columns, lanes)
-        else:
-            sparse_update_W1_by_row(W1, dhidden, X, batch, lanes)
-
-    return sparse
+        return lambda W1, dhidden, X, batch, columns, lanes: dense_update_W1(W1, dhidden, X, batch, lanes)
+    return lambda W1, dhidden, X, batch, columns, lanes: sparse_update_W1(W1, dhidden, columns, lanes)
 
 
 @overload(prepare_columns)
-def _prepare_columns(columns, X, batch, by_column, lanes):
+def _prepare_columns(columns, X, batch, lanes):
     if isinstance(X, types.Array):
-        return lambda columns, X, batch, by_column, lanes: None
-
-    def sparse(columns, X, batch, by_column, lanes):
-        if by_column:
-            transpose_batch(columns, X, batch, lanes)
-
-    return sparse
+        return lambda columns, X, batch, lanes: None
+    return lambda columns, X, batch, lanes: transpose_batch(columns, X, batch, lanes)
 
 
 @kernel
@@ -160,7 +146,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                     scratch.columns.samples[slot],
                     scratch.columns.values[slot],
                 )
-                update_W1(W1[tile], dhidden, X, last_batch, columns, plan.by_column, lanes)
+                update_W1(W1[tile], dhidden, X, last_batch, columns, lanes)
             if step < n_batches:
                 hidden = scratch.hidden[tile, : len(batch)]
                 hidden_forward(hidden, W1[tile], b1[tile], X, batch, lanes)
@@ -190,6 +176,6 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 scratch.columns.values[member.rank],
             )
             batch = order[ahead * B : min((ahead + 1) * B, n)]
-            prepare_columns(columns, X, batch, plan.by_column, lanes)
+            prepare_columns(columns, X, batch, lanes)
         if not barrier(member, lanes):
             break

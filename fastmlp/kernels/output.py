@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .compiled import kernel
 from .simd import add, block, broadcast, dot4, load, masked, rank1, rows, store, store4, units
 
 __all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1"]
+
+_ZERO = np.float32(0.0)
 
 
 @kernel
@@ -25,7 +29,7 @@ def output_forward(partial, tile, hidden, W2, lanes):
 @kernel
 def _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block_lanes):
     """dhidden[i : i + rows] for the rows of one register block."""
-    acc = broadcast(0.0, block_lanes)
+    acc = broadcast(_ZERO, block_lanes)
     for c in range(n_classes):
         row = load(W2, c * units(lanes), lanes)
         acc = rank1(acc, dlogits, i * dlogits.shape[1] + c, dlogits.shape[1], row)
@@ -50,11 +54,11 @@ def hidden_backward(dhidden, hidden, dlogits, W2, n_classes, lanes):
 @kernel
 def _update_block(W2, hidden, dlogits, c, lanes, block_lanes):
     """W2[c : c + rows] for the classes of one register block."""
-    acc = load(W2, c * units(lanes), block_lanes)
+    acc = broadcast(_ZERO, block_lanes)
     for i in range(hidden.shape[0]):
         row = load(hidden, i * units(lanes), lanes)
         acc = rank1(acc, dlogits, i * dlogits.shape[1] + c, 1, row)
-    store(acc, W2, c * units(lanes))
+    store(add(load(W2, c * units(lanes), block_lanes), acc), W2, c * units(lanes))
 
 
 @kernel
@@ -75,7 +79,7 @@ def update_W2(W2, hidden, dlogits, n_classes, lanes):
 @kernel
 def update_b1(b1, dhidden, lanes):
     """b1 += sum of dhidden over the batch, for one tile: writes b1 (units,), reads dhidden (B, units)."""
-    acc = load(b1, 0, lanes)
+    acc = broadcast(_ZERO, lanes)
     for i in range(dhidden.shape[0]):
         acc = add(acc, load(dhidden, i * units(lanes), lanes))
-    store(acc, b1, 0)
+    store(add(load(b1, 0, lanes), acc), b1, 0)

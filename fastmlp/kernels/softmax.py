@@ -104,7 +104,7 @@ def update_b2(b2, dlogits, n_classes, lanes):
     """b2 += sum of dlogits over the batch: writes b2 (C padded,), reads dlogits (B, C padded)."""
     one = vector(lanes)
     for c in range(0, n_classes, units(one)):
-        acc = load(b2, c, one)
+        acc = broadcast(_ZERO, one)
         for i in range(dlogits.shape[0]):
             acc = add(acc, load(dlogits, i * dlogits.shape[1] + c, one))
-        store(acc, b2, c)
+        store(add(load(b2, c, one), acc), b2, c)

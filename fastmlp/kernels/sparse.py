@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import kernel
-from .simd import axpy, load, relu, store, units
+from .simd import add, axpy, broadcast, load, relu, store, units
 
 __all__ = [
     "BatchColumns",
     "SparseRows",
     "sparse_hidden_forward",
-    "sparse_update_W1_by_column",
-    "sparse_update_W1_by_row",
+    "sparse_update_W1",
     "transpose_batch",
 ]
+
+_ZERO = np.float32(0.0)
 
 
 class SparseRows(NamedTuple):
@@ -55,19 +56,6 @@ def sparse_hidden_forward(hidden, W1, b1, rows, batch, lanes):
 
 
 @kernel
-def sparse_update_W1_by_row(W1, dhidden, rows, batch, lanes):
-    """W1 += X^T dhidden for one tile, sample by sample: each nonzero reads and writes a row of W1.
-
-    Writes W1 (D, units); reads dhidden (B, units) and the rows of X numbered by batch (B,).
-    """
-    for i in range(len(batch)):
-        step = load(dhidden, i * units(lanes), lanes)
-        for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            at = rows.columns[k] * units(lanes)
-            store(axpy(load(W1, at, lanes), rows.values[k], step), W1, at)
-
-
-@kernel
 def transpose_batch(columns, rows, batch, lanes):
     """The batch by columns, by a counting sort: writes columns; reads the rows of X numbered by batch (B,)."""
     ends = columns.ends
@@ -90,8 +78,10 @@ def transpose_batch(columns, rows, batch, lanes):
 
 
 @kernel
-def sparse_update_W1_by_column(W1, dhidden, columns, lanes):
+def sparse_update_W1(W1, dhidden, columns, lanes):
     """W1 += X^T dhidden for one tile, column by column: a row of W1 is read and written once per batch.
+
+    The batch is summed before it is added to W1: a weight that took each sample's small share alone would round it.
 
     Writes W1 (D, units); reads dhidden (B, units) and the batch by columns.
     """
@@ -99,9 +89,9 @@ def sparse_update_W1_by_column(W1, dhidden, columns, lanes):
     for d in range(len(columns.ends)):
         stop = columns.ends[d]
         if start < stop:
-            acc = load(W1, d * units(lanes), lanes)
+            acc = broadcast(_ZERO, lanes)
             for k in range(start, stop):
                 step = load(dhidden, columns.samples[k] * units(lanes), lanes)
                 acc = axpy(acc, columns.values[k], step)
-            store(acc, W1, d * units(lanes))
+            store(add(load(W1, d * units(lanes), lanes), acc), W1, d * units(lanes))
         start = stop

@@ -106,11 +106,11 @@ def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -
         work(Member(state, 0, 1))
         return
     errors: list[BaseException] = []
-    running: list[threading.Event] = []
+    running: list[tuple[threading.Thread, threading.Event]] = []
 
-    def run(index: int, finished: threading.Event) -> None:
+    def run(rank: int, finished: threading.Event) -> None:
         try:
-            work(Member(state, index, size))
+            work(Member(state, rank, size))
         except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
             errors.append(error)
             state[_STOP] = 1
@@ -118,21 +118,23 @@ def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -
             finished.set()
 
     try:
-        for index in range(size):
+        for rank in range(size):
             finished = threading.Event()
-            threading.Thread(target=run, args=(index, finished), name=f"fastmlp-{index}", daemon=True).start()
-            running.append(finished)
+            thread = threading.Thread(target=run, args=(rank, finished), name=f"fastmlp-{rank}", daemon=True)
+            thread.start()
+            running.append((thread, finished))
     except BaseException as error:  # noqa: BLE001  (raised again once those that run have stopped)
         errors.append(error)
         state[_STOP] = 1
     # An event and not Thread.join: after an interrupted join, Python 3.11 believes that the thread has ended.
-    for finished in running:
+    for thread, finished in running:
         while not finished.is_set():
             try:
                 finished.wait()
             except BaseException as error:  # noqa: BLE001  (raised again once all have stopped)
                 errors.append(error)
                 state[_STOP] = 1
+        thread.join()  # it is at its last instructions
     if errors:
         raise errors[0]
 
