@@ -52,3 +52,13 @@ class Dataset(NamedTuple):
         if self.class_names is not None:
             return len(self.class_names)
         return 1 + int(max(self.y_train.max(), self.y_test.max()))
+
+
+def all_finite(array: npt.NDArray[np.generic]) -> bool:
+    """Whether no value of a real array is NaN or infinite, in little memory.
+
+    >>> all_finite(np.array([1.0, np.nan]))
+    False
+    """
+    with np.errstate(invalid="ignore"):  # where there is a NaN, it is the minimum
+        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

@@ -1,116 +1,338 @@
-"""A person's own data: an .npz file, or a folder of IDX files of any content (Fashion-MNIST, say)."""
+"""A person's own data: an .npz, a CSV, or a folder of IDX files."""
 
 import os
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array
+from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array, all_finite
 from fastmlp.datasets.idx import parse_idx, read_content
+from fastmlp.datasets.table import read_table
 
-_IDX_NAMES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
-_PARTS = tuple(_IDX_NAMES)
+DEFAULT_TEST_FRACTION = 1 / 7
+"""As large a part as MNIST's."""
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+_Array = npt.NDArray[np.generic]
 
 
-def load_files(path: str | os.PathLike[str]) -> Dataset:
-    """Return the data of an ``.npz`` file or of a folder of IDX files.
+class _Part(NamedTuple):
+    """Inputs and labels as they were read, and what the file calls them."""
 
-    An ``.npz`` holds the arrays ``x_train, y_train, x_test, y_test``; a folder holds files of MNIST's four names, plain
-    or ``.gz``, with any content. Inputs are (n, D) or images (n, h, w), which become rows; uint8 is scaled by 1/255,
-    with a UserWarning. Labels are whole numbers from 0. Nothing in a file is ever run: pickled objects are refused.
+    x: _Array
+    y: _Array
+    x_name: str
+    y_name: str
 
-    Raises DataError where a file is missing, damaged or holds something else; the sentence names it.
 
+def load_files(
+    path: str | os.PathLike[str],
+    *,
+    test_fraction: float | None = None,
+    label_column: str | int | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Return a person's own data as a training and a test part.
+
+    Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are
+    scaled by 1/255, which a UserWarning says; other numbers stay as they are. Labels are the whole
+    numbers 0 to C - 1, or anything else that names classes, which are then numbered in order.
+
+    Parameters
+    ----------
+    path : path
+        One of:
+
+        - ``.npz`` with ``x_train, y_train`` and, if there is a test part, ``x_test, y_test``; or
+          with ``X, y``. Labels may be one-hot. Arrays of Python objects are refused.
+        - ``.csv`` (also ``.tsv``, ``.txt``, and each with ``.gz``), one row per sample, with or
+          without a header.
+        - a folder of IDX files with MNIST's names, plain or ``.gz``; the t10k files may be missing.
+    test_fraction : float, optional
+        The part of each class that is held back for testing where the data has no test part;
+        default 1/7. A class of one row stays in the training part.
+    label_column : str or int, optional
+        The CSV column of the labels, by name or by number, counted from 1, or from -1 backwards.
+        Default: the column called label, class, target or y, else the last.
+    seed : int
+        Chooses the rows that are held back.
+
+    Returns
+    -------
+    Dataset
+        Named as the file or folder.
+
+    Raises
+    ------
+    DataError
+        Where the data cannot be read or is not as above; the message says where it is wrong.
+    ValueError
+        Where ``test_fraction`` is not between 0 and 1, or an option does not apply to the data.
+
+    Examples
+    --------
     >>> import tempfile
-    >>> x, y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.savez(f"{folder}/tiny.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    ...     load_files(f"{folder}/tiny.npz").x_train.shape
-    (4, 4)
+    ...     path = Path(folder, "flowers.csv")
+    ...     _ = path.write_text("length,width,kind\\n5,3,rose\\n6,2,lily\\n5,4,rose\\n7,2,lily\\n")
+    ...     data = load_files(path, test_fraction=0.5)
+    >>> data.name, data.x_train.shape, data.y_train.tolist(), data.class_names
+    ('flowers.csv', (2, 2), [1, 0], ('lily', 'rose'))
     """
-    path = Path(path)
+    path = Path(path).expanduser()
+    if test_fraction is not None and not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction must lie between 0 and 1, not be {test_fraction}")
+    train, test = _read(path, label_column)
+    if test is not None and test_fraction is not None:
+        raise ValueError(f"{path} has a test part of its own; leave test_fraction out")
+
+    for part in (train, test) if test is not None else (train,):
+        _check_lengths(path, part)
+    y_train, y_test, class_names = _number_classes(path, train, test)
+    x_train = _inputs(path, train)
+    if test is not None:
+        x_test = _inputs(path, test)
+        if x_train.shape[1] != x_test.shape[1]:
+            raise DataError(
+                f"{path}: {train.x_name} has {x_train.shape[1]} inputs per row and "
+                f"{test.x_name} {x_test.shape[1]}; they must agree"
+            )
+    if _scale_pixels(x_train, train.x.dtype):
+        if test is not None:
+            x_test *= np.float32(1 / 255)
+        warnings.warn(
+            f"{path.name}: the inputs are pixels from 0 to 255 and were scaled by 1/255",
+            UserWarning,
+            stacklevel=2,
+        )
+    if test is None:
+        kept, held_back = _split(y_train, test_fraction or DEFAULT_TEST_FRACTION, seed)
+        x_test, y_test = x_train[held_back], y_train[held_back]
+        x_train, y_train = x_train[kept], y_train[kept]
+    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names)
+
+
+def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | None]:
+    """Read the training part and, where there is one, the test part, whatever the path holds."""
     try:
-        is_folder, exists = path.is_dir(), path.exists()
+        is_folder, exists, size = path.is_dir(), path.exists(), path.stat().st_size
+    except FileNotFoundError:
+        is_folder, exists, size = False, False, 0
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     if not exists:
-        raise DataError(f"{path} does not exist; name an .npz file or a folder of IDX files")
-    arrays = _read_folder(path) if is_folder else _read_npz(path)
-    parts: dict[str, Any] = {}
-    for part in ("train", "test"):
-        x = _inputs(arrays[f"x_{part}"], f"x_{part} of {path}")
-        parts[f"x_{part}"] = x
-        parts[f"y_{part}"] = _labels(arrays[f"y_{part}"], len(x), f"y_{part} of {path}")
-    if parts["x_train"].shape[1] != parts["x_test"].shape[1]:
         raise DataError(
-            f"{path} has {parts['x_train'].shape[1]} values per training sample and {parts['x_test'].shape[1]} "
-            "per test sample; both parts must have the same columns"
+            f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and synthetic"
         )
-    if arrays["x_train"].dtype == np.uint8:
-        warnings.warn(f"the values of {path} are bytes: they are divided by 255", UserWarning, stacklevel=3)
-    return Dataset(**parts, name=path.stem)
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    if not is_folder and suffix in _TABLE_SUFFIXES:
+        x, labels = read_table(path, label_column)
+        return _Part(x, np.array(labels), "the table", "the label column"), None
+    if label_column is not None:
+        raise ValueError(f"label_column is for CSV files, which {path} is not")
+    if is_folder:
+        return _read_folder(path)
+    if suffix != ".npz":
+        raise DataError(
+            f"{path} is of no known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
+        )
+    if size == 0:
+        raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")
+    return _read_npz(path)
 
 
-def _read_folder(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    arrays = {}
-    for part, name in _IDX_NAMES.items():
-        file = next((f for f in (folder / name, folder / f"{name}.gz") if f.is_file()), None)
-        if file is None:
-            raise DataError(f"the folder {folder} lacks {name}, plain or .gz; it needs MNIST's four file names")
-        arrays[part] = parse_idx(read_content(file), str(file))
-    return arrays
+def _read_folder(folder: Path) -> tuple[_Part, _Part | None]:
+    """Read IDX files that have MNIST's names."""
+
+    def part(prefix: str) -> _Part | None:
+        found = {}
+        for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"):
+            for path in (folder / name, folder / f"{name}.gz"):
+                if path.is_file():
+                    found[name] = parse_idx(read_content(path), str(path)), path.name
+                    break
+        if len(found) == 1:
+            missing = "labels" if "images" in next(iter(found)) else "images"
+            raise DataError(f"{folder} has {next(iter(found))} but lacks its {missing}")
+        if not found:
+            return None
+        (x, x_name), (y, y_name) = found.values()
+        return _Part(x, y, x_name, y_name)
+
+    try:
+        train, test = part("train"), part("t10k")
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
+    if train is None:
+        raise DataError(
+            f"{folder} lacks train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz; "
+            "a folder must hold IDX files with MNIST's names"
+        )
+    return train, test
 
 
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
+    """Read the arrays of an .npz that belong to a data set; nothing in it is ever run."""
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no .npz file, or is cut off; save it again with numpy.savez")
+    name = ""
     try:
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array; save several with np.savez: {', '.join(_PARTS)}")
-            missing = [name for name in _PARTS if name not in file]
-            if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(_PARTS)}")
-            return {name: file[name] for name in _PARTS}
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+            present = set(file.files)
+            if {"x_train", "y_train"} <= present:
+                names = ["x_train", "y_train"]
+                if present & {"x_test", "y_test"}:
+                    names += ["x_test", "y_test"]
+            else:
+                names = ["X", "y"]
+            arrays = []
+            for name in names:
+                if name not in present:
+                    raise DataError(
+                        f"{path} lacks the array {name}; it has {', '.join(sorted(present)) or 'none'}"
+                        " and needs x_train, y_train (and x_test, y_test), or X, y"
+                    )
+                arrays.append(file[name])
     except ValueError as error:
-        if "allow_pickle" in str(error) or "pickle" in str(error):
-            raise DataError(
-                f"{path} is no .npz file of plain arrays; other formats and pickled objects are not read"
-            ) from None
-        raise DataError(f"{path} is damaged: {error}") from None
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{path} is damaged, it cannot be read as .npz ({error}); get the file again") from None
+        if "allow_pickle" not in str(error):
+            raise DataError(f"{path}: the array {name} is damaged ({error})") from None
+        raise DataError(
+            f"{path}: the array {name} holds Python objects, and reading those could run code; "
+            "save it as plain numbers or text"
+        ) from None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} is damaged ({error}); save it again") from None
+    train = _Part(arrays[0], arrays[1], names[0], names[1])
+    test = _Part(arrays[2], arrays[3], names[2], names[3]) if len(arrays) == 4 else None
+    return train, test
 
 
-def _inputs(array: npt.NDArray[Any], source: str) -> Float32Array:
-    """(n, ...) numbers as (n, D) float32 rows."""
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"{source} has dtype {array.dtype}; it must hold real numbers")
-    if array.ndim < 2 or array.size == 0:
-        raise DataError(f"{source} has shape {array.shape}; it must be (samples, values) or (samples, height, width)")
+def _check_lengths(path: Path, part: _Part) -> None:
+    """Refuse a part whose arrays have the wrong dimensions or different lengths."""
+    x, y, x_name, y_name = part
+    if x.ndim < 2:
+        raise DataError(
+            f"{path}: {x_name} has the shape {x.shape}; it must be (samples, inputs) or (samples, height, width)"
+        )
+    if x.size == 0:
+        raise DataError(f"{path}: {x_name} is empty, its shape is {x.shape}")
+    if y.ndim == 0 or len(x) != len(y):
+        count = len(y) if y.ndim else "a single value"
+        raise DataError(f"{path}: {x_name} has {len(x)} rows and {y_name} {count}; they must agree")
+
+
+def _inputs(path: Path, part: _Part) -> Float32Array:
+    """Return the inputs of a part as rows of finite float32 numbers, in an array of their own."""
+    if part.x.dtype.kind not in "buif":
+        raise DataError(f"{path}: {part.x_name} holds {part.x.dtype}, not real numbers")
     with np.errstate(over="ignore"):
-        rows: Float32Array = array.reshape(len(array), -1).astype(np.float32)
-    if not np.isfinite(rows).all():
-        row, column = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
-        raise DataError(f"{source} holds NaN or infinity, first in row {row}, column {column}; remove or replace it")
-    if array.dtype == np.uint8:
-        rows /= 255
-    return rows
+        x = part.x.reshape(len(part.x), -1).astype(np.float32, order="C")
+    if not all_finite(x):
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        value = part.x.reshape(x.shape)[row, column]
+        raise DataError(
+            f"{path}: {part.x_name} has {value} in row {row}, column {column} (from 0); inputs "
+            "must be finite float32 numbers"
+        )
+    return x
 
 
-def _labels(array: npt.NDArray[Any], n: int, source: str) -> Int64Array:
-    """(n,) whole numbers from 0 as int64."""
-    if array.shape != (n,):
-        raise DataError(f"{source} has shape {array.shape} for {n} samples; it must be ({n},)")
-    if array.dtype.kind not in "fiub" or not (array == np.floor(array)).all() or array.min() < 0:
-        raise DataError(f"{source} must hold whole numbers from 0 to the number of classes less one")
-    return array.astype(np.int64)
+def _scale_pixels(x: Float32Array, dtype: np.dtype[np.generic]) -> bool:
+    """Scale pixels by 1/255 in place; return whether ``x``, read as ``dtype``, holds pixels."""
+    least, most = float(x.min()), float(x.max())
+    if dtype == np.uint8:
+        pixels = most > 1
+    else:
+        pixels = least == 0 and most == 255 and all(np.array_equal(r, np.rint(r)) for r in x)
+    if pixels:
+        np.divide(x, np.float32(255), out=x)
+    return pixels
+
+
+def _number_classes(
+    path: Path, train: _Part, test: _Part | None
+) -> tuple[Int64Array, Int64Array, tuple[str, ...] | None]:
+    """Return both parts' labels as 0 to C - 1, and the classes' names where those say more."""
+    labels = [_labels(path, part) for part in (train, test) if part is not None]
+    if len({part.dtype.kind for part in labels}) > 1:
+        raise DataError(f"{path}: {train.y_name} and the test part's labels are of different kinds")
+    values, codes = np.unique(np.concatenate(labels), return_inverse=True)
+    names = tuple(str(value) for value in values)
+    if len(names) < 2:
+        raise DataError(
+            f"{path}: {train.y_name} has one class only ({names[0]}); a classifier needs two or "
+            "more, so check which column or array holds the labels"
+        )
+    y = codes.astype(np.int64).reshape(-1)
+    y_train, y_test = y[: len(labels[0])], y[len(labels[0]) :]
+    counted = names == tuple(str(k) for k in range(len(names)))
+    return y_train, y_test, None if counted else names
+
+
+def _labels(path: Path, part: _Part) -> npt.NDArray[np.str_] | Int64Array:
+    """Return the labels (n,) as text, or as int64 where they are or read as whole numbers."""
+    y: npt.NDArray[Any] = part.y
+    if y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8", "replace")
+    if y.dtype.kind not in "Ubuif":
+        raise DataError(f"{path}: {part.y_name} holds {y.dtype}; labels are whole numbers or text")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 2 and y.dtype.kind != "U":
+        one_hot = ((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1)
+        if not one_hot.all():
+            raise DataError(
+                f"{path}: {part.y_name} has the shape {y.shape} and is not one-hot in row "
+                f"{int(np.argmin(one_hot))} (from 0); give one label per row"
+            )
+        y = y.argmax(axis=1)
+    if y.ndim != 1:
+        raise DataError(f"{path}: {part.y_name} has the shape {y.shape}; give one label per row")
+    if y.dtype.kind == "U":
+        names, codes = np.unique(y, return_inverse=True)
+        try:
+            numbers = names.astype(np.float64)
+        except ValueError:
+            return y
+        y = numbers[codes]
+    if y.dtype.kind == "f":
+        wrong = ~(np.isfinite(y) & (y == np.rint(y)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"{path}: {part.y_name} has {part.y.reshape(len(y), -1)[row, 0]} in row {row} (from 0); "
+                "labels are whole numbers or text"
+            )
+    return y.astype(np.int64)
+
+
+def _split(y: Int64Array, fraction: float, seed: int) -> tuple[Int64Array, Int64Array]:
+    """Return the rows of a training and a test part, each class divided by ``fraction``.
+
+    Each class gives the whole rows of its share; those still missing come from the classes that
+    were rounded down most. A class keeps at least one row for training.
+    """
+    counts = np.bincount(y)
+    shares = counts * fraction
+    taken = np.minimum(np.floor(shares).astype(np.int64), np.maximum(counts - 1, 0))
+    missing = max(1, round(len(y) * fraction)) - int(taken.sum())
+    for k in np.argsort(taken - shares, kind="stable"):
+        if missing > 0 and taken[k] + 1 < counts[k]:
+            taken[k] += 1
+            missing -= 1
+    if taken.sum() == 0:
+        warnings.warn(
+            "no class has a second row that could be held back: the test part is the training part",
+            UserWarning,
+            stacklevel=3,
+        )
+        return np.arange(len(y)), np.arange(len(y))
+    shuffled = np.random.default_rng(seed).permutation(len(y))
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    held_back = rank < np.repeat(taken, counts)
+    return np.sort(by_class[~held_back]), np.sort(by_class[held_back])
