@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
-from fastmlp.kernels.inputs import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes
+from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.sparse import BatchColumns, sparse_hidden_forward, sparse_update_W1, transpose_batch
 
 B, D = 128, 784

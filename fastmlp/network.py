@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.inputs import as_inputs, as_labels, check_integer, check_number
 from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
-from fastmlp.kernels.inputs import nonzeros_by_row, sparse_pays, to_sparse_rows
+from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
 from fastmlp.kernels.layout import (
     Float32Array,
     Parameters,

@@ -10,7 +10,6 @@ import pytest
 
 from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
 from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
-from fastmlp.kernels.inputs import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.layout import (
     Parameters,
     aligned_zeros,
@@ -20,6 +19,7 @@ from fastmlp.kernels.layout import (
     unpack_parameters,
 )
 from fastmlp.kernels.output import hidden_backward, output_forward, update_b1, update_W2
+from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.prediction import PredictionScratch, predict_rows
 from fastmlp.kernels.simd import Lanes, target
 from fastmlp.kernels.softmax import softmax_cross_entropy, update_b2
