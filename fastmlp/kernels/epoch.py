@@ -30,7 +30,7 @@ from .sparse import (
     sparse_update_W1,
     transpose_batch,
 )
-from .team import barrier
+from .team import barrier, stopped
 
 __all__ = ["Outcome", "Plan", "Scratch", "hidden_forward", "train_epoch"]
 
@@ -133,6 +133,8 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         batch = order[step * B : min((step + 1) * B, n)]
         last_batch = order[max(step - 1, 0) * B : min(step * B, n)]
         for tile in range(member.rank, n_tiles, member.size):
+            if stopped(member, lanes):  # a batch may be large: not only at the barriers
+                return
             if step > 0:
                 hidden = scratch.hidden[tile, : len(last_batch)]
                 dhidden = scratch.dhidden[tile, : len(last_batch)]

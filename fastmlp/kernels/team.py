@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .compiled import kernel
 from .layout import aligned_zeros
 
-__all__ = ["Member", "available_processors", "barrier", "run_team"]
+__all__ = ["Member", "available_processors", "barrier", "run_team", "stopped"]
 
 # Positions in the shared state, a cache line apart. Each is an int64.
 _ARRIVED = 0  # members waiting at the barrier
@@ -79,6 +79,12 @@ def _atomic_store(typingctx, array, index, value):
 
 
 @kernel
+def stopped(member, lanes):
+    """Whether the team has been told to stop: leave the kernel, the others will at their next barrier."""
+    return _atomic_load(member.state, _STOP) != 0
+
+
+@kernel
 def barrier(member, lanes):
     """Wait until every member of the team is here; returns whether to go on (False: leave the kernel now)."""
     state = member.state
@@ -91,7 +97,7 @@ def barrier(member, lanes):
         spins += 1
         if spins > _SPINS:
             _yield_processor()
-    return _atomic_load(state, _STOP) == 0
+    return not stopped(member, lanes)
 
 
 def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -> None:
