@@ -4,14 +4,13 @@ Each image has random numbers of its own, counted from the seed and the image's 
 image depends on which thread drew it or on how many there were.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fastmlp.datasets.dataset import Float32Array, Int64Array, UInt8Array
-from fastmlp.datasets.jit import compiled
-from fastmlp.datasets.strokes import Skeletons
+from fastmlp.datasets.jit import compiled, helper
 
 CANVAS = 64
 """Side of the square that a digit is drawn on, in pixels."""
@@ -29,6 +28,39 @@ _THINNEST = 0.15
 """The least width of a stroke, as a share of the pen's."""
 _FOLLOWS = 0.6
 """How much of a point's displacement the next one shares: round strokes stay round."""
+
+
+class Skeletons(NamedTuple):
+    """The shapes of all digits as flat arrays.
+
+    Attributes
+    ----------
+    points : ndarray of shape (n_points, 2), float32
+        x and y, between 0 and 1.
+    corners : ndarray of shape (n_points,), int64
+        1 where the curve has a corner.
+    strokes : ndarray of shape (n_strokes + 1,), int64
+        Stroke s has the points strokes[s] to strokes[s + 1].
+    skeletons : ndarray of shape (n_skeletons + 1,), int64
+        Skeleton k has the strokes skeletons[k] to skeletons[k + 1].
+    families : ndarray of shape (n_families + 1,), int64
+        Family f has the skeletons families[f] to families[f + 1].
+    digits : ndarray of shape (11,), int64
+        Digit d has the families digits[d] to digits[d + 1].
+    shares : ndarray of shape (n_families,), float32
+        The share of each family among its digit's, as running sums that end at 1.
+    manners : ndarray of shape (10, 3), float32
+        For each digit the factors on pen and width, and the slant.
+    """
+
+    points: Float32Array
+    corners: Int64Array
+    strokes: Int64Array
+    skeletons: Int64Array
+    families: Int64Array
+    digits: Int64Array
+    shares: Float32Array
+    manners: Float32Array
 
 
 class Hand(NamedTuple):
@@ -68,7 +100,7 @@ class Hand(NamedTuple):
     """Probability that the pen skips somewhere in a stroke."""
 
 
-@compiled
+@helper
 def _bits(state: npt.NDArray[np.uint64]) -> np.uint64:  # pragma: no cover
     """Return the next 64 random bits: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -78,20 +110,20 @@ def _bits(state: npt.NDArray[np.uint64]) -> np.uint64:  # pragma: no cover
     return z ^ (z >> np.uint64(31))
 
 
-@compiled
+@helper
 def _uniform(state: npt.NDArray[np.uint64]) -> float:  # pragma: no cover
     """Return a random number in [0, 1)."""
     return np.float64(_bits(state) >> np.uint64(11)) * 2.0**-53
 
 
-@compiled
+@helper
 def _normal(state: npt.NDArray[np.uint64]) -> float:  # pragma: no cover
     """Return a random number of the standard normal distribution (Box and Muller)."""
     radius = np.sqrt(-2 * np.log(1 - _uniform(state)))
     return radius * np.cos(2 * np.pi * _uniform(state))
 
 
-@compiled
+@helper
 def _choose_points(
     digit: int,
     skeletons: Skeletons,
@@ -121,7 +153,7 @@ def _choose_points(
     return a
 
 
-@compiled
+@helper
 def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  # pragma: no cover
     """Move a stroke's end point away from its inner neighbour."""
     dx, dy = points[end, 0] - points[inner, 0], points[end, 1] - points[inner, 1]
@@ -130,7 +162,7 @@ def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  #
     points[end, 1] += by * dy / length
 
 
-@compiled
+@helper
 def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # pragma: no cover
     """Return the point at ``t`` between ``p1`` and ``p2`` of a smooth curve along four points.
 
@@ -143,7 +175,7 @@ def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # p
     return (1 - _ROUNDNESS) * through + _ROUNDNESS * near
 
 
-@compiled
+@helper
 def _trace(
     skeleton: int,
     skeletons: Skeletons,
@@ -186,7 +218,7 @@ def _trace(
     return count
 
 
-@compiled
+@helper
 def _distort(
     manner: Float32Array, hand: Hand, state: npt.NDArray[np.uint64], path: Float32Array, count: int
 ) -> None:  # pragma: no cover
@@ -215,7 +247,7 @@ def _distort(
         path[i, 0], path[i, 1] = cos * x - sin * y, sin * x + cos * y
 
 
-@compiled
+@helper
 def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None:  # pragma: no cover
     """Draw the path on ``canvas`` (CANVAS, CANVAS), as large as fits: 255 is ink, 0 is paper.
 
@@ -256,12 +288,20 @@ def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None
 
 @compiled
 def draw_all(
-    labels: Int64Array, first: int, seed: int, skeletons: Skeletons, hand: Hand, out: UInt8Array
+    labels: Int64Array,
+    first: int,
+    seed: int,
+    shapes: tuple[Any, ...],
+    hand_values: tuple[float, ...],
+    out: UInt8Array,
 ) -> None:  # pragma: no cover
     """Draw the digits ``labels`` (n,) on ``out`` (n, CANVAS, CANVAS): 255 is ink, 0 is paper.
 
-    Image i has the random numbers of the index ``first + i``.
+    Image i has the random numbers of the index ``first + i``. ``shapes`` and ``hand_values`` are
+    a `Skeletons` and a `Hand` as plain tuples: Numba's disk cache would keep a reference to a class
+    and fail to load once that is renamed.
     """
+    skeletons, hand = Skeletons(*shapes), Hand(*hand_values)
     state = np.empty(1, np.uint64)
     points = np.empty((_MAX_POINTS, 2), np.float32)
     path = np.empty((_STEPS * _MAX_POINTS, 3), np.float32)

@@ -1,35 +1,9 @@
 """How people write the ten digits: skeletons of strokes, several ways for each.
 
-A skeleton is text: points "x,y" in a box of 100 x 100, x to the right and y down, joined by a
-smooth curve; ``!`` marks a corner and ``|`` lifts the pen. The skeletons of one `Family` have
-the same strokes and points, so that any mixture of two is a way of writing the digit too.
+Drawn up by hand; what the text means stands in `fastmlp.datasets.skeletons`.
 """
 
-from typing import NamedTuple
-
-import numpy as np
-
-from fastmlp.datasets.dataset import Float32Array, Int64Array
-
-
-class Family(NamedTuple):
-    """Ways to write one digit between which a hand varies; ``share`` of its writers use them."""
-
-    share: float
-    skeletons: tuple[str, ...]
-
-
-class Manner(NamedTuple):
-    """How a digit is usually written, beside its shape.
-
-    A digit that is written smaller looks bolder once all are scaled to one size, so ``pen`` is
-    a factor on the width of strokes; ``width`` is one on the digit's; ``slant`` is the mean shear.
-    """
-
-    pen: float
-    width: float
-    slant: float
-
+from fastmlp.datasets.skeletons import Family, Manner
 
 MANNERS: tuple[Manner, ...] = (
     Manner(1.13, 1.05, 0.20),  # 0
@@ -463,74 +437,3 @@ DIGITS: tuple[tuple[Family, ...], ...] = (
         ),
     ),
 )
-
-
-class Skeletons(NamedTuple):
-    """The table above as flat arrays for compiled code.
-
-    Attributes
-    ----------
-    points : ndarray of shape (n_points, 2), float32
-        x and y, between 0 and 1.
-    corners : ndarray of shape (n_points,), int64
-        1 where the curve has a corner.
-    strokes : ndarray of shape (n_strokes + 1,), int64
-        Stroke s has the points strokes[s] to strokes[s + 1].
-    skeletons : ndarray of shape (n_skeletons + 1,), int64
-        Skeleton k has the strokes skeletons[k] to skeletons[k + 1].
-    families : ndarray of shape (n_families + 1,), int64
-        Family f has the skeletons families[f] to families[f + 1].
-    digits : ndarray of shape (11,), int64
-        Digit d has the families digits[d] to digits[d + 1].
-    shares : ndarray of shape (n_families,), float32
-        The share of each family among its digit's, as running sums that end at 1.
-    manners : ndarray of shape (10, 3), float32
-        For each digit the factors on pen and width, and the slant.
-    """
-
-    points: Float32Array
-    corners: Int64Array
-    strokes: Int64Array
-    skeletons: Int64Array
-    families: Int64Array
-    digits: Int64Array
-    shares: Float32Array
-    manners: Float32Array
-
-
-def parse(digits: tuple[tuple[Family, ...], ...] = DIGITS) -> Skeletons:
-    """Return the table as flat arrays.
-
-    >>> parse(((Family(1.0, ("0,0 50,50! 100,0 | 0,0 100,100",)),),)).strokes
-    array([0, 3, 5])
-    """
-    points: list[tuple[float, float]] = []
-    corners: list[int] = []
-    strokes, skeletons, families, digit_starts = [0], [0], [0], [0]
-    shares: list[float] = []
-    for digit in digits:
-        total = sum(family.share for family in digit)
-        running = 0.0
-        for family in digit:
-            for skeleton in family.skeletons:
-                for stroke in skeleton.split("|"):
-                    for point in stroke.split():
-                        x, y = point.rstrip("!").split(",")
-                        points.append((float(x) / 100, float(y) / 100))
-                        corners.append(point.endswith("!"))
-                    strokes.append(len(points))
-                skeletons.append(len(strokes) - 1)
-            families.append(len(skeletons) - 1)
-            running += family.share / total
-            shares.append(running)
-        digit_starts.append(len(families) - 1)
-    return Skeletons(
-        np.array(points, np.float32),
-        np.array(corners, np.int64),
-        np.array(strokes),
-        np.array(skeletons),
-        np.array(families),
-        np.array(digit_starts),
-        np.array(shares, np.float32),
-        np.array(MANNERS, np.float32),
-    )

@@ -1,6 +1,7 @@
 """The synthetic digits: 70,000 drawn stand-ins for handwriting, where MNIST cannot be had."""
 
 import contextlib
+import operator
 import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -36,15 +37,15 @@ def load_synthetic(seed: int = 0) -> Dataset:
     Raises
     ------
     ValueError
-        Where ``seed`` is negative.
+        Where ``seed`` is negative or 2**63 or more.
 
     Examples
     --------
     >>> load_synthetic().x_test.shape
     (10000, 784)
     """
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more, not {seed}")
+    if not 0 <= operator.index(seed) < 2**63:
+        raise ValueError(f"seed must lie between 0 and 2**63 - 1, not be {seed}")
     path = cache_dir() / f"synthetic-v{VERSION}-seed{seed}.npz"
     drawn = _read_cache(path)
     if drawn is None:
@@ -90,18 +91,20 @@ def draw_digits(labels: Int64Array, seed: int) -> UInt8Array:
     """
     from fastmlp.datasets.digit_form import SIZE, form_all
     from fastmlp.datasets.drawing import CANVAS, Hand, draw_all
-    from fastmlp.datasets.strokes import parse
+    from fastmlp.datasets.skeletons import parse
+    from fastmlp.datasets.strokes import DIGITS, MANNERS
 
-    skeletons, hand = parse(), Hand()
+    shapes, hand = tuple(parse(DIGITS, MANNERS)), tuple(Hand())
     images = np.empty((len(labels), SIZE * SIZE), np.uint8)
 
     def draw_chunk(start: int) -> None:
         part = slice(start, min(start + _CHUNK, len(labels)))
         drawn = np.empty((part.stop - start, CANVAS, CANVAS), np.uint8)
-        draw_all(labels[part], start, seed, skeletons, hand, drawn)
+        draw_all(labels[part], start, seed, shapes, hand, drawn)
         form_all(drawn, images[part])
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    n_cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(n_cpus) as threads:
         list(threads.map(draw_chunk, range(0, len(labels), _CHUNK)))
     return images
 
