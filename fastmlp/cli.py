@@ -103,7 +103,7 @@ _dataset_options = [
         "--dataset",
         default="auto",
         metavar="auto|mnist|synthetic|PATH",
-        help="What to train on; auto is MNIST, or drawn digits where there is none. PATH: .npz or IDX folder.",
+        help="What to train on; auto is MNIST, or drawn digits where there is none. PATH: .npz, CSV, IDX folder.",
     ),
     click.option(
         "--data-dir",
