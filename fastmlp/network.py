@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.inputs import as_inputs, as_labels, check_integer, check_number
 from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
-from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
 from fastmlp.kernels.layout import (
     Float32Array,
     Parameters,
@@ -24,6 +23,7 @@ from fastmlp.kernels.layout import (
     pack_parameters,
     unpack_parameters,
 )
+from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
 from fastmlp.kernels.prediction import CHUNK, PredictionScratch, predict_rows
 from fastmlp.kernels.simd import Lanes, target
 from fastmlp.kernels.sparse import SparseRows
