@@ -20,6 +20,17 @@ def cache_dir() -> Path:
     return Path(pooch.os_cache("fastmlp"))
 
 
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """Return the path with a leading ``~`` replaced, or as it is where nobody has a home.
+
+    `Path.expanduser` would raise there, as in a container that runs under a bare user number.
+
+    >>> expand_home("data/mnist").name
+    'mnist'
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Create ``path`` with what ``write`` puts into the open file.
 

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastmlp.datasets.dataset import DataError
 from fastmlp.datasets.idx import decompress
@@ -46,10 +47,18 @@ def _fetch(mirror: str, name: str, sha256: str, seconds: float) -> bytes:
     import pooch  # here, because importing it takes longer than most commands need
 
     sink = _Sink(seconds)
+    responses: list[Any] = []
+    silence = min(seconds, STALL_SECONDS)
     downloader = pooch.HTTPDownloader(
-        chunk_size=2**16, timeout=(min(seconds, STALL_SECONDS), min(seconds, STALL_SECONDS))
+        chunk_size=2**16,
+        timeout=(silence, silence),
+        hooks={"response": lambda response, **_: responses.append(response)},
     )
-    downloader(url=mirror + name, output_file=sink, pooch=None)
+    try:
+        downloader(url=mirror + name, output_file=sink, pooch=None)
+    finally:
+        for response in responses:  # pooch leaves one open that it did not read to the end
+            response.close()
     content = sink.getvalue()
     if hashlib.sha256(decompress(content, name)).hexdigest() != sha256:
         raise DataError(f"its {name} is not the right file")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastmlp.datasets.cache import expand_home
 from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array, all_finite
 from fastmlp.datasets.idx import parse_idx, read_content
 from fastmlp.datasets.table import read_table
@@ -83,7 +84,7 @@ def load_files(
     >>> data.name, data.x_train.shape, data.y_train.tolist(), data.class_names
     ('flowers.csv', (2, 2), [1, 0], ('lily', 'rose'))
     """
-    path = Path(path).expanduser()
+    path = expand_home(path)
     if test_fraction is not None and not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must lie between 0 and 1, not be {test_fraction}")
     train, test = _read(path, label_column)
@@ -181,8 +182,8 @@ def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
         raise DataError(f"{path} is no .npz file, or is cut off; save it again with numpy.savez")
     name = ""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            present = set(file.files)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            present = set(stored.files)
             if {"x_train", "y_train"} <= present:
                 names = ["x_train", "y_train"]
                 if present & {"x_test", "y_test"}:
@@ -196,7 +197,7 @@ def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
                         f"{path} lacks the array {name}; it has {', '.join(sorted(present)) or 'none'}"
                         " and needs x_train, y_train (and x_test, y_test), or X, y"
                     )
-                arrays.append(file[name])
+                arrays.append(stored[name])
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise DataError(f"{path}: the array {name} is damaged ({error})") from None

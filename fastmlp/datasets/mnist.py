@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastmlp.datasets.cache import cache_dir, write_whole
+from fastmlp.datasets.cache import cache_dir, expand_home, write_whole
 from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array
 from fastmlp.datasets.download import download
 from fastmlp.datasets.idx import decompress, parse_idx, read_content, to_idx
@@ -70,7 +70,7 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     """
     data_dir = data_dir or os.environ.get("FASTMLP_DATA_DIR")
     if data_dir:
-        return _dataset(_read_folder(Path(data_dir).expanduser()))
+        return _dataset(_read_folder(expand_home(data_dir)))
     contents = _read_local_copy() or _download()
     return _dataset(contents)
 
@@ -98,21 +98,34 @@ def _dataset(contents: dict[str, bytes]) -> Dataset:
 
 def _read_folder(folder: Path) -> dict[str, bytes]:
     """Return the four verified contents from a folder; DataError where one is not right."""
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise DataError(
-            f"the MNIST folder {folder} {problem}; name one that holds train-images-idx3-ubyte, "
-            "plain or .gz, and its three companions"
-        )
     contents = {}
-    for name, sha256 in SHA256.items():
-        candidates = (folder / name, folder / f"{name}.gz")
-        path = next((path for path in candidates if path.is_file()), None)
-        if path is None:
-            raise DataError(f"the MNIST folder {folder} is incomplete: it lacks {name}, plain or .gz")
+    for name, path in _find_files(folder).items():
         contents[name] = read_content(path)
-        _verify(contents[name], sha256, str(path))
+        _verify(contents[name], SHA256[name], str(path))
     return contents
+
+
+def _find_files(folder: Path) -> dict[str, Path]:
+    """Return where the four files lie in a folder, plain or gzipped; DataError where one lacks."""
+    files = {}
+    try:
+        if not folder.is_dir():
+            problem = "is not a folder" if folder.exists() else "does not exist"
+            raise DataError(
+                f"the MNIST folder {folder} {problem}; name one that holds "
+                "train-images-idx3-ubyte, plain or .gz, and its three companions"
+            )
+        for name in SHA256:
+            candidates = (folder / name, folder / f"{name}.gz")
+            path = next((path for path in candidates if path.is_file()), None)
+            if path is None:
+                raise DataError(f"the MNIST folder {folder} is incomplete: it lacks {name}, plain or .gz")
+            files[name] = path
+    except OSError as error:
+        raise DataError(
+            f"the MNIST folder {folder} cannot be read: {error.strerror}; allow it or name another"
+        ) from None
+    return files
 
 
 def _read_keras_copy(path: Path) -> dict[str, bytes]:
@@ -124,7 +137,7 @@ def _read_keras_copy(path: Path) -> dict[str, bytes]:
         "train-images-idx3-ubyte": "x_train",
     }
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             contents = {name: to_idx(arrays[key]) for name, key in keys.items()}
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not Keras' copy of MNIST: {error}") from None
@@ -144,7 +157,7 @@ def _verify(content: bytes, sha256: str, source: str) -> None:
 
 def _read_local_copy() -> dict[str, bytes] | None:
     """Return the four contents from the first whole copy on this machine, None without one."""
-    home = Path("~").expanduser()
+    home = expand_home("~")
     keras_home = Path(os.environ.get("KERAS_HOME") or home / ".keras")
     searches: list[tuple[Callable[[Path], dict[str, bytes]], Path]] = [
         (_read_folder, cache_dir() / "mnist"),
@@ -153,9 +166,8 @@ def _read_local_copy() -> dict[str, bytes] | None:
     for root in (Path(), Path("data"), home, home / "data", home / "datasets"):
         searches.append((_read_folder, root / "MNIST" / "raw"))  # noqa: PERF401
     for read, path in searches:
-        if path.exists():
-            with contextlib.suppress(DataError):  # damaged or something else: go on searching
-                return read(path)
+        with contextlib.suppress(DataError):  # not there, damaged, something else: search on
+            return read(path)
     return None
 
 

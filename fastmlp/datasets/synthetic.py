@@ -115,10 +115,12 @@ def _normalise(images: UInt8Array) -> Float32Array:
 
 def _read_cache(path: Path) -> tuple[UInt8Array, Int64Array] | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["images"], arrays["labels"]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            images, labels = arrays["images"], arrays["labels"]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # not there, or damaged: drawn again
+    n = N_TRAIN + N_TEST
+    return (images, labels) if images.shape == (n, 784) and labels.shape == (n,) else None
 
 
 def _write_cache(path: Path, images: UInt8Array, labels: Int64Array) -> None:
