@@ -18,6 +18,10 @@ __all__ = ["DataError", "Dataset", "load_dataset", "load_files", "load_mnist", "
 def load_dataset(
     name: str | os.PathLike[str] = "auto",
     data_dir: str | os.PathLike[str] | None = None,
+    *,
+    test_fraction: float | None = None,
+    label_column: str | int | None = None,
+    seed: int = 0,
 ) -> Dataset:
     """Return the data that ``--dataset`` names.
 
@@ -28,11 +32,15 @@ def load_dataset(
         which a UserWarning says. Anything else is a path for `load_files`.
     data_dir : path, optional
         Where MNIST's files lie, see `load_mnist`. Where it is named, "auto" does not fall back.
+    test_fraction, label_column, seed
+        For a path only: see `load_files`.
 
     Raises
     ------
     DataError
         Where the data is not available or damaged.
+    ValueError
+        Where ``test_fraction`` or ``label_column`` is given for data that has its own.
 
     Examples
     --------
@@ -42,7 +50,12 @@ def load_dataset(
     fastmlp.datasets.dataset.DataError: no_such_file.csv does not exist; ...
     """
     if name not in ("auto", "mnist", "synthetic"):
-        return load_files(name)
+        return load_files(name, test_fraction=test_fraction, label_column=label_column, seed=seed)
+    if test_fraction is not None or label_column is not None:
+        raise ValueError(
+            "test_fraction and label_column are for your own files; "
+            f"the dataset {name} has its own test part and labels"
+        )
     if name == "synthetic":
         return load_synthetic()
     try:

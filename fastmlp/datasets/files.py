@@ -104,7 +104,7 @@ def load_files(
             )
     if _scale_pixels(x_train, train.x.dtype):
         if test is not None:
-            x_test *= np.float32(1 / 255)
+            np.divide(x_test, np.float32(255), out=x_test)
         warnings.warn(
             f"{path.name}: the inputs are pixels from 0 to 255 and were scaled by 1/255",
             UserWarning,
@@ -198,6 +198,8 @@ def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
                         " and needs x_train, y_train (and x_test, y_test), or X, y"
                     )
                 arrays.append(stored[name])
+                if not isinstance(arrays[-1], np.ndarray):
+                    raise DataError(f"{path}: {name} is not an array; save it with numpy.savez")
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise DataError(f"{path}: the array {name} is damaged ({error})") from None

@@ -56,7 +56,8 @@ def parse_idx(content: bytes, source: str) -> npt.NDArray[np.generic]:
         )
     dtype = np.dtype(_TYPES[magic[2]])
     start = 4 + 4 * n_dimensions
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start][: 4 * n_dimensions], ">u4"))
+    sizes = content[4:start]
+    shape = tuple(np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4").tolist())
     expected = start + math.prod(shape) * dtype.itemsize
     if len(shape) < n_dimensions or len(content) != expected:
         raise DataError(

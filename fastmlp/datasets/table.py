@@ -15,6 +15,7 @@ from fastmlp.datasets.dataset import DataError, Float32Array, all_finite
 from fastmlp.datasets.idx import GZIP_MAGIC
 
 _LABEL_NAMES = ("label", "class", "target", "y")
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class _Layout(NamedTuple):
@@ -63,17 +64,18 @@ def read_table(path: Path, label_column: str | int | None) -> tuple[Float32Array
     table, reason = None, "unknown"
     with _open(path) as file:
         try:
-            table = np.loadtxt(
-                file,
-                np.float32,
-                comments=None,
-                delimiter=layout.delimiter,
-                converters={layout.label: code},
-                skiprows=layout.skip,
-                ndmin=2,
-                encoding=None,
-                quotechar='"',
-            )
+            with np.errstate(over="ignore"):  # too large becomes infinite, which is told below
+                table = np.loadtxt(
+                    file,
+                    np.float32,
+                    comments=None,
+                    delimiter=layout.delimiter,
+                    converters={layout.label: code},
+                    skiprows=layout.skip,
+                    ndmin=2,
+                    encoding=None,
+                    quotechar='"',
+                )
         except UnicodeDecodeError:
             raise
         except ValueError as error:
@@ -189,5 +191,5 @@ def _raise_first_fault(path: Path, layout: _Layout, file: TextIO) -> None:
             if value is None:
                 told = f"is {cell!r}, not a number" if cell else "is empty"
                 raise DataError(f"{place} {told}; inputs must be numbers")
-            if not abs(value) <= np.finfo(np.float32).max:
+            if not abs(value) <= _LARGEST:
                 raise DataError(f"{place} is {cell}; inputs must be finite float32 numbers")
