@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastmlp.datasets
-from fastmlp.datasets import DataError, Dataset, load_dataset
+from fastmlp.datasets import DataError, Dataset, load_dataset, load_mnist
 from fastmlp.datasets.cache import cache_dir, write_whole
 from fastmlp.datasets.idx import parse_idx, to_idx
 
@@ -173,3 +173,21 @@ def test_idx_header_as_in_the_format_description():
 def test_what_is_not_idx(content):
     with pytest.raises(DataError, match="labels is no IDX file: it starts with"):
         parse_idx(content, "labels")
+
+
+# The real MNIST, where it is on this machine
+
+
+def test_real_mnist(monkeypatch):
+    monkeypatch.setattr("fastmlp.datasets.mnist.MIRRORS", ())  # found, not fetched
+    try:
+        data = load_mnist()
+    except DataError:
+        pytest.skip("MNIST is not on this machine")
+    assert data.x_train.shape == (60_000, 784)
+    assert data.x_test.shape == (10_000, 784)
+    assert data.y_train[:5].tolist() == [5, 0, 4, 1, 9]
+    assert data.y_test[:5].tolist() == [7, 2, 1, 0, 4]
+    assert np.bincount(data.y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert data.x_train.mean(dtype=np.float64) == pytest.approx(0.1306604762738429, rel=1e-7)
+    assert np.count_nonzero(data.x_train) / data.x_train.size == pytest.approx(0.1912, abs=1e-4)
