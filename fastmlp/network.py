@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastmlp import __version__
 from fastmlp.inputs import as_inputs, as_labels, check_integer, check_number
-from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
+from fastmlp.kernels.epoch import Outcome
 from fastmlp.kernels.layout import (
     Float32Array,
-    Parameters,
     choose_lanes,
-    empty_parameters,
     pack_parameters,
     unpack_parameters,
 )
 from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
 from fastmlp.kernels.prediction import CHUNK, PredictionScratch, predict_rows
-from fastmlp.kernels.simd import Lanes, target
+from fastmlp.kernels.simd import target
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, available_processors, run_team
+from fastmlp.modelfile import ModelFile, ModelFileError, read_model, write_model
+from fastmlp.training import DivergenceError, History, TrainingRun, compile_inputs, compile_training, outcome_of
 
 __all__ = ["DivergenceError", "History", "NeuralNetwork", "Score", "warmup"]
 
@@ -35,32 +36,11 @@ __all__ = ["DivergenceError", "History", "NeuralNetwork", "Score", "warmup"]
 _WORK_FOR_THREADS = 5_000_000
 
 
-class DivergenceError(ArithmeticError):
-    """Training has diverged: the loss or a weight is no longer finite, or the loss is beyond sense."""
-
-
 class Score(NamedTuple):
     """Mean cross-entropy loss and accuracy (a fraction) over some samples."""
 
     loss: float
     accuracy: float
-
-
-@dataclass
-class History:
-    """What happened in each epoch of a `fit`.
-
-    `loss` and `accuracy` are means over the epoch's samples, each batch taken before its update; `seconds` is the
-    time of the epoch without compilation, which stands in `compile_seconds`; `val_loss` and `val_accuracy` are measured
-    after the epoch when `validation` is given.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
-    compile_seconds: float = 0.0
 
 
 class NeuralNetwork:
@@ -108,6 +88,8 @@ class NeuralNetwork:
         if n_threads is not None:
             n_threads = check_integer("n_threads", n_threads)
         self.n_threads = n_threads
+        self.class_names = None
+        self.input_scale = 1.0
         self._rng = np.random.default_rng(seed)
         draw = _INITIALISERS[init]
         W1 = draw(self._rng, self.input_size, self.hidden_size)
@@ -148,6 +130,32 @@ class NeuralNetwork:
     @lr.setter
     def lr(self, value: float) -> None:
         self._lr = check_number("lr", value)
+
+    # --- What the inputs and outputs mean -----------------------------------------------------------------------------
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of each class, or None where the labels 0 to C - 1 are their own names; kept in model files."""
+        return self._class_names
+
+    @class_names.setter
+    def class_names(self, value: Sequence[str] | None) -> None:
+        if value is not None:
+            if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+                raise TypeError(f"class_names is {value!r}; it must be one string per class")
+            if len(value) != self.output_size or len(set(value)) != len(value):
+                raise ValueError(f"class_names must be {self.output_size} different names, one per class")
+            value = tuple(value)
+        self._class_names = value
+
+    @property
+    def input_scale(self) -> float:
+        """What the values of the original data were multiplied by to give X (1/255 for pixels); kept in model files."""
+        return self._input_scale
+
+    @input_scale.setter
+    def input_scale(self, value: float) -> None:
+        self._input_scale = check_number("input_scale", value)
 
     # --- Parameters ---------------------------------------------------------------------------------------------------
 
@@ -214,6 +222,70 @@ class NeuralNetwork:
         self._lanes = choose_lanes(self.hidden_size)  # the tile of the machine that loads
         self._parameters = pack_parameters(*state["_parameters"])
 
+    # --- Files --------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str], *, training: Mapping[str, Any] | None = None) -> None:
+        """Write the net to `path`, an .npz that `load` reads; an existing file is replaced, whole or not at all.
+
+        The state of the random numbers goes along, so that a loaded net trains on to the same bits. `training` is what
+        else is to be kept in the file, as JSON: see `fastmlp.modelfile.read_model`. Raises OSError where the file
+        cannot be written.
+        """
+        W1, b1, W2, b2 = self._unpacked()
+        metadata = {
+            "fastmlp": __version__,
+            "hidden_size": self.hidden_size,
+            "input_size": self.input_size,
+            "output_size": self.output_size,
+            "class_names": self.class_names,
+            "input_scale": self.input_scale,
+            "lr": self.lr,
+            "init": self.init,
+            "seed": self.seed,
+            "random_state": self._rng.bit_generator.state,
+            "training": training,
+        }
+        write_model(path, {"W1": W1, "b1": b1, "W2": W2, "b2": b2}, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
+        """Return the net that `save` wrote to `path`; nothing in the file is ever run.
+
+        Raises fastmlp.modelfile.ModelFileError (a ValueError) for a file that is damaged, altered, no model or newer
+        than this version; OSError where it cannot be opened.
+
+        >>> import tempfile
+        >>> net = NeuralNetwork(hidden_size=3, input_size=4, output_size=2, seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(f"{folder}/net.npz")
+        ...     bool((NeuralNetwork.load(f"{folder}/net.npz").W1 == net.W1).all())
+        True
+        """
+        return cls.from_file(path, read_model(path), n_threads=n_threads)
+
+    @classmethod
+    def from_file(
+        cls, path: str | os.PathLike[str], model: ModelFile, *, n_threads: int | None = None
+    ) -> NeuralNetwork:
+        """Return the net of a model that `read_model` gave; `path` is for the messages. Raises ModelFileError."""
+        arrays, metadata = model
+        try:
+            net = cls(
+                metadata["hidden_size"],
+                metadata["lr"],
+                input_size=metadata["input_size"],
+                output_size=metadata["output_size"],
+                init=metadata["init"],
+                seed=metadata["seed"],
+                n_threads=n_threads,
+            )
+            net._rng.bit_generator.state = metadata["random_state"]
+            net.W1, net.b1, net.W2, net.b2 = (arrays[name] for name in ("W1", "b1", "W2", "b2"))
+            net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"{path} holds metadata that make no net ({error})") from None
+        return net
+
     # --- Training -----------------------------------------------------------------------------------------------------
 
     def fit(
@@ -253,7 +325,7 @@ class NeuralNetwork:
 
         history = History()
         start = time.perf_counter()
-        _compile_inputs()
+        compile_inputs()
         history.compile_seconds = time.perf_counter() - start
         # An input's kind (sparse or dense) is known after the packing, which belongs to the training time.
         start = time.perf_counter()
@@ -261,14 +333,24 @@ class NeuralNetwork:
         rows = self._prepared(X, n_threads)
         packing_seconds = time.perf_counter() - start
         start = time.perf_counter()
-        _compile_training(self._lanes, isinstance(rows, SparseRows))
+        compile_training(self._lanes, isinstance(rows, SparseRows))
         history.compile_seconds += time.perf_counter() - start
 
         start = time.perf_counter() - packing_seconds
-        run = _TrainingRun(self, rows, y, batch_size, n_threads)
+        run = TrainingRun(
+            self._parameters, self._lanes, self.output_size, rows, y, batch_size=batch_size, n_threads=n_threads
+        )
         for epoch in range(1, number_epochs + 1):
+            state = self._rng.bit_generator.state
             order = self._rng.permutation(len(X)) if shuffle else np.arange(len(X))
-            loss, accuracy = run.epoch(order, epoch)
+            try:
+                loss, accuracy = run.epoch(order, self.lr)
+            except DivergenceError as error:
+                self._rng.bit_generator.state = state
+                raise DivergenceError(f"training diverged in epoch {epoch}: {error}") from None
+            except BaseException:
+                self._rng.bit_generator.state = state  # the next fit draws this epoch's order again
+                raise
             history.loss.append(loss)
             history.accuracy.append(accuracy)
             history.seconds.append(time.perf_counter() - start)
@@ -297,7 +379,7 @@ class NeuralNetwork:
         X = self._checked_inputs(X)
         probs = np.empty((len(X), self.output_size), np.float32)
         rows = self._prepared(X, self._threads_for(len(X)))
-        self._predict(probs, _outcome(0), rows, len(X), np.empty(0, np.int64))
+        self._predict(probs, outcome_of(0), rows, len(X), np.empty(0, np.int64))
         return probs
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
@@ -309,7 +391,7 @@ class NeuralNetwork:
         return self._score(self._prepared(X, self._threads_for(len(X))), y)
 
     def _score(self, rows: Float32Array | SparseRows, y: NDArray[np.int64]) -> Score:
-        outcome = _outcome(len(y))
+        outcome = outcome_of(len(y))
         self._predict(np.empty((0, self.output_size), np.float32), outcome, rows, len(y), y)
         return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean()))
 
@@ -363,61 +445,6 @@ class NeuralNetwork:
         return X
 
 
-class _TrainingRun:
-    """One `fit` under way: the inputs as the kernels take them and the memory that they share."""
-
-    def __init__(
-        self,
-        net: NeuralNetwork,
-        X: Float32Array | SparseRows,
-        y: NDArray[np.int64],
-        batch_size: int,
-        n_threads: int,
-    ) -> None:
-        self.net, self.X, self.y, self.batch_size = net, X, y, batch_size
-        parameters = net._parameters
-        self.n_threads = min(n_threads, len(parameters.W1))
-        self.outcome = _outcome(len(y))
-        self.scratch = Scratch.of(parameters, X, batch_size, self.n_threads)
-        self.before = empty_parameters(net.input_size, net.hidden_size, net.output_size)
-
-    def epoch(self, order: NDArray[np.int64], number: int) -> tuple[float, float]:
-        """Train once through `order`; returns mean loss and accuracy, or raises with the old weights."""
-        net = self.net
-        self.before.copy_from(net._parameters)
-        plan = Plan(
-            order,
-            self.y[order],
-            self.batch_size,
-            np.float32(net.lr),
-            net.output_size,
-        )
-        try:
-            run_team(
-                self.n_threads,
-                lambda member: train_epoch(
-                    net._parameters, self.outcome, self.scratch, self.X, plan, member, net._lanes
-                ),
-                inline=False,
-            )
-            loss = float(self.outcome.losses.mean(dtype=np.float64))
-            finite = all(np.isfinite(array).all() for array in net._parameters)
-            limit = 100 * math.log(max(net.output_size, 2))
-            if not finite or not loss <= limit:
-                raise DivergenceError(
-                    f"training diverged in epoch {number} (mean loss {loss:.3g}) at learning rate {net.lr:g}; "
-                    "try a smaller lr, or scale the inputs to about 0..1"
-                )
-        except BaseException:
-            net._parameters.copy_from(self.before)
-            raise
-        return loss, float(self.outcome.hits.mean())
-
-
-def _outcome(n: int) -> Outcome:
-    return Outcome(np.zeros(n, np.float32), np.zeros(n, np.bool_))
-
-
 def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
     """Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16)."""
     limit = math.sqrt(6 / (n_in + n_out))
@@ -430,32 +457,6 @@ def _glorot_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Ar
 
 
 _INITIALISERS = {"glorot_uniform": _glorot_uniform, "glorot_normal": _glorot_normal}
-
-
-def _compile_inputs() -> None:
-    """Compile, or load from disk, the kernels that take inputs in."""
-    one = np.ones((1, 1), np.float32)
-    counts, _ = nonzeros_by_row(one, 1)
-    to_sparse_rows(one, counts, 1)
-
-
-def _compile_training(lanes: Lanes, sparse: bool) -> None:
-    """Compile, or load from disk, the training kernel for this tile: run it on one sample."""
-    one = np.ones((1, 1), np.float32)
-    X = to_sparse_rows(one, np.ones(1, np.int64), 1) if sparse else one
-    parameters = empty_parameters(1, 1, 1)
-    parameters = Parameters(
-        np.zeros((1, 1, lanes.units), np.float32),
-        np.zeros((1, lanes.units), np.float32),
-        np.zeros((1, 4, lanes.units), np.float32),
-        parameters.b2,
-    )
-    scratch = Scratch.of(parameters, X, 1, 1)
-    plan = Plan(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.float32(0), 1)
-    run_team(
-        1,
-        lambda member: train_epoch(parameters, _outcome(1), scratch, X, plan, member, lanes),
-    )
 
 
 def warmup(hidden_size: int) -> float:

@@ -18,8 +18,8 @@ __all__ = ["EpochReporter", "result_table"]
 class EpochReporter:
     """Tells of each epoch on stderr: a bar on a terminal, a plain line per epoch elsewhere."""
 
-    def __init__(self, epochs: int, samples: int) -> None:
-        self.finished = 0
+    def __init__(self, epochs: int, samples: int, done: int = 0) -> None:
+        self.finished = done
         self._epochs, self._samples = epochs, samples
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
@@ -31,7 +31,7 @@ class EpochReporter:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("compiling or loading the kernels", total=epochs)
+        self._task = self._progress.add_task("compiling or loading the kernels", total=epochs, completed=done)
 
     def __enter__(self) -> EpochReporter:
         self._progress.start()

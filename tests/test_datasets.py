@@ -1,11 +1,9 @@
 """What all data sets share: names, laziness, the cache's writing, the IDX format."""
 
-import errno
 import os
 import subprocess
 import sys
 import textwrap
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ import pytest
 
 import fastmlp.datasets
 from fastmlp.datasets import DataError, Dataset, load_dataset, load_mnist
-from fastmlp.datasets.cache import cache_dir, write_whole
+from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.idx import parse_idx, to_idx
 
 
@@ -86,49 +84,7 @@ def test_number_of_classes():
     assert Dataset(x, y, x, y, "own", tuple("abcdefgh")).n_classes == 8
 
 
-# write_whole
-
-
-def test_write_whole_replaces_and_can_be_read_by_others(tmp_path):
-    path = tmp_path / "new" / "file"
-    for content in (b"one", b"two"):
-        write_whole(path, lambda file, content=content: file.write(content))
-        assert path.read_bytes() == content
-    assert [path.name for path in path.parent.iterdir()] == ["file"]
-    if os.name == "posix":
-        assert path.stat().st_mode & 0o777 == 0o644
-
-
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
-def test_write_whole_leaves_nothing_half_written(tmp_path, error):
-    path = tmp_path / "file"
-    write_whole(path, lambda file: file.write(b"before"))
-
-    def write(file):
-        file.write(b"after")
-        raise error
-
-    with pytest.raises(type(error)):
-        write_whole(path, write)
-    assert path.read_bytes() == b"before"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_writers_at_once_leave_one_whole_file(tmp_path):
-    contents = [bytes([k]) * 300_000 for k in range(8)]
-
-    def write(content):
-        for _ in range(5):
-            write_whole(tmp_path / "file", lambda file: file.write(content))
-            assert (tmp_path / "file").read_bytes() in contents
-
-    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (tmp_path / "file").read_bytes() in contents
-    assert len(list(tmp_path.iterdir())) == 1
+# The cache
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")

@@ -31,6 +31,8 @@ class Dataset(NamedTuple):
         What the data is called in results, "mnist" for example.
     class_names : tuple of str, or None
         ``class_names[k]`` is the name of class k; None where the labels are their own names.
+    input_scale : float
+        What the values were multiplied by: 1/255 for pixels from 0 to 255, else 1.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Dataset(NamedTuple):
     y_test: Int64Array
     name: str
     class_names: tuple[str, ...] | None = None
+    input_scale: float = 1.0
 
     @property
     def n_classes(self) -> int:

@@ -102,7 +102,8 @@ def load_files(
                 f"{path}: {train.x_name} has {x_train.shape[1]} inputs per row and "
                 f"{test.x_name} {x_test.shape[1]}; they must agree"
             )
-    if _scale_pixels(x_train, train.x.dtype):
+    pixels = _scale_pixels(x_train, train.x.dtype)
+    if pixels:
         if test is not None:
             np.divide(x_test, np.float32(255), out=x_test)
         warnings.warn(
@@ -114,7 +115,8 @@ def load_files(
         kept, held_back = _split(y_train, test_fraction or DEFAULT_TEST_FRACTION, seed)
         x_test, y_test = x_train[held_back], y_train[held_back]
         x_train, y_train = x_train[kept], y_train[kept]
-    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names)
+    input_scale = 1 / 255 if pixels else 1.0
+    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names, input_scale)
 
 
 def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | None]:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fastmlp.datasets.cache import cache_dir, expand_home, write_whole
+from fastmlp.datasets.cache import cache_dir, expand_home
 from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array
 from fastmlp.datasets.download import download
 from fastmlp.datasets.idx import decompress, parse_idx, read_content, to_idx
+from fastmlp.wholefile import write_whole
 
 SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
@@ -93,6 +94,7 @@ def _dataset(contents: dict[str, bytes]) -> Dataset:
         x_test=images("t10k-images-idx3-ubyte"),
         y_test=labels("t10k-labels-idx1-ubyte"),
         name="mnist",
+        input_scale=1 / 255,
     )
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastmlp.datasets.cache import cache_dir, write_whole
+from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.dataset import Dataset, Float32Array, Int64Array, UInt8Array
+from fastmlp.wholefile import write_whole
 
 VERSION = 1
 """To be raised when the drawings change: the cache must not serve the old ones."""
@@ -59,6 +60,7 @@ def load_synthetic(seed: int = 0) -> Dataset:
         x_test=_normalise(images[N_TRAIN:]),
         y_test=labels[N_TRAIN:].astype(np.int64),
         name="synthetic",
+        input_scale=1 / 255,
     )
 
 

@@ -1,0 +1,27 @@
+"""`fastmlp data`: what a dataset holds."""
+
+from __future__ import annotations
+
+import click
+
+from fastmlp.commands.options import DatasetChoice, dataset_options
+
+__all__ = ["data"]
+
+
+@click.command()
+@dataset_options()
+def data(choice: DatasetChoice) -> None:
+    """Find or fetch a dataset and say what is in it."""
+    found = choice.load()
+
+    import numpy as np
+
+    click.echo(f"dataset        {found.name}")
+    for part, X, y in (("train", found.x_train, found.y_train), ("test", found.x_test, found.y_test)):
+        counts = np.bincount(y, minlength=found.n_classes)
+        click.echo(f"{part:14} {X.shape[0]} samples of {X.shape[1]} values")
+        click.echo(f"  per class    {' '.join(map(str, counts[:20]))}{' ...' if len(counts) > 20 else ''}")
+        click.echo(f"  nonzero      {np.count_nonzero(X) / X.size:.1%}")
+    if found.class_names is not None:
+        click.echo(f"classes        {', '.join(found.class_names)}")

@@ -1,0 +1,146 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from fastmlp.datasets import Dataset
+
+__all__ = ["HIDDEN_SIZE", "DatasetChoice", "as_json_option", "dataset_options", "learning_rate"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+HIDDEN_SIZE = click.IntRange(min=1)
+
+
+class DatasetChoice(NamedTuple):
+    """What `--dataset` and its companions name; `load` fetches it."""
+
+    dataset: str
+    data_dir: Path | None
+    test_fraction: float | None
+    label_column: str | int | None
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> DatasetChoice:
+        """Return the choice that `record` wrote down."""
+        return cls(record["source"], None, record["test_fraction"], record["label_column"])
+
+    def record(self, name: str) -> dict[str, Any]:
+        """Return what a model file keeps of the choice, `name` being what the data calls itself."""
+        source = self.dataset
+        if source == "auto":
+            source = name
+        elif source not in ("mnist", "synthetic"):
+            source = str(Path(source).resolve())
+        return {
+            "name": name,
+            "source": source,
+            "test_fraction": self.test_fraction,
+            "label_column": self.label_column,
+        }
+
+    def load(self) -> Dataset:
+        """Return the data; the same rows are held back each time where there is no test part."""
+        from fastmlp.datasets import load_dataset
+
+        try:
+            return load_dataset(
+                self.dataset,
+                self.data_dir,
+                test_fraction=self.test_fraction,
+                label_column=self.label_column,
+            )
+        except ValueError as error:  # an option that does not apply
+            raise click.UsageError(str(error)) from error
+
+
+def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | int | None:
+    """A whole number counts columns; anything else is a name."""
+    if value is None:
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return value
+
+
+def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[_Command], _Command]:
+    """Add `--dataset`, `--data-dir`, `--test-fraction` and `--label-column`, handed on as one `choice`.
+
+    Where `default` is None and nothing is named, `choice` is None, and `unset` says in the help what is taken then.
+    """
+    options = [
+        click.option(
+            "--dataset",
+            default=default,
+            metavar="auto|mnist|synthetic|PATH",
+            help="What to take; auto is MNIST, or drawn digits where there is none. PATH: .npz, CSV, IDX folder."
+            + (f"  [default: {unset}]" if unset else ""),
+        ),
+        click.option(
+            "--data-dir",
+            type=click.Path(path_type=Path),
+            envvar="FASTMLP_DATA_DIR",
+            show_envvar=True,
+            help="Folder that holds the four MNIST files; it is only read.",
+        ),
+        click.option(
+            "--test-fraction",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            help="Part of each class of your own data to hold back for testing.  [default: 1/7]",
+        ),
+        click.option(
+            "--label-column",
+            callback=_column,
+            metavar="NAME|NUMBER",
+            help="Column of a CSV with the labels; 1 is the first, -1 the last.  [default: by name, else the last]",
+        ),
+    ]
+
+    def add(function: _Command) -> _Command:
+        import functools
+
+        @functools.wraps(function)
+        def with_choice(
+            *args: Any,
+            dataset: str | None,
+            data_dir: Path | None,
+            test_fraction: float | None,
+            label_column: str | int | None,
+            **others: Any,
+        ) -> Any:
+            choice = None
+            if dataset is not None:
+                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
+            elif test_fraction is not None or label_column is not None:
+                raise click.UsageError("--test-fraction and --label-column belong to --dataset PATH: name that too")
+            return function(*args, choice=choice, **others)
+
+        decorated: Any = with_choice
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return add
+
+
+def as_json_option(function: _Command) -> _Command:
+    """Add `--json`."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+    return option(function)
+
+
+def learning_rate(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    """Refuse a learning rate that is not a number above 0 before anything is loaded."""
+    from fastmlp.inputs import check_number
+
+    try:
+        return None if value is None else check_number("--lr", value)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

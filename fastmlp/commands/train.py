@@ -1,0 +1,296 @@
+"""`fastmlp train`: one net, trained, measured, and kept where that is asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from fastmlp.commands import SCHEMA
+from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, as_json_option, dataset_options, learning_rate
+from fastmlp.contenders import CPU_VARIABLES, MODULES, fit_and_test, load, thread_variables
+
+if TYPE_CHECKING:
+    from fastmlp.contenders import Contender
+    from fastmlp.datasets import Dataset
+    from fastmlp.network import History, NeuralNetwork
+
+__all__ = ["train"]
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class _Net(click.Choice):  # type: ignore[type-arg]
+    """A contender's name; `my` is what the original script called its own net."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert("fastmlp" if value == "my" else value, param, ctx)
+
+
+@click.command()
+@click.option("--hidden-size", "-H", type=HIDDEN_SIZE, default=30, help="Hidden units.")
+@click.option(
+    "--epochs",
+    "--number-epochs",
+    "-e",
+    type=click.IntRange(min=1),
+    default=20,
+    help="Passes over the train part; with --resume, those before count too.",
+)
+@click.option("--batch-size", "-b", type=click.IntRange(min=1), default=128, help="Samples per update.")
+@click.option("--lr", type=float, default=0.1, callback=learning_rate, help="Learning rate.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="For the weights and the order of the samples.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]")
+@dataset_options(default=None, unset="auto; with --resume, what the model was trained on")
+@click.option("--net", "--net-type", type=_Net(list(MODULES)), default="fastmlp", help="Whose net to train.")
+@click.option("--output", "-o", type=_FILE, help="File for the trained model; with --resume, that one if unnamed.")
+@click.option("--checkpoint-every", type=click.IntRange(min=1), help="Save to --output after every so many epochs too.")
+@click.option("--resume", type=_FILE, help="Go on with this model as if it had never stopped.")
+@click.option("--plot", type=_FILE, help="Picture of loss and accuracy per epoch (.png, .svg or .pdf).")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@as_json_option
+@click.option("--compare-nets", is_flag=True, hidden=True)
+@click.pass_context
+def train(
+    ctx: click.Context,
+    *,
+    hidden_size: int,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    threads: int | None,
+    choice: DatasetChoice | None,
+    net: str,
+    output: Path | None,
+    checkpoint_every: int | None,
+    resume: Path | None,
+    plot: Path | None,
+    force: bool,
+    as_json: bool,
+    compare_nets: bool,
+) -> None:
+    """Train one net and measure it on the train and the test part."""
+    if compare_nets:  # the original script's flag
+        _compare(ctx)
+        return
+    if net != "fastmlp" and (output or resume):
+        raise click.UsageError(f"only fastmlp's own net has model files: leave out --output or --net {net}")
+    if checkpoint_every and not (output or resume):
+        raise click.UsageError("--checkpoint-every saves to --output: name that too")
+    output = output or resume
+    _check_outputs(output, plot, force, resume)
+
+    before, done = None, 0
+    if resume:
+        before = _read(ctx, resume, epochs)
+        done = len(before["history"]["loss"])
+        choice = choice or DatasetChoice.from_record(before["dataset"])
+        batch_size = batch_size if _is_given(ctx, "batch_size") else before["batch_size"]
+    choice = choice or DatasetChoice("auto", None, None, None)
+    make_net = _load_net(net, threads)
+    data = choice.load()
+    contender: Any
+    if resume:
+        contender, data = _resumed(ctx, resume, data, lr, threads)
+    else:
+        shape = {"input_size": data.x_train.shape[1], "output_size": data.n_classes}
+        contender = make_net(hidden_size, lr, **shape, seed=seed, n_threads=threads)
+        if net == "fastmlp":
+            contender.class_names, contender.input_scale = data.class_names, data.input_scale
+
+    from fastmlp.progress import EpochReporter, result_table
+
+    hidden_size, lr, seed = contender.hidden_size, contender.lr, contender.seed
+    progress = f"epochs {done + 1} to {epochs}" if done else f"{epochs} epochs"
+    click.echo(f"{net}: {hidden_size} hidden units on {data.name}, {len(data.x_train)} samples, {progress}", err=True)
+    reporter = EpochReporter(epochs, len(data.x_train), done)
+    record = {"epochs": done, "batch_size": batch_size, "dataset": choice.record(data.name)}
+    run = _Run(contender, data, record, before and before["history"], output, checkpoint_every, plot, reporter)
+    try:
+        with reporter:
+            result = fit_and_test(contender, data, batch_size, epochs - done, callback=run.epoch)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted after {reporter.finished} of {epochs} epochs{run.keep_interrupted()}", err=True)
+        raise
+    run.finish(f"{hidden_size} hidden units, {data.name}")
+
+    row = {
+        "net": net,
+        "dataset": data.name,
+        "hidden_size": hidden_size,
+        "compile_seconds": result.compile_seconds,
+        "train_seconds": result.train_seconds,
+        "test_accuracy": result.test_accuracy,
+        "test_loss": result.test_loss,
+        "train_accuracy": result.train_accuracy,
+        "train_loss": result.train_loss,
+        "history": {
+            "loss": result.history.loss,
+            "accuracy": result.history.accuracy,
+            "seconds": result.history.seconds,
+        },
+    }
+    if not as_json:
+        result_table(row)
+        return
+    from fastmlp.environment import environment
+
+    parameters = {
+        "hidden_size": hidden_size,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "threads": threads,
+        "dataset": choice.dataset,
+        "net": net,
+        "output": output and str(output),
+        "resume": resume and str(resume),
+    }
+    click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": row}))
+
+
+class _Run:
+    """What happens after each epoch: it is reported, and measured and saved where there is a file for it."""
+
+    def __init__(
+        self,
+        net: Contender,
+        data: Dataset,
+        record: dict[str, Any],
+        before: dict[str, list[float]] | None,
+        output: Path | None,
+        checkpoint_every: int | None,
+        plot: Path | None,
+        reporter: Any,
+    ) -> None:
+        self._net, self._data, self._record = net, data, record
+        self._history: dict[str, list[float]] = before or {
+            name: [] for name in ("loss", "accuracy", "seconds", "val_loss", "val_accuracy")
+        }
+        self._output, self._every, self._plot = output, checkpoint_every, plot
+        self._reporter = reporter
+        self._saved = self._done
+
+    @property
+    def _done(self) -> int:
+        """Epochs that the net was trained for, those before a resume too."""
+        return len(self._history["loss"])
+
+    def epoch(self, _epoch: int, history: History) -> None:
+        self._reporter.epoch(self._done + 1, history)
+        test = (
+            self._net.predict(self._data.x_test, self._data.y_test)
+            if self._output or self._plot
+            else (float("nan"), float("nan"))
+        )
+        last = (history.loss[-1], history.accuracy[-1], history.seconds[-1], *test)
+        for values, value in zip(self._history.values(), last, strict=True):
+            values.append(value)
+        if self._every and self._done % self._every == 0:
+            self._save()
+
+    def keep_interrupted(self) -> str:
+        """Save what was trained, if there is a file for it; return what to tell about it."""
+        if self._output is None or self._saved == self._done:
+            return ""
+        self._save()
+        return f"; they are in {self._output}, and --resume {self._output} goes on"
+
+    def finish(self, title: str) -> None:
+        if self._output:
+            if self._saved < self._done:
+                self._save()
+            click.echo(f"model written to {self._output}", err=True)
+        if self._plot:
+            from fastmlp.network import History
+            from fastmlp.plots import plot_history
+
+            plot_history(History(**self._history), self._plot, title)  # type: ignore[arg-type]
+            click.echo(f"picture written to {self._plot}", err=True)
+
+    def _save(self) -> None:
+        assert self._output is not None
+        net: NeuralNetwork = self._net  # type: ignore[assignment]
+        self._record.update(epochs=self._done, history=self._history)
+        net.save(self._output, training=self._record)
+        self._saved = self._done
+
+
+def _compare(ctx: click.Context) -> None:
+    """Do what `fastmlp compare` does, with those options that were given."""
+    from fastmlp.commands.compare import compare
+
+    names = ("epochs", "batch_size", "lr", "seed", "threads", "choice", "as_json")
+    given = {name: ctx.params[name] for name in names if name in ctx.params and _is_given(ctx, name)}
+    if _is_given(ctx, "hidden_size"):
+        given["hidden_sizes"] = (ctx.params["hidden_size"],)
+    ctx.invoke(compare, **given)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _check_outputs(output: Path | None, plot: Path | None, force: bool, resume: Path | None) -> None:
+    """Refuse files that cannot be written before anything is loaded."""
+    from fastmlp.wholefile import check_writable
+
+    try:
+        if output:
+            check_writable(output, force or output == resume)
+        if plot:
+            from fastmlp.plots import check_picture
+
+            check_picture(plot)
+            check_writable(plot, force)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _read(ctx: click.Context, path: Path, epochs: int) -> dict[str, Any]:
+    """Return what the model file at `path` says of its training, if it can be gone on with as asked."""
+    from fastmlp.modelfile import ModelFileError, read_model
+
+    metadata = read_model(path).metadata
+    for name in ("hidden_size", "seed"):
+        if _is_given(ctx, name) and ctx.params[name] != metadata.get(name):
+            option = name.replace("_", "-")
+            raise click.UsageError(
+                f"--{option} is {ctx.params[name]} and the model in {path} has {metadata.get(name)}: leave it out"
+            )
+    training = metadata.get("training")
+    if not isinstance(training, dict):
+        raise ModelFileError(f"{path} does not say how it was trained, so that it cannot be gone on with")
+    if training["epochs"] >= epochs:
+        raise click.UsageError(
+            f"the model in {path} has been trained for {training['epochs']} epochs: give --epochs more than that"
+        )
+    return training
+
+
+def _resumed(
+    ctx: click.Context, path: Path, data: Dataset, lr: float, threads: int | None
+) -> tuple[NeuralNetwork, Dataset]:
+    from fastmlp.evaluation import as_model_sees
+    from fastmlp.network import NeuralNetwork
+
+    net = NeuralNetwork.load(path, n_threads=threads)
+    if _is_given(ctx, "lr"):
+        net.lr = lr
+    return net, as_model_sees(data, net)
+
+
+def _load_net(name: str, threads: int | None) -> type[Contender]:
+    """The contender's class; its BLAS is held to the threads that are asked for, before NumPy is loaded."""
+    if threads is not None and name != "fastmlp":
+        os.environ.update(thread_variables(threads))
+    if name != "fastmlp":
+        for variable, value in CPU_VARIABLES.items():
+            os.environ.setdefault(variable, value)
+    return load(name)

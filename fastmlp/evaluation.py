@@ -1,0 +1,211 @@
+"""How good a net is: its loss and accuracy, each class by itself, and its worst mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastmlp.datasets import Dataset
+from fastmlp.network import NeuralNetwork
+
+__all__ = ["Confusion", "Evaluation", "Mistake", "as_model_sees", "confusion_matrix", "evaluate"]
+
+Float64Array = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
+
+
+class Mistake(NamedTuple):
+    """A sample that the net took for another class: its row, both classes, and the probability of each."""
+
+    row: int
+    true: int
+    predicted: int
+    p_true: float
+    p_predicted: float
+
+
+class Confusion(NamedTuple):
+    """How many samples of the class `true` were taken for the class `predicted`."""
+
+    true: int
+    predicted: int
+    samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a net makes of some samples.
+
+    `loss` is the mean cross-entropy, `confusion` (C, C) int64 counts the samples: rows are true classes, columns
+    predicted ones, named by `class_names`. `worst` holds the mistakes of greatest loss, the worst first.
+    """
+
+    loss: float
+    confusion: Int64Array
+    class_names: tuple[str, ...]
+    worst: tuple[Mistake, ...]
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples were evaluated."""
+        return int(self.confusion.sum())
+
+    @property
+    def n_mistakes(self) -> int:
+        """How many samples were taken for another class."""
+        return self.n_samples - int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of samples whose class was found."""
+        return int(np.trace(self.confusion)) / self.n_samples
+
+    @property
+    def support(self) -> Int64Array:
+        """Samples of each class (C,)."""
+        support: Int64Array = self.confusion.sum(axis=1)
+        return support
+
+    @property
+    def recall(self) -> Float64Array:
+        """Of the samples of each class, the fraction that was found (C,); NaN for a class without samples."""
+        return _fractions(np.diag(self.confusion), self.support)
+
+    @property
+    def precision(self) -> Float64Array:
+        """Of the samples taken for each class, the fraction that was of it (C,); NaN for a class never predicted."""
+        return _fractions(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+    def most_confused(self, limit: int) -> list[Confusion]:
+        """Return the pairs of classes that were confused most often, at most `limit`, the most frequent first.
+
+        >>> counts = np.array([[5, 0, 2], [1, 7, 0], [3, 0, 4]])
+        >>> Evaluation(0.1, counts, ("a", "b", "c"), ()).most_confused(2)
+        [Confusion(true=2, predicted=0, samples=3), Confusion(true=0, predicted=2, samples=2)]
+        """
+        true, predicted = np.nonzero(self.confusion)
+        wrong = true != predicted
+        true, predicted = true[wrong], predicted[wrong]
+        counts = self.confusion[true, predicted]
+        return [
+            Confusion(int(true[k]), int(predicted[k]), int(counts[k]))
+            for k in np.argsort(-counts, kind="stable")[:limit]
+        ]
+
+
+def _fractions(parts: Int64Array, wholes: Int64Array) -> Float64Array:
+    """Return parts / wholes, NaN where the whole is 0."""
+    fractions: Float64Array = np.divide(parts, wholes, out=np.full(len(wholes), np.nan), where=wholes > 0)
+    return fractions
+
+
+def evaluate(net: NeuralNetwork, X: ArrayLike, Y: ArrayLike, n_worst: int = 20) -> Evaluation:
+    """Return what `net` makes of X (n, D) against Y, labels (n,) or one-hot (n, C), with its `n_worst` mistakes.
+
+    Raises ValueError or TypeError for data that does not fit the net.
+
+    >>> net = NeuralNetwork(hidden_size=2, input_size=2, output_size=2, seed=0)
+    >>> net.W1, net.W2 = np.eye(2), np.eye(2)
+    >>> seen = evaluate(net, [[3, 0], [0, 3], [2, 0]], [0, 1, 1])
+    >>> seen.confusion.tolist(), seen.recall.tolist()
+    ([[1, 0], [1, 1]], [1.0, 0.5])
+    >>> seen.worst[0].row, round(seen.worst[0].p_true, 3)
+    (2, 0.119)
+    """
+    loss = net.predict(X, Y).loss
+    labels = np.asarray(Y)
+    y = labels.argmax(axis=1) if labels.ndim == 2 else labels.astype(np.int64)
+    probs = net.forward(X)
+    predicted = probs.argmax(axis=1)
+    return Evaluation(
+        loss=loss,
+        confusion=confusion_matrix(y, predicted, net.output_size),
+        class_names=_class_names(net.class_names, net.output_size),
+        worst=_worst_mistakes(probs, y, predicted, n_worst),
+    )
+
+
+def confusion_matrix(y: Int64Array, predicted: Int64Array, n_classes: int) -> Int64Array:
+    """Return (C, C) int64: entry (i, j) counts the samples of class i that were taken for class j.
+
+    >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
+    array([[1, 0],
+           [1, 1]])
+    """
+    pairs = np.bincount(y * n_classes + predicted, minlength=n_classes * n_classes)
+    return pairs.reshape(n_classes, n_classes)
+
+
+def _worst_mistakes(
+    probs: NDArray[np.float32], y: Int64Array, predicted: Int64Array, limit: int
+) -> tuple[Mistake, ...]:
+    rows = np.flatnonzero(y != predicted)
+    p_true = probs[rows, y[rows]]
+    worst = rows[np.argsort(p_true, kind="stable")[:limit]]
+    return tuple(
+        Mistake(
+            int(row), int(y[row]), int(predicted[row]), float(probs[row, y[row]]), float(probs[row, predicted[row]])
+        )
+        for row in worst
+    )
+
+
+def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
+    """Return `data` with the classes numbered and the inputs scaled as those that `net` was trained on.
+
+    Classes are matched by name, those without names being called "0", "1" and so on. Raises ValueError for inputs of
+    another width than the net's and for a class that the net does not know.
+
+    >>> x, y = np.zeros((2, 3), np.float32), np.array([0, 1])
+    >>> net = NeuralNetwork(input_size=3, output_size=2, seed=0)
+    >>> net.class_names = ("lily", "rose")
+    >>> as_model_sees(Dataset(x, y, x, y, "flowers", ("rose", "lily")), net).y_train
+    array([1, 0])
+    """
+    width = data.x_train.shape[1]
+    if width != net.input_size:
+        raise ValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
+    numbers = _numbers_in_model(data, net)
+    factor = _scale_to_model(data, net)
+    return data._replace(
+        x_train=data.x_train if factor == 1 else data.x_train * factor,
+        y_train=numbers[data.y_train],
+        x_test=data.x_test if factor == 1 else data.x_test * factor,
+        y_test=numbers[data.y_test],
+        class_names=net.class_names,
+        input_scale=net.input_scale,
+    )
+
+
+def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:
+    """Return (classes of the data,) int64: the model's number of each class, -1 for one that has no sample."""
+    names = _class_names(data.class_names, data.n_classes)
+    known = _class_names(net.class_names, net.output_size)
+    number_of = {name: number for number, name in enumerate(known)}
+    numbers = np.array([number_of.get(name, -1) for name in names], np.int64)
+    present = np.union1d(data.y_train, data.y_test)
+    unknown = present[numbers[present] < 0]
+    if len(unknown):
+        shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+        raise ValueError(
+            f"{data.name} has the class {names[unknown[0]]!r}, which the model does not know; its classes are {shown}"
+        )
+    return numbers
+
+
+def _scale_to_model(data: Dataset, net: NeuralNetwork) -> np.float32:
+    """Return the factor for the inputs: pixels are scaled where the model's were, and as they came where not."""
+    if net.input_scale == data.input_scale:
+        return np.float32(1)
+    if net.input_scale == 1:
+        return np.float32(1 / data.input_scale)
+    already = data.input_scale == 1 and max(data.x_train.max(), data.x_test.max()) <= 1
+    return np.float32(1 if already else net.input_scale / data.input_scale)
+
+
+def _class_names(names: tuple[str, ...] | None, n_classes: int) -> tuple[str, ...]:
+    """Return the names, or the numbers 0 to C - 1 as names."""
+    return names if names is not None else tuple(str(number) for number in range(n_classes))

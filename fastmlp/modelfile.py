@@ -1,0 +1,137 @@
+"""A net to a file and back: arrays and JSON metadata in an .npz, read without ever running code.
+
+The file is an uncompressed .npz of W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float32; `metadata`, JSON as bytes; and
+`digest`, the SHA-256 of all of them, so that an altered file is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmlp.wholefile import remove_leftovers, write_whole
+
+__all__ = ["FORMAT", "ModelFile", "ModelFileError", "read_model", "write_model"]
+
+FORMAT = 1
+"""The version of the format; a file with a higher one is refused."""
+
+_DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
+
+
+class ModelFileError(ValueError):
+    """A file holds no net that can be read; the message says why."""
+
+
+class ModelFile(NamedTuple):
+    """What a model file holds: arrays by name, and metadata."""
+
+    arrays: dict[str, NDArray[np.float32]]
+    metadata: dict[str, Any]
+
+
+def write_model(
+    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, Any]
+) -> None:
+    """Write arrays W1, b1, W2, b2 and metadata (what JSON can hold) to `path`, whole or not at all.
+
+    An existing file is replaced; temporary files that killed processes left beside it are removed. Raises OSError where
+    the file cannot be written: an older one is as it was then.
+    """
+    path = Path(path)
+    stored: dict[str, Any] = {name: np.ascontiguousarray(arrays[name], np.float32) for name in _DIMENSIONS}
+    text = json.dumps({"format": FORMAT, **metadata}, ensure_ascii=False, allow_nan=False).encode()
+    stored["metadata"] = np.frombuffer(text, np.uint8)
+    stored["digest"] = np.frombuffer(_digest(stored), np.uint8)
+    remove_leftovers(path)
+    write_whole(path, lambda file: np.savez(file, **stored))
+
+
+def read_model(path: str | os.PathLike[str]) -> ModelFile:
+    """Read what `write_model` wrote.
+
+    Raises ModelFileError for a file that is no model, is cut off, altered, of a newer format or inconsistent; OSError
+    where it cannot be opened.
+
+    >>> import tempfile
+    >>> arrays = {"W1": np.ones((2, 3)), "b1": np.ones(3), "W2": np.ones((3, 1)), "b2": np.ones(1)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_model(Path(folder, "net.npz"), arrays, {"note": "all ones"})
+    ...     read_model(Path(folder, "net.npz")).metadata
+    {'format': 1, 'note': 'all ones'}
+    """
+    path = Path(path)
+    stored = _read_arrays(path)
+    try:
+        metadata = json.loads(stored["metadata"].tobytes())
+        version = metadata["format"]
+    except (ValueError, KeyError, TypeError):
+        raise ModelFileError(f"{path} is no model of fastmlp: its metadata cannot be read") from None
+    if not isinstance(version, int) or version > FORMAT:
+        raise ModelFileError(
+            f"{path} was written by a newer fastmlp (format {version}; this one reads up to {FORMAT}): "
+            "update with pip install --upgrade fastmlp"
+        )
+    digest = stored.pop("digest")
+    if digest.tobytes() != _digest(stored):
+        raise ModelFileError(f"{path} was altered or damaged after it was saved: its digest does not match")
+    del stored["metadata"]
+    _check_shapes(path, stored)
+    return ModelFile(stored, metadata)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    expected = {*_DIMENSIONS, "metadata", "digest"}
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder; name a model file")
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise ModelFileError(f"{path} is no model of fastmlp: its arrays are compressed")
+            if {entry.filename for entry in entries} != {f"{name}.npy" for name in expected}:
+                raise ModelFileError(f"{path} is no model of fastmlp: it holds other arrays than a model's")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in expected}
+        except (zipfile.BadZipFile, EOFError, OSError, SyntaxError, MemoryError) as error:
+            raise ModelFileError(f"{path} is no model of fastmlp, or is cut off or damaged ({error})") from None
+        except ModelFileError:
+            raise
+        except ValueError as error:
+            if "allow_pickle" in str(error):
+                raise ModelFileError(
+                    f"{path} holds Python objects, and reading those could run code: it is refused"
+                ) from None
+            raise ModelFileError(f"{path} is damaged ({error})") from None
+
+
+def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, dimensions in _DIMENSIONS.items():
+        array = arrays[name]
+        if array.dtype != np.float32 or array.ndim != dimensions or array.size == 0:
+            raise ModelFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}, not a net's")
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"{path}: {name} holds NaN or infinity")
+    W1, b1, W2, b2 = (arrays[name].shape for name in _DIMENSIONS)
+    if not (W1[1:] == b1 == W2[:1] and W2[1:] == b2):
+        raise ModelFileError(f"{path}: the shapes of W1 {W1}, b1 {b1}, W2 {W2} and b2 {b2} make no net")
+
+
+def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:
+    """SHA-256 over each array's name, type, shape and bytes."""
+    digest = hashlib.sha256()
+    for name in (*_DIMENSIONS, "metadata"):
+        array = np.ascontiguousarray(stored[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
