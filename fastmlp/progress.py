@@ -19,7 +19,6 @@ class EpochReporter:
     """Tells of each epoch on stderr: a bar on a terminal, a plain line per epoch elsewhere."""
 
     def __init__(self, epochs: int, samples: int, done: int = 0) -> None:
-        self.finished = done
         self._epochs, self._samples = epochs, samples
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
@@ -44,7 +43,6 @@ class EpochReporter:
 
     def epoch(self, epoch: int, history: History) -> None:
         """Report the epoch that has just ended; to be given to `fit` as its callback."""
-        self.finished = epoch
         rate = self._samples / history.seconds[-1]
         line = f"loss {history.loss[-1]:.4f}, accuracy {history.accuracy[-1]:.4f}, {rate:,.0f} samples/s"
         if self._console.is_terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+_HISTORY = ("loss", "accuracy", "seconds", "val_loss", "val_accuracy")  # what a model file keeps of each epoch
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Net(click.Choice):  # type: ignore[type-arg]
@@ -49,7 +52,11 @@ class _Net(click.Choice):  # type: ignore[type-arg]
 @click.option("--net", "--net-type", type=_Net(list(MODULES)), default="fastmlp", help="Whose net to train.")
 @click.option("--output", "-o", type=_FILE, help="File for the trained model; with --resume, that one if unnamed.")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), help="Save to --output after every so many epochs too.")
-@click.option("--resume", type=_FILE, help="Go on with this model as if it had never stopped.")
+@click.option(
+    "--resume",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Go on with this model as if it had never stopped.",
+)
 @click.option("--plot", type=_FILE, help="Picture of loss and accuracy per epoch (.png, .svg or .pdf).")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @as_json_option
@@ -115,7 +122,8 @@ def train(
         with reporter:
             result = fit_and_test(contender, data, batch_size, epochs - done, callback=run.epoch)
     except KeyboardInterrupt:
-        click.echo(f"interrupted after {reporter.finished} of {epochs} epochs{run.keep_interrupted()}", err=True)
+        kept = run.keep_interrupted()
+        click.echo(f"interrupted after {run.done} of {epochs} epochs{kept}", err=True)
         raise
     run.finish(f"{hidden_size} hidden units, {data.name}")
 
@@ -170,56 +178,64 @@ class _Run:
         reporter: Any,
     ) -> None:
         self._net, self._data, self._record = net, data, record
-        self._history: dict[str, list[float]] = before or {
-            name: [] for name in ("loss", "accuracy", "seconds", "val_loss", "val_accuracy")
-        }
+        self._epochs = list(zip(*(before[name] for name in _HISTORY), strict=True)) if before else []
+        self._done_before = len(self._epochs)
         self._output, self._every, self._plot = output, checkpoint_every, plot
         self._reporter = reporter
-        self._saved = self._done
+        self._current: History | None = None
+        self._saved = self.done
 
     @property
-    def _done(self) -> int:
+    def done(self) -> int:
         """Epochs that the net was trained for, those before a resume too."""
-        return len(self._history["loss"])
+        return len(self._epochs)
 
     def epoch(self, _epoch: int, history: History) -> None:
-        self._reporter.epoch(self._done + 1, history)
-        test = (
-            self._net.predict(self._data.x_test, self._data.y_test)
-            if self._output or self._plot
-            else (float("nan"), float("nan"))
-        )
-        last = (history.loss[-1], history.accuracy[-1], history.seconds[-1], *test)
-        for values, value in zip(self._history.values(), last, strict=True):
-            values.append(value)
-        if self._every and self._done % self._every == 0:
+        self._current = history
+        self._take()
+        self._reporter.epoch(self.done, history)
+        if self._every and self.done % self._every == 0:
             self._save()
+
+    def _take(self) -> None:
+        """Take down the epoch that has just ended, if that was not done yet; a Ctrl-C leaves all of it or nothing."""
+        history = self._current
+        if history is None or self.done - self._done_before == len(history.seconds):
+            return
+        test = (math.nan, math.nan)
+        if self._output or self._plot:
+            test = self._net.predict(self._data.x_test, self._data.y_test)
+        self._epochs.append((history.loss[-1], history.accuracy[-1], history.seconds[-1], *test))
 
     def keep_interrupted(self) -> str:
         """Save what was trained, if there is a file for it; return what to tell about it."""
-        if self._output is None or self._saved == self._done:
+        self._take()  # where the interrupt came in the middle of `epoch`
+        if self._output is None or self._saved == self.done:
             return ""
         self._save()
         return f"; they are in {self._output}, and --resume {self._output} goes on"
 
     def finish(self, title: str) -> None:
         if self._output:
-            if self._saved < self._done:
+            if self._saved < self.done:
                 self._save()
             click.echo(f"model written to {self._output}", err=True)
         if self._plot:
             from fastmlp.network import History
             from fastmlp.plots import plot_history
 
-            plot_history(History(**self._history), self._plot, title)  # type: ignore[arg-type]
+            plot_history(History(**self._history()), self._plot, title)
             click.echo(f"picture written to {self._plot}", err=True)
 
     def _save(self) -> None:
         assert self._output is not None
         net: NeuralNetwork = self._net  # type: ignore[assignment]
-        self._record.update(epochs=self._done, history=self._history)
+        self._record.update(epochs=self.done, history=self._history())
         net.save(self._output, training=self._record)
-        self._saved = self._done
+        self._saved = self.done
+
+    def _history(self) -> dict[str, list[float]]:
+        return {name: list(values) for name, values in zip(_HISTORY, zip(*self._epochs, strict=True), strict=True)}
 
 
 def _compare(ctx: click.Context) -> None:

@@ -1,0 +1,186 @@
+"""`train --output`, `--checkpoint-every`, `--resume`: what is kept is whole, and goes on exactly."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fastmlp import NeuralNetwork
+from fastmlp.cli import main
+from fastmlp.modelfile import read_model
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A CSV of 90 rows of 4 values with three named classes."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(90) % 3
+    X = rng.normal(size=(90, 4)) + 3 * np.eye(4)[labels]
+    lines = [f"{','.join(map(str, row))},{('ash', 'elm', 'oak')[k]}" for row, k in zip(X, labels, strict=True)]
+    path = tmp_path / "trees.csv"
+    path.write_text("\n".join(["a,b,c,d,label", *lines]))
+    return path
+
+
+def run(*args):
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+def train(data, *args):
+    result = run("train", "--dataset", data, "--hidden-size", 5, "--batch-size", 8, *args)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def test_ten_and_ten_epochs_give_the_bits_of_twenty(data, tmp_path):
+    whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"
+    train(data, "--epochs", 20, "--output", whole)
+    train(data, "--epochs", 10, "--output", parts)
+    result = run("train", "--resume", parts, "--epochs", 20)
+    assert result.exit_code == 0, result.stderr
+    assert "epochs 11 to 20" in result.stderr
+    assert "epoch 20/20" in result.stderr
+    ours, theirs = read_model(whole), read_model(parts)
+    for name, array in ours.arrays.items():
+        np.testing.assert_array_equal(theirs.arrays[name], array)
+    for model in (ours, theirs):
+        del model.metadata["training"]["history"]["seconds"]
+    assert theirs.metadata == ours.metadata
+    assert ours.metadata["class_names"] == ["ash", "elm", "oak"]
+    assert len(ours.metadata["training"]["history"]["val_loss"]) == 20
+
+
+def test_resume_into_another_file_leaves_the_first(data, tmp_path):
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    train(data, "--epochs", 2, "--output", first)
+    before = first.read_bytes()
+    assert run("train", "--resume", first, "--epochs", 3, "--output", second).exit_code == 0
+    assert first.read_bytes() == before
+    assert read_model(second).metadata["training"]["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["--output", "{there}"], 2, "exists; name another file, or use --force"),
+        (["--output", "{folder}"], 2, "is a directory"),
+        (["--output", "{folder}/no/net.npz"], 2, "does not exist"),
+        (["--plot", "{folder}/history.gif"], 2, "must end in .png, .svg or .pdf"),
+        (["--checkpoint-every", "2"], 2, "saves to --output"),
+        (["--net", "numpy", "--output", "{folder}/new.npz"], 2, "only fastmlp's own net has model files"),
+        (["--resume", "{there}", "--epochs", "1"], 2, "has been trained for 1 epochs"),
+        (["--resume", "{there}", "--epochs", "3", "--hidden-size", "9"], 2, "--hidden-size is 9 and the model"),
+        (["--resume", "{there}", "--epochs", "3", "--dataset", "{wide}"], 1, "has 2 inputs per sample"),
+        (["--resume", "{damaged}"], 3, "cut off or damaged"),
+        (["--resume", "{folder}/none.npz"], 2, "does not exist"),
+    ],
+)
+def test_bad_files_get_one_sentence_before_any_work(data, tmp_path, args, code, says):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    there, damaged, wide = folder / "there.npz", folder / "damaged.npz", folder / "wide.csv"
+    train(data, "--epochs", 1, "--output", there)
+    damaged.write_bytes(there.read_bytes()[:999])
+    wide.write_text("a,b,label\n" + "1,2,ash\n3,4,elm\n" * 9)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    names = {"there": there, "folder": folder, "damaged": damaged, "wide": wide}
+    given = [arg.format(**names) for arg in args]
+    result = run("train", *([] if "--dataset" in given or "--resume" in given else ["--dataset", data]), *given)
+    assert result.exit_code == code, result.stderr
+    assert says in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert "epoch 1" not in result.stderr
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_told_before_any_work(data, tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    result = run("train", "--dataset", data, "--output", folder / "net.npz")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+
+
+def test_the_picture_is_drawn(data, tmp_path):
+    pytest.importorskip("matplotlib")
+    train(data, "--epochs", 3, "--plot", tmp_path / "history.png")
+    assert (tmp_path / "history.png").read_bytes()[:4] == b"\x89PNG"
+    result = run("train", "--dataset", data, "--plot", tmp_path / "history.png")
+    assert result.exit_code == 2
+
+
+def start(args):
+    program = "import sys; from fastmlp.cli import main; sys.argv[0] = 'fastmlp'; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_ctrl_c_keeps_the_finished_epochs(data, tmp_path):
+    path = tmp_path / "net.npz"
+    args = ["train", "--dataset", data, "--hidden-size", 5, "--epochs", 10**6, "--output", path]
+    with start(args) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch 30/"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    assert "goes on" in rest
+    training = read_model(path).metadata["training"]
+    assert training["epochs"] == len(training["history"]["loss"]) >= 30
+
+
+def test_killed_while_it_saves_the_newest_checkpoint_loads_and_goes_on(data, tmp_path):
+    """Killed at random moments, some within a write; `python tests/test_train_files.py` does it fifty times."""
+    kills_while_checkpointing(data, tmp_path / "net.npz", kills=6)
+
+
+def kills_while_checkpointing(data, path, kills):
+    """Kill a training that saves after every epoch; return how many kills left a temporary file, and the epochs."""
+    rng = random.Random(0)
+    within, done = 0, 0
+    for _ in range(kills):
+        resume = ["--resume", path] if path.exists() else ["--dataset", data, "--hidden-size", 2000, "--output", path]
+        args = ["train", *resume, "--epochs", 10**6, "--checkpoint-every", 1]
+        with start(args) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line.startswith(f"epoch {done + 2}/"):
+                    break
+            else:
+                raise AssertionError(f"ended by itself: {process.wait()}")
+            time.sleep(rng.uniform(0, 0.05))
+            process.kill()
+            process.stderr.read()
+        leftovers = list(path.parent.glob("net.npz.*"))
+        assert len(leftovers) <= 1  # what the kill before left is cleaned
+        within += len(leftovers)
+        epochs = read_model(path).metadata["training"]["epochs"]
+        NeuralNetwork.load(path)
+        assert epochs > done
+        done = epochs
+    final = run("train", "--resume", path, "--epochs", done + 1)
+    assert final.exit_code == 0, final.stderr
+    assert [entry.name for entry in path.parent.glob("net.npz*")] == ["net.npz"]
+    return within, done
+
+
+if __name__ == "__main__":
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "data.csv")
+        rows = np.random.default_rng(0).normal(size=(200, 20))
+        source.write_text("\n".join(f"{','.join(f'{v:.4f}' for v in row)},{i % 3}" for i, row in enumerate(rows)))
+        within, epochs = kills_while_checkpointing(source, Path(folder, "net.npz"), kills=50)
+        print(f"50 kills, {within} of them within a write; {epochs} epochs trained, every checkpoint loaded")  # noqa: T201
