@@ -112,7 +112,8 @@ def train(
 
     from fastmlp.progress import EpochReporter, result_table
 
-    hidden_size, lr, seed = contender.hidden_size, contender.lr, contender.seed
+    if resume:
+        hidden_size, lr, seed = contender.hidden_size, contender.lr, contender.seed
     progress = f"epochs {done + 1} to {epochs}" if done else f"{epochs} epochs"
     click.echo(f"{net}: {hidden_size} hidden units on {data.name}, {len(data.x_train)} samples, {progress}", err=True)
     reporter = EpochReporter(epochs, len(data.x_train), done)
@@ -224,7 +225,8 @@ class _Run:
             from fastmlp.network import History
             from fastmlp.plots import plot_history
 
-            plot_history(History(**self._history()), self._plot, title)
+            loss, accuracy, seconds, val_loss, val_accuracy = self._history().values()
+            plot_history(History(loss, accuracy, seconds, val_loss, val_accuracy), self._plot, title)
             click.echo(f"picture written to {self._plot}", err=True)
 
     def _save(self) -> None:
