@@ -137,7 +137,7 @@ def test_bad_input_gets_one_sentence(args, code, says):
 def test_divergence_is_told_in_a_sentence(small):
     result = run("train", "--dataset", small, "-H", 5, "--lr", "1e30", "--batch-size", 10)
     assert result.exit_code == 1
-    assert re.search(r"Error: training diverged in epoch 1 .* learning rate 1e\+30; try a smaller lr", result.stderr)
+    assert re.search(r"Error: training diverged in epoch 1: .* learning rate 1e\+30; try a smaller lr", result.stderr)
 
 
 def test_a_batch_larger_than_the_data_is_told(small):

@@ -180,7 +180,7 @@ if __name__ == "__main__":
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "data.csv")
-        rows = np.random.default_rng(0).normal(size=(200, 20))
+        rows = np.random.default_rng(0).normal(size=(200, 200))
         source.write_text("\n".join(f"{','.join(f'{v:.4f}' for v in row)},{i % 3}" for i, row in enumerate(rows)))
         within, epochs = kills_while_checkpointing(source, Path(folder, "net.npz"), kills=50)
         print(f"50 kills, {within} of them within a write; {epochs} epochs trained, every checkpoint loaded")  # noqa: T201

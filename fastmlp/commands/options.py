@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
@@ -116,6 +117,9 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             **others: Any,
         ) -> Any:
             choice = None
+            named = click.get_current_context().get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
+            if dataset is None and named:
+                dataset = "auto"  # which takes what is in that folder, and nothing else
             if dataset is not None:
                 choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
             elif test_fraction is not None or label_column is not None:
