@@ -50,7 +50,7 @@ ALLOWED = {
     "training": {"kernels"},
     "modelfile": {"wholefile"},
     "inputs": set(),
-    "datasets": {"wholefile"},
+    "datasets": {"kernels", "wholefile"},
     "wholefile": set(),
     "kernels": set(),
     "__init__": {"network", "datasets"},

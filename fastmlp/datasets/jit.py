@@ -9,6 +9,8 @@ from typing import Any
 
 import numba
 
+from fastmlp.kernels.compiled import saved_where_possible
+
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile what Python calls, kept on disk where that can be.
@@ -17,7 +19,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     2
     """
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        return saved_where_possible(numba.njit(cache=True, nogil=True)(function))
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         return numba.njit(nogil=True)(function)
 

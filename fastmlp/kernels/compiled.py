@@ -7,6 +7,7 @@ that each cached entry point takes: after any edit the signature is a new one an
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Callable
@@ -42,7 +43,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     warning says so.
     """
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)
+        return saved_where_possible(numba.njit(cache=True, **_OPTIONS)(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
@@ -58,8 +59,20 @@ def kernel(function: Callable[..., Any]) -> Any:
         return numba.njit(**_OPTIONS)(function)
 
 
+def saved_where_possible(dispatcher: Any) -> Any:
+    """Let a full disk cost a compiled function its place in the cache, but not its run."""
+    # Numba has no public name for a function's cache; this attribute has stood since 2015.
+    save = dispatcher._cache.save_overload
+
+    def save_where_possible(*args: Any) -> None:
+        with contextlib.suppress(OSError):
+            save(*args)
+
+    dispatcher._cache.save_overload = save_where_possible
+    return dispatcher
+
+
 def cache_folder() -> str | None:
     """The folder where compiled kernels are kept, or None where none is writable."""
-    # Numba has no public name for the folder of one function's cache; this attribute has stood since 2015.
     probe = kernel(_source_digest)
     return getattr(probe, "_cache", None) and getattr(probe._cache, "cache_path", None)
