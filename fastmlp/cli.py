@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from fastmlp import __version__
 
 __all__ = ["main"]
 
-COMMANDS = ("train", "data", "info", "warmup")
+COMMANDS = ("train", "evaluate", "predict", "export", "import", "data", "info", "warmup")
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
 
@@ -37,7 +38,8 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"fastmlp.commands.{name}"), name)
+        module = f"{name}_" if iskeyword(name) else name
+        command: click.Command = getattr(import_module(f"fastmlp.commands.{module}"), module)
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from fastmlp import __version__
-from fastmlp.cli import main
+from fastmlp.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +43,7 @@ def test_version():
     assert run("--version").stdout == f"fastmlp {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["train", "data", "info", "warmup"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command(command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -92,8 +92,9 @@ def test_the_original_scripts_flags(small):
     report = json.loads(result.stdout)
     assert report["parameters"]["net"] == "fastmlp"
     assert report["parameters"]["epochs"] == 2
-    result = run("train", "--compare_nets", "--number_epochs", 0)
+    result = run("train", "--compare_nets")
     assert result.exit_code == 2
+    assert "one after another" in result.stderr
 
 
 def test_the_numpy_net_gives_the_same_numbers(small):

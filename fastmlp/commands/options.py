@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -12,11 +12,21 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
 
-__all__ = ["HIDDEN_SIZE", "DatasetChoice", "as_json_option", "dataset_options", "learning_rate"]
+__all__ = [
+    "HIDDEN_SIZE",
+    "MODEL",
+    "DatasetChoice",
+    "as_json_option",
+    "check_outputs",
+    "dataset_options",
+    "learning_rate",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 HIDDEN_SIZE = click.IntRange(min=1)
+MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A model file that is there."""
 
 
 class DatasetChoice(NamedTuple):
@@ -147,4 +157,21 @@ def learning_rate(_ctx: click.Context, _param: click.Parameter, value: float | N
     try:
         return None if value is None else check_number("--lr", value)
     except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def check_outputs(files: Sequence[Path | None], pictures: Sequence[Path | None], force: bool) -> None:
+    """Refuse files and pictures that cannot be written, as wrong usage, before anything is loaded."""
+    from fastmlp.wholefile import check_writable
+
+    try:
+        for path in (*files, *pictures):
+            if path is not None:
+                check_writable(path, force)
+        for path in pictures:
+            if path is not None:
+                from fastmlp.plots import check_picture
+
+                check_picture(path)
+    except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from error

@@ -12,7 +12,14 @@ import click
 from click.core import ParameterSource
 
 from fastmlp.commands import SCHEMA
-from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, as_json_option, dataset_options, learning_rate
+from fastmlp.commands.options import (
+    HIDDEN_SIZE,
+    DatasetChoice,
+    as_json_option,
+    check_outputs,
+    dataset_options,
+    learning_rate,
+)
 from fastmlp.contenders import CPU_VARIABLES, MODULES, fit_and_test, load, thread_variables
 
 if TYPE_CHECKING:
@@ -24,7 +31,6 @@ __all__ = ["train"]
 
 _HISTORY = ("loss", "accuracy", "seconds", "val_loss", "val_accuracy")  # what a model file keeps of each epoch
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Net(click.Choice):  # type: ignore[type-arg]
@@ -83,14 +89,17 @@ def train(
 ) -> None:
     """Train one net and measure it on the train and the test part."""
     if compare_nets:  # the original script's flag
-        _compare(ctx)
-        return
+        raise click.UsageError(
+            "comparing nets in one command is not there yet: run `fastmlp train --net fastmlp`, "
+            "`--net numpy` and `--net keras` one after another"
+        )
     if net != "fastmlp" and (output or resume):
         raise click.UsageError(f"only fastmlp's own net has model files: leave out --output or --net {net}")
     if checkpoint_every and not (output or resume):
         raise click.UsageError("--checkpoint-every saves to --output: name that too")
     output = output or resume
-    _check_outputs(output, plot, force, resume)
+    check_outputs([output], [], force or output == resume)
+    check_outputs([], [plot], force)
 
     before, done = None, 0
     if resume:
@@ -240,35 +249,8 @@ class _Run:
         return {name: list(values) for name, values in zip(_HISTORY, zip(*self._epochs, strict=True), strict=True)}
 
 
-def _compare(ctx: click.Context) -> None:
-    """Do what `fastmlp compare` does, with those options that were given."""
-    from fastmlp.commands.compare import compare
-
-    names = ("epochs", "batch_size", "lr", "seed", "threads", "choice", "as_json")
-    given = {name: ctx.params[name] for name in names if name in ctx.params and _is_given(ctx, name)}
-    if _is_given(ctx, "hidden_size"):
-        given["hidden_sizes"] = (ctx.params["hidden_size"],)
-    ctx.invoke(compare, **given)
-
-
 def _is_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def _check_outputs(output: Path | None, plot: Path | None, force: bool, resume: Path | None) -> None:
-    """Refuse files that cannot be written before anything is loaded."""
-    from fastmlp.wholefile import check_writable
-
-    try:
-        if output:
-            check_writable(output, force or output == resume)
-        if plot:
-            from fastmlp.plots import check_picture
-
-            check_picture(plot)
-            check_writable(plot, force)
-    except (ValueError, OSError) as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _read(ctx: click.Context, path: Path, epochs: int) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""`fastmlp evaluate`: how good a trained net is, class by class, and where it errs."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastmlp.commands import SCHEMA
+from fastmlp.commands.options import MODEL, DatasetChoice, as_json_option, check_outputs, dataset_options
+
+if TYPE_CHECKING:
+    from fastmlp.evaluation import Evaluation
+
+__all__ = ["evaluate"]
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_MOST_CLASSES = 20  # beyond, the matrix is too wide for a terminal
+_MOST_PAIRS = 5
+
+
+@click.command()
+@click.argument("model", type=MODEL)
+@dataset_options(default=None, unset="what the model was trained on")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]")
+@click.option("--plot", type=_FILE, help="Picture of the confusion matrix and the worst mistakes (.png, .svg, .pdf).")
+@click.option("--plot-units", type=_FILE, help="Picture of what the hidden units look for (.png, .svg or .pdf).")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@as_json_option
+def evaluate(
+    model: Path,
+    choice: DatasetChoice | None,
+    threads: int | None,
+    plot: Path | None,
+    plot_units: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Measure MODEL on the test part of a dataset."""
+    check_outputs([], [plot, plot_units], force)
+    from fastmlp.evaluation import as_model_sees
+    from fastmlp.evaluation import evaluate as evaluate_net
+    from fastmlp.modelfile import read_model
+    from fastmlp.network import NeuralNetwork
+
+    content = read_model(model)
+    net = NeuralNetwork.from_file(model, content, n_threads=threads)
+    training = content.metadata.get("training")
+    if choice is None:
+        choice = DatasetChoice.from_record(training["dataset"]) if training else DatasetChoice("auto", None, None, None)
+    data = as_model_sees(choice.load(), net)
+    seen = evaluate_net(net, data.x_test, data.y_test)
+    title = f"{model.name} on the test part of {data.name}"
+    if as_json:
+        parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
+        click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "results": _as_json(seen, data.name)}))
+    else:
+        _print(seen, title)
+
+    from fastmlp import plots
+
+    if plot:
+        plots.plot_confusion(seen, data.x_test, plot, title)
+        click.echo(f"picture written to {plot}", err=True)
+    if plot_units:
+        plots.plot_units(net, plot_units)
+        click.echo(f"picture written to {plot_units}", err=True)
+
+
+def _as_json(seen: Evaluation, dataset: str) -> dict[str, Any]:
+    def or_null(value: float) -> float | None:
+        return None if math.isnan(value) else float(value)
+
+    return {
+        "dataset": dataset,
+        "samples": seen.n_samples,
+        "loss": seen.loss,
+        "accuracy": seen.accuracy,
+        "classes": [
+            {"class": name, "precision": or_null(precision), "recall": or_null(recall), "samples": int(support)}
+            for name, precision, recall, support in zip(
+                seen.class_names, seen.precision, seen.recall, seen.support, strict=True
+            )
+        ],
+        "confusion": seen.confusion.tolist(),
+        "worst": [mistake._asdict() for mistake in seen.worst],
+    }
+
+
+def _print(seen: Evaluation, title: str) -> None:
+    """Print the figures, each class and the confusion matrix; tables are never cut."""
+    from rich.console import Console
+    from rich.table import Table
+
+    def percent(value: float) -> str:
+        return "-" if math.isnan(value) else f"{100 * value:.2f} %"
+
+    console = Console(highlight=False)
+    console.width = 10_000
+    console.print(title)
+    console.print(f"loss {seen.loss:.4f}, accuracy {seen.accuracy:.4f}: ", end="")
+    console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples are taken for another class")
+
+    classes = Table(title="Each class")
+    for heading in ("Class", "Precision", "Recall", "Samples"):
+        classes.add_column(heading, justify="left" if heading == "Class" else "right")
+    for name, precision, recall, support in zip(
+        seen.class_names, seen.precision, seen.recall, seen.support, strict=True
+    ):
+        classes.add_row(name, percent(precision), percent(recall), f"{support:,}")
+    console.print(classes)
+
+    if len(seen.class_names) <= _MOST_CLASSES:
+        matrix = Table(title="Confusion matrix: rows are true classes, columns predicted ones")
+        matrix.add_column("", justify="left")
+        for name in seen.class_names:
+            matrix.add_column(name, justify="right")
+        for true, counts in enumerate(seen.confusion):
+            shown = [f"[bold]{n}[/]" if k == true else str(n or ".") for k, n in enumerate(counts)]
+            matrix.add_row(seen.class_names[true], *shown)
+        console.print(matrix)
+    for pair in seen.most_confused(_MOST_PAIRS):
+        names = seen.class_names
+        console.print(f"{pair.samples} times {names[pair.true]} was taken for {names[pair.predicted]}")

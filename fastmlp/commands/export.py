@@ -1,0 +1,31 @@
+"""`fastmlp export`: a trained net for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fastmlp.commands.options import MODEL, check_outputs
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.argument("model", type=MODEL)
+@click.option("--to", "kind", type=click.Choice(["onnx", "keras"]), required=True, help="What to write.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def export(model: Path, kind: str, output: Path, force: bool) -> None:
+    """Write MODEL as ONNX or Keras; its input is exactly what `forward` takes."""
+    if output.suffix.lower() != f".{kind}":
+        raise click.UsageError(f"{output}: the file's name must end in .{kind}")
+    check_outputs([output], [], force)
+    from fastmlp.export import to_keras, to_onnx
+    from fastmlp.network import NeuralNetwork
+
+    net = NeuralNetwork.load(model)
+    (to_onnx if kind == "onnx" else to_keras)(net, output)
+    click.echo(f"written to {output}", err=True)
+    if net.input_scale != 1:
+        click.echo(f"its inputs are the original values times {net.input_scale:.6g}", err=True)

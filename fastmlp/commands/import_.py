@@ -1,0 +1,28 @@
+"""`fastmlp import`: a Keras model of this architecture as one of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fastmlp.commands.options import MODEL, check_outputs
+
+__all__ = ["import_"]
+
+
+@click.command(name="import")
+@click.argument("keras_file", type=MODEL)
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def import_(keras_file: Path, output: Path, force: bool) -> None:
+    """Make a model file of KERAS_FILE (.keras): one hidden layer with relu, one softmax layer."""
+    check_outputs([output], [], force)
+    from fastmlp.export import from_keras
+
+    net = from_keras(keras_file)
+    net.save(output)
+    click.echo(
+        f"{net.input_size} inputs, {net.hidden_size} hidden units, {net.output_size} classes: written to {output}",
+        err=True,
+    )

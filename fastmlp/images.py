@@ -1,0 +1,71 @@
+"""Pictures of digits, as a camera, a scanner or a drawing program saves them, as inputs of a net."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmlp.datasets import DataError
+from fastmlp.datasets.digit_form import digit_form
+
+__all__ = ["IMAGE_SUFFIXES", "is_image", "read_digit"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
+
+
+def is_image(content: bytes) -> bool:
+    """Whether bytes begin as a picture's do.
+
+    >>> is_image(b"1,2,3"), is_image(b"\\x89PNG...")
+    (False, True)
+    """
+    return content.startswith(_MAGICS)
+
+
+def read_digit(content: bytes, name: str) -> NDArray[np.float32]:
+    """Return the picture of one digit in MNIST's form (784,) float32; `name` is what messages call it.
+
+    Any size, grey, colour or with opacity (on white paper); dark on light or light on dark. Raises DataError where
+    `content` is no picture, is too large to be one of a digit, or shows nothing; ImportError where Pillow is missing.
+
+    >>> from PIL import Image, ImageDraw
+    >>> picture, file = Image.new("L", (60, 80), 255), io.BytesIO()
+    >>> ImageDraw.Draw(picture).line([(30, 10), (30, 70)], fill=0, width=6)
+    >>> picture.save(file, "PNG")
+    >>> read_digit(file.getvalue(), "one.png").reshape(28, 28)[14].argmax()
+    np.int64(14)
+    """
+    try:
+        return digit_form(_pixels(content, name))
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from None
+
+
+def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    except ImportError:
+        raise ImportError("reading pictures needs Pillow: pip install 'fastmlp[images]'") from None
+    if not content:
+        raise DataError(f"{name} is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(content)) as image:
+                upright = ImageOps.exif_transpose(image)
+                if upright.mode in ("L", "I", "I;16", "F"):
+                    return np.asarray(upright)
+                return np.asarray(upright.convert("RGBA"))
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise DataError(
+                f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels; crop it to the digit, or make it smaller"
+            ) from None
+        except UnidentifiedImageError:
+            raise DataError(f"{name} is no picture of a kind that is known: save it as PNG or JPEG") from None
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{name} is cut off or damaged ({error})") from None
