@@ -70,7 +70,9 @@ def _grey(image: npt.ArrayLike) -> Float32Array:
     if pixels.shape[2] == 4:
         opaque = 255.0 if pixels.dtype.kind in "ui" else 1.0
         opacity = pixels[..., 3].astype(np.float32) / np.float32(opaque)
-        grey = grey * opacity + np.float32(opaque) * (1 - opacity)  # on white paper
+        on_white = grey * opacity + np.float32(opaque) * (1 - opacity)
+        # White ink shows on black paper only.
+        grey = on_white if np.ptp(on_white) > _FAINT * opaque else grey * opacity
     return grey
 
 

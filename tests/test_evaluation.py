@@ -1,0 +1,157 @@
+"""What is measured of a trained net, and the pictures of it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fastmlp import Dataset, NeuralNetwork
+from fastmlp.cli import main
+from fastmlp.evaluation import as_model_sees, evaluate
+from fastmlp.network import History
+
+
+def run(*args):
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+def picks_largest(size=3, **attributes):
+    """A net that answers with the largest input."""
+    net = NeuralNetwork(hidden_size=size, input_size=size, output_size=size, seed=0)
+    net.W1, net.W2 = np.eye(size), 5 * np.eye(size)
+    for name, value in attributes.items():
+        setattr(net, name, value)
+    return net
+
+
+def test_figures_of_a_case_done_by_hand():
+    #           said:  0 0 1 2 2 2 for these
+    X = np.eye(3)[[0, 0, 1, 2, 2, 2]]
+    seen = evaluate(picks_largest(), X, [0, 1, 1, 2, 2, 0])
+    assert seen.confusion.tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 2]]
+    assert (seen.n_samples, seen.n_mistakes) == (6, 2)
+    assert seen.accuracy == pytest.approx(4 / 6)
+    assert seen.recall.tolist() == pytest.approx([1 / 2, 1 / 2, 1])
+    assert seen.precision.tolist() == pytest.approx([1 / 2, 1, 2 / 3])
+    assert seen.support.tolist() == [2, 2, 2]
+    assert [mistake.row for mistake in seen.worst] == [1, 5]
+    assert seen.worst[0].p_predicted == pytest.approx(np.exp(5) / (np.exp(5) + 2), rel=1e-5)
+
+
+def test_classes_that_are_never_seen_or_never_said():
+    seen = evaluate(picks_largest(), np.eye(3)[[0, 0]], [0, 1])
+    assert np.isnan(seen.recall[2])
+    assert np.isnan(seen.precision[1])
+    assert seen.accuracy == evaluate(picks_largest(), np.eye(3)[[0, 0]], np.eye(3)[[0, 1]]).accuracy == 0.5
+
+
+def dataset(names=None, scale=1.0, y=(0, 1, 2), width=3):
+    x = np.eye(width, dtype=np.float32)[list(y)]
+    labels = np.array(y)
+    return Dataset(x, labels, x, labels, "mine", names, scale)
+
+
+def test_classes_are_matched_by_name():
+    net = picks_largest(class_names=("a", "b", "c"))
+    assert as_model_sees(dataset(("c", "a", "b")), net).y_test.tolist() == [2, 0, 1]
+    with pytest.raises(ValueError, match="mine has the class 'd', which the model does not know; its classes are a, b"):
+        as_model_sees(dataset(("a", "b", "d")), net)
+    with pytest.raises(ValueError, match="mine has 4 inputs per sample and the model takes 3"):
+        as_model_sees(dataset(width=4), net)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "factor"), [(1.0, 1.0, 1), (1 / 255, 1 / 255, 1), (1.0, 1 / 255, 255), (1 / 255, 1.0, 1)]
+)
+def test_inputs_are_scaled_as_the_models_were(model, data, factor):
+    seen = as_model_sees(dataset(scale=data), picks_largest(input_scale=model))
+    assert seen.x_test.max() == pytest.approx(factor)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A model file, and the CSV that it was trained on."""
+    path, model = tmp_path / "trees.csv", tmp_path / "model.npz"
+    rows = [f"{k == 0:d},{k == 1:d},{k == 2:d},{('ash', 'elm', 'oak')[k]}" for k in np.arange(60) % 3]
+    path.write_text("\n".join(rows))
+    result = run("train", "--dataset", path, "--hidden-size", 5, "--epochs", 60, "--batch-size", 5, "-o", model)
+    assert result.exit_code == 0, result.stderr
+    return model, path
+
+
+def test_the_command_takes_the_data_of_the_training(trained):
+    model, path = trained
+    result = run("evaluate", model)
+    assert result.exit_code == 0, result.stderr
+    assert "model.npz on the test part of trees.csv" in result.stdout
+    assert "accuracy 1.0000: 0 of 9 samples" in result.stdout
+    assert "100.00 %" in result.stdout
+    report = json.loads(run("evaluate", model, "--dataset", path, "--test-fraction", 0.5, "--json").stdout)
+    assert report["results"]["samples"] == 30
+    assert report["results"]["classes"][1] == {"class": "elm", "precision": 1.0, "recall": 1.0, "samples": 10}
+    assert np.trace(report["results"]["confusion"]) == 30
+
+
+def test_a_dataset_of_another_width_gets_one_sentence(trained, tmp_path):
+    wide = tmp_path / "wide.csv"
+    wide.write_text("1,2,3,4,ash\n2,3,4,5,elm\n" * 9)
+    result = run("evaluate", trained[0], "--dataset", wide)
+    assert result.exit_code == 1
+    assert "wide.csv has 4 inputs per sample and the model takes 3" in result.stderr
+    assert result.stdout == ""
+
+
+def test_bad_files_are_refused_before_any_work(trained, tmp_path):
+    model, _ = trained
+    assert run("evaluate", model, "--plot", tmp_path / "picture.gif").exit_code == 2
+    assert run("evaluate", model, "--plot-units", model).exit_code == 2
+    assert run("evaluate", model, "--plot", tmp_path).exit_code == 2
+    model.write_bytes(model.read_bytes()[:500])
+    result = run("evaluate", model)
+    assert result.exit_code == 3
+    assert "cut off or damaged" in result.stderr
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_command_draws(trained, tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    plot, units = tmp_path / f"confusion.{suffix}", tmp_path / f"units.{suffix}"
+    result = run("evaluate", trained[0], "--plot", plot, "--plot-units", units)
+    assert result.exit_code == 0, result.stderr
+    assert plot.stat().st_size > 2000
+    assert units.stat().st_size > 2000
+
+
+@pytest.mark.parametrize(("width", "hidden_size"), [(64, 1), (64, 130), (5, 7), (5, 130)])
+def test_pictures_of_images_and_of_features(tmp_path, width, hidden_size):
+    plots = pytest.importorskip("fastmlp.plots")
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    net = NeuralNetwork(hidden_size=hidden_size, input_size=width, output_size=30, seed=0)
+    X, y = rng.random((50, width), np.float32), rng.integers(0, 30, 50)
+    plots.plot_units(net, tmp_path / "units.png")
+    plots.plot_confusion(evaluate(net, X, y), X, tmp_path / "confusion.png")
+
+
+def test_a_history_with_and_without_the_test_part(tmp_path):
+    plots = pytest.importorskip("fastmlp.plots")
+    pytest.importorskip("matplotlib")
+    history = History([0.5, 0.4], [0.8, 0.9], [1.0, 1.0])
+    plots.plot_history(history, tmp_path / "one.png")
+    history.val_loss, history.val_accuracy = [0.6, 0.5], [0.7, 0.8]
+    plots.plot_history(history, tmp_path / "two.svg", "$a title_with {signs}")
+    text = Path(tmp_path / "two.svg").read_text()
+    assert "<svg" in text
+
+
+def test_without_matplotlib_a_sentence_says_what_to_install(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = run("evaluate", trained[0], "--plot", tmp_path / "picture.png")
+    assert result.exit_code == 1
+    assert "pip install 'fastmlp[plot]'" in result.stderr
