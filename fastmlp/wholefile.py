@@ -47,8 +47,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 temporary.replace(path)  # while it is locked: nobody takes it for a leftover
         if os.name != "posix":
             temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(path)  # what people know of, for the message
         raise
 
 

@@ -108,6 +108,14 @@ def test_a_folder_without_permission_is_told_before_any_work(data, tmp_path):
     assert "cannot be written" in result.stderr
 
 
+def test_a_net_that_was_saved_from_python_does_not_say_how_to_go_on(data, tmp_path):
+    path = tmp_path / "net.npz"
+    NeuralNetwork(hidden_size=3, input_size=4, output_size=3).save(path, training={"note": "mine"})
+    result = run("train", "--resume", path, "--dataset", data)
+    assert result.exit_code == 3
+    assert "does not say how it was trained" in result.stderr
+
+
 def test_the_picture_is_drawn(data, tmp_path):
     pytest.importorskip("matplotlib")
     train(data, "--epochs", 3, "--plot", tmp_path / "history.png")

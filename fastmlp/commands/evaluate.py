@@ -24,7 +24,7 @@ _MOST_PAIRS = 5
 
 @click.command()
 @click.argument("model", type=MODEL)
-@dataset_options(default=None, unset="what the model was trained on")
+@dataset_options(default=None, unset="what the model was trained on, else auto")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]")
 @click.option("--plot", type=_FILE, help="Picture of the confusion matrix and the worst mistakes (.png, .svg, .pdf).")
 @click.option("--plot-units", type=_FILE, help="Picture of what the hidden units look for (.png, .svg or .pdf).")
@@ -48,9 +48,9 @@ def evaluate(
 
     content = read_model(model)
     net = NeuralNetwork.from_file(model, content, n_threads=threads)
-    training = content.metadata.get("training")
     if choice is None:
-        choice = DatasetChoice.from_record(training["dataset"]) if training else DatasetChoice("auto", None, None, None)
+        record = (content.metadata.get("training") or {}).get("dataset")
+        choice = DatasetChoice.from_record(record) if record else DatasetChoice("auto", None, None, None)
     data = as_model_sees(choice.load(), net)
     seen = evaluate_net(net, data.x_test, data.y_test)
     title = f"{model.name} on the test part of {data.name}"

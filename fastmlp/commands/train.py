@@ -265,7 +265,7 @@ def _read(ctx: click.Context, path: Path, epochs: int) -> dict[str, Any]:
                 f"--{option} is {ctx.params[name]} and the model in {path} has {metadata.get(name)}: leave it out"
             )
     training = metadata.get("training")
-    if not isinstance(training, dict):
+    if not isinstance(training, dict) or not {"epochs", "batch_size", "history", "dataset"} <= training.keys():
         raise ModelFileError(f"{path} does not say how it was trained, so that it cannot be gone on with")
     if training["epochs"] >= epochs:
         raise click.UsageError(
