@@ -20,7 +20,7 @@ from fastmlp import __version__
 
 __all__ = ["main"]
 
-COMMANDS = ("train", "evaluate", "predict", "export", "import", "data", "info", "warmup")
+COMMANDS = ("train", "compare", "evaluate", "predict", "export", "import", "data", "info", "warmup")
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
 
