@@ -1,0 +1,441 @@
+"""The comparison: who runs when, on what, and what is made of the times.
+
+A round is one run of every net, one after another, at one hidden size: A B C, A B C, ... Each run is a process of its
+own (`fastmlp.contender_process`). A short probe of the machine before and after tells whether a round was disturbed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastmlp import __version__
+from fastmlp.contenders import CPU_VARIABLES, MODULES, thread_variables
+from fastmlp.network import NeuralNetwork
+
+if TYPE_CHECKING:
+    from fastmlp.datasets import Dataset
+
+__all__ = ["ACCURACIES", "PARITY", "SCHEMA", "Comparison", "Event", "Plan", "interval", "t_quantile"]
+
+SCHEMA = 1
+PARITY = 1e-3
+"""How far a net's mean loss over the first epoch may be from ours, relative, for the net to be ranked."""
+ACCURACIES = ("0.95", "0.97", "0.975")
+"""Test accuracies whose first reaching is timed."""
+
+_DISTURBED = 0.8  # of the probe's best
+_FROM_OUTSIDE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would slow NumPy down, or speed it up, unseen
+_MEDIANS = (
+    "train_seconds",
+    "compile_seconds",
+    "import_seconds",
+    "test_accuracy",
+    "test_loss",
+    "train_accuracy",
+    "train_loss",
+)
+# For the first estimate only: seconds to start, and to do one update at a tiny size.
+_START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 9.0, "torch": 5.0, "jax": 4.0}
+_UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4}
+_SHARE_OF_PEAK = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, and how. `modules` maps the name of a net to its module."""
+
+    modules: Mapping[str, str]
+    hidden_sizes: Sequence[int]
+    epochs: int
+    batch_size: int
+    lr: float
+    repeats: int
+    threads: int
+    seed: int
+    dataset: str
+    timeout: float = 600.0
+    repeat_disturbed: bool = True
+
+    @property
+    def rounds(self) -> list[tuple[int, int]]:
+        """The rounds in order: (hidden size, repeat)."""
+        return [(size, repeat) for size in self.hidden_sizes for repeat in range(self.repeats)]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What has just happened to a run: it began (`epoch` 0), ended an epoch, or is over with a result or an error."""
+
+    net: str
+    hidden_size: int
+    repeat: int
+    epoch: int = 0
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass
+class _Round:
+    probe: float
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Comparison:
+    """Runs a `Plan` on `data`; what is finished can be read at any time.
+
+    `run` returns when all is done. After an interrupt, `results` has the runs that were finished.
+    """
+
+    def __init__(self, plan: Plan, data: Dataset, missing: Sequence[str] = ()) -> None:
+        from fastmlp.kernels.probe import Probe
+
+        self.plan, self._data, self._missing = plan, data, missing
+        self._probe = Probe(plan.threads)
+        self._rates = [self._probe.gflops()]
+        self._probes: list[float] = []  # of each round, in the order in which they were run
+        self._rounds: dict[tuple[int, int], _Round] = {}
+        self._current: tuple[int, int, dict[str, dict[str, Any]]] | None = None
+        self._errors: dict[tuple[str, int], str] = {}
+        self._parity: dict[int, float] = {}  # our mean loss over the first epoch, at each hidden size
+        self._complete = False
+        processors = getattr(os, "sched_getaffinity", lambda _: ())(0)
+        self._processors = sorted(processors)[: plan.threads]
+
+    def estimate(self) -> float:
+        """Return about how many seconds `run` takes, disturbed rounds apart."""
+        n, D, C = len(self._data.x_train), self._data.x_train.shape[1], self._data.n_classes
+        updates = math.ceil(n / self.plan.batch_size)
+        seconds = 0.0
+        for size, repeat in self.plan.rounds:
+            arithmetic = 6.0 * n * size * (D + C) / (_SHARE_OF_PEAK * self._rates[0] * 1e9)
+            epochs = self.plan.epochs + (repeat == 0)
+            seconds += sum(
+                _START_SECONDS.get(net, 3.0) + epochs * (updates * _UPDATE_SECONDS.get(net, 2.5e-4) + arithmetic)
+                for net in self.plan.modules
+            )
+        return seconds
+
+    def run(
+        self,
+        on_event: Callable[[Event], None] = lambda _: None,
+        on_round: Callable[[int, int], None] = lambda _done, _in_all: None,
+    ) -> None:
+        """Run all rounds, then those again that were disturbed: at most twice as many in all.
+
+        `on_event` hears of every run, `on_round` how many rounds are done and how many there are to be.
+        """
+        planned = self.plan.rounds
+        with tempfile.TemporaryDirectory(prefix="fastmlp-compare-") as folder:
+            for name in ("x_train", "y_train", "x_test", "y_test"):
+                np.save(Path(folder, f"{name}.npy"), getattr(self._data, name))
+            pending = list(planned)
+            while pending and len(self._probes) < 2 * len(planned):
+                self._run_round(*pending.pop(0), Path(folder), on_event)
+                if not pending and self.plan.repeat_disturbed:
+                    limit = _DISTURBED * max(self._rates)
+                    pending = [key for key in planned if key in self._rounds and self._rounds[key].probe < limit]
+                room = 2 * len(planned) - len(self._probes)
+                on_round(len(self._probes), len(self._probes) + min(len(pending), room))
+        self._complete = True
+
+    def _run_round(self, size: int, repeat: int, folder: Path, on_event: Callable[[Event], None]) -> None:
+        runs: dict[str, dict[str, Any]] = {}
+        if (size, repeat) not in self._rounds:
+            self._current = size, repeat, runs  # finished runs of a round that is not may be all there is
+        before = self._rates[-1]
+        weights = folder / "weights"
+        weights.mkdir(exist_ok=True)
+        net = NeuralNetwork(
+            size,
+            self.plan.lr,
+            input_size=self._data.x_train.shape[1],
+            output_size=self._data.n_classes,
+            seed=self.plan.seed + repeat,
+            n_threads=self.plan.threads,
+        )
+        for name in ("W1", "b1", "W2", "b2"):
+            np.save(weights / f"{name}.npy", getattr(net, name))
+        if size not in self._parity:
+            first = net.fit(self._data.x_train, self._data.y_train, self.plan.batch_size, 1, shuffle=False)
+            self._parity[size] = float(first.loss[0])
+        for name, module in self.plan.modules.items():
+            if (name, size) in self._errors:
+                continue
+            event = Event(name, size, repeat)
+            on_event(event)
+            try:
+                runs[name] = self._run(name, module, size, repeat, folder, on_event)
+            except _RunFailed as error:
+                self._errors[name, size] = str(error)
+                on_event(Event(name, size, repeat, error=str(error)))
+            else:
+                on_event(Event(name, size, repeat, self.plan.epochs, runs[name]))
+        self._rates.append(self._probe.gflops())
+        probe = min(before, self._rates[-1])
+        self._probes.append(probe)
+        known = self._rounds.get((size, repeat))
+        if known is None or probe > known.probe:
+            self._rounds[size, repeat] = _Round(probe, runs)
+        self._current = None
+
+    def _run(
+        self, net: str, module: str, size: int, repeat: int, folder: Path, on_event: Callable[[Event], None]
+    ) -> dict[str, Any]:
+        """Return the result of one run in its own process; raise `_RunFailed` with a sentence."""
+        spec = {
+            "module": module,
+            "hidden_size": size,
+            "lr": self.plan.lr,
+            "input_size": self._data.x_train.shape[1],
+            "output_size": self._data.n_classes,
+            "seed": self.plan.seed + repeat,
+            "threads": self.plan.threads,
+            "batch_size": self.plan.batch_size,
+            "epochs": self.plan.epochs,
+            "parity": repeat == 0,
+            "processors": self._processors,
+            "data": str(folder),
+            "weights": str(folder / "weights"),
+        }
+        environment = {name: value for name, value in os.environ.items() if name not in _FROM_OUTSIDE}
+        environment |= CPU_VARIABLES | thread_variables(self.plan.threads)
+        timed_out = threading.Event()
+        result = None
+        with (
+            tempfile.TemporaryFile() as stderr,
+            subprocess.Popen(
+                [sys.executable, "-m", "fastmlp.contender_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends that one
+                encoding="utf-8",
+            ) as process,
+        ):
+            assert process.stdin is not None and process.stdout is not None
+
+            def give_up() -> None:
+                timed_out.set()
+                _kill(process)
+
+            timer = threading.Timer(self.plan.timeout, give_up)
+            try:
+                timer.start()
+                with contextlib.suppress(BrokenPipeError), process.stdin:
+                    json.dump(spec, process.stdin)
+                for line in process.stdout:
+                    told = json.loads(line) if line.endswith("}\n") else {}
+                    result = told.get("result", result)
+                    if "epoch" in told:
+                        on_event(Event(net, size, repeat, told["epoch"]))
+                process.wait()
+            finally:
+                timer.cancel()
+                _kill(process)
+            if result is not None:
+                return {"repeat": repeat, **result}
+            if timed_out.is_set():
+                raise _RunFailed(f"it was given up after {self.plan.timeout:g} s; --timeout sets another limit")
+            stderr.seek(0)
+            raise _RunFailed(_last_words(stderr.read().decode(errors="replace"), process.returncode))
+
+    def results(self) -> dict[str, Any]:
+        """Return what is finished: parameters, environment, rounds, and a row for each net at each hidden size."""
+        from fastmlp.environment import environment
+
+        plan, data = self.plan, self._data
+        limit = _DISTURBED * max(self._rates)
+        return {
+            "schema": SCHEMA,
+            "kind": "comparison",
+            "parameters": {
+                "hidden_sizes": list(plan.hidden_sizes),
+                "nets": list(plan.modules),
+                "epochs": plan.epochs,
+                "batch_size": plan.batch_size,
+                "lr": plan.lr,
+                "repeats": plan.repeats,
+                "threads": plan.threads,
+                "dataset": plan.dataset,
+                "seed": plan.seed,
+            },
+            "environment": {**environment(), "peak_gflops": max(self._rates)},
+            "rounds": {
+                "planned": len(plan.rounds),
+                "run": len(self._probes),
+                "disturbed": sum(probe < limit for probe in self._probes),
+                "probe_gflops": list(self._probes),
+            },
+            "complete": self._complete,
+            "data": {
+                "name": data.name,
+                "n_train": len(data.x_train),
+                "n_test": len(data.x_test),
+                "input_size": data.x_train.shape[1],
+                "output_size": data.n_classes,
+            },
+            "results": self._rows(),
+            "missing": [{"net": name, "install": MODULES[name].pip} for name in self._missing],
+        }
+
+    def _rows(self) -> list[dict[str, Any]]:
+        finished = {key: kept.runs for key, kept in self._rounds.items()}
+        if self._current is not None:
+            size, repeat, runs = self._current
+            finished[size, repeat] = runs
+        rows = []
+        for size in self.plan.hidden_sizes:
+            rounds = [finished[key] for key in sorted(finished) if key[0] == size]
+            for net in self.plan.modules:
+                repeats = [runs[net] for runs in rounds if net in runs]
+                row: dict[str, Any] = {"net": net, "hidden_size": size, "dataset": self._data.name}
+                if (net, size) in self._errors:
+                    rows.append(row | {"error": self._errors[net, size], "repeats": repeats})
+                elif repeats:
+                    rows.append(row | self._row(net, size, repeats, rounds))
+        return rows
+
+    def _row(
+        self, net: str, size: int, repeats: list[dict[str, Any]], rounds: list[dict[str, dict[str, Any]]]
+    ) -> dict[str, Any]:
+        parity = _parity(repeats[0]["parity_loss"], self._parity[size])
+        ratios = [
+            runs[net]["train_seconds"] / runs["fastmlp"]["train_seconds"]
+            for runs in rounds
+            if net in runs and "fastmlp" in runs
+        ]
+        memory = _median([run["peak_memory_bytes"] for run in repeats])
+        ranked = bool(ratios) and parity["passed"]
+        return {
+            "version": _version(net),
+            **{name: _median([run[name] for run in repeats]) for name in _MEDIANS},
+            "epoch_seconds": _median([seconds for run in repeats for seconds in run["history"]["seconds"]]),
+            "peak_memory_bytes": None if memory is None else round(memory),
+            "ratio": statistics.median(ratios) if ranked else None,
+            "spread": {
+                "train_seconds": interval([run["train_seconds"] for run in repeats]),
+                "ratio": interval(ratios) if ranked else None,
+            },
+            "parity": parity,
+            "seconds_to_accuracy": {
+                accuracy: _median([_seconds_to(float(accuracy), run["history"]) for run in repeats])
+                for accuracy in ACCURACIES
+            },
+            "history": repeats[0]["history"],
+            "repeats": repeats,
+        }
+
+
+class _RunFailed(Exception):
+    """A run gave no result; the message says why."""
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a process that is still there, and those that it has started."""
+    if process.poll() is not None:
+        return
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def interval(values: Sequence[float]) -> list[float] | None:
+    """Return the 95 % interval of the centre of positive `values`, by Student's t on their logarithms.
+
+    None for fewer than two.
+
+    >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
+    [0.876, 1.373]
+    """
+    if len(values) < 2 or min(values) <= 0:
+        return None
+    logs = [math.log(value) for value in values]
+    half = t_quantile(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    mean = statistics.fmean(logs)
+    return [math.exp(mean - half), math.exp(mean + half)]
+
+
+@cache
+def t_quantile(freedom: int, probability: float = 0.95) -> float:
+    """Return t with P(-t < T < t) = probability, T of Student's distribution with `freedom` >= 1 degrees of freedom.
+
+    >>> round(t_quantile(1), 3), round(t_quantile(2), 3), round(t_quantile(30), 3)
+    (12.706, 4.303, 2.042)
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        low, high = (angle, high) if _t_within(angle, freedom) < probability else (low, angle)
+    return math.tan(low) * math.sqrt(freedom)
+
+
+def _t_within(angle: float, freedom: int) -> float:
+    """P(-t < T < t) for t = sqrt(freedom) tan(angle): the finite series of Abramowitz and Stegun, 26.7.3 and 26.7.4."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    term = cosine if odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for k in range(2 + odd, freedom - 1, 2):
+        term *= cosine**2 * (k - 1) / k
+        total += term
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total
+
+
+def _parity(loss: float | None, ours: float) -> dict[str, Any]:
+    """How far `loss` is from our mean loss over the first epoch, and whether that is near enough."""
+    if loss is None or not math.isfinite(ours):
+        return {"loss": loss, "relative": None, "passed": False}
+    relative = abs(loss - ours) / abs(ours) if ours else abs(loss)
+    return {"loss": loss, "relative": relative, "passed": relative <= PARITY}
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    """The median, None being above all numbers."""
+    median = statistics.median(math.inf if value is None else value for value in values)
+    return median if math.isfinite(median) else None
+
+
+def _seconds_to(accuracy: float, history: dict[str, list[float]]) -> float | None:
+    """Training seconds until the test accuracy was first reached, at the end of an epoch."""
+    total = 0.0
+    for seconds, reached in zip(history["seconds"], history["val_accuracy"], strict=True):
+        total += seconds
+        if reached >= accuracy:
+            return total
+    return None
+
+
+def _version(net: str) -> str:
+    """The versions of the libraries behind a net."""
+    found = [f"fastmlp {__version__}"] if net == "fastmlp" else []
+    for library in MODULES[net].needs if net in MODULES else ():
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{library} {version('scikit-learn' if library == 'sklearn' else library)}")
+    return ", ".join(found)
+
+
+def _last_words(stderr: str, code: int) -> str:
+    """Why a process ended, as a sentence: the last line that it wrote, or else the signal or the exit code."""
+    if code < 0:
+        return f"its process was ended by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return " ".join(lines[-1].split()) if lines else f"its process ended with exit code {code} and without a word"

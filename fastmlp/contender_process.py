@@ -1,0 +1,143 @@
+"""`python -m fastmlp.contender_process`: one run of one contender, in a process of its own.
+
+A JSON object on stdin says what to run; each line on stdout is a JSON object too: one after each epoch, and the result
+at the end. What the libraries print goes to stderr. `fastmlp.compare` starts it, with the thread variables set.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastmlp.network import History
+
+__all__ = ["main", "peak_memory", "run"]
+
+_WEIGHTS = ("W1", "b1", "W2", "b2")
+
+
+def main() -> None:
+    """Read the run from stdin, do it, and write what happens to stdout."""
+    spec = json.load(sys.stdin)
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # a library that prints cannot spoil the events
+    run(spec, events)
+
+
+def run(spec: dict[str, Any], events: TextIO) -> None:
+    """Train the net of `spec` once, timed, and then, if it says so, one epoch in order for the parity check."""
+    if spec["processors"]:
+        os.sched_setaffinity(0, spec["processors"])
+    start = time.perf_counter()
+    # Some libraries are loaded with the first net: it belongs to the import.
+    net = import_module(spec["module"]).NeuralNetwork(
+        spec["hidden_size"],
+        spec["lr"],
+        input_size=spec["input_size"],
+        output_size=spec["output_size"],
+        seed=spec["seed"],
+        n_threads=spec["threads"],
+    )
+    import_seconds = time.perf_counter() - start
+
+    x_train, y_train, x_test, y_test = (_array(spec, name) for name in ("x_train", "y_train", "x_test", "y_test"))
+    weights = [_array(spec, name) for name in _WEIGHTS]
+    _set_weights(net, weights)
+    val_loss: list[float] = []
+    val_accuracy: list[float] = []
+
+    def after_epoch(epoch: int, history: History) -> None:
+        loss, accuracy = net.predict(x_test, y_test)  # between two epochs, whose seconds do not run here
+        val_loss.append(float(loss))
+        val_accuracy.append(float(accuracy))
+        _write(events, {"epoch": epoch, "seconds": float(history.seconds[-1])})
+
+    history = net.fit(x_train, y_train, spec["batch_size"], spec["epochs"], callback=after_epoch)
+    memory = peak_memory()
+    train_loss, train_accuracy = net.predict(x_train, y_train)
+    parity = None
+    if spec["parity"]:  # last, so that nothing of it is in what was measured
+        _set_weights(net, weights)
+        parity = float(net.fit(x_train, y_train, spec["batch_size"], 1, shuffle=False).loss[0])
+    result = {
+        "import_seconds": import_seconds,
+        "compile_seconds": float(history.compile_seconds),
+        "train_seconds": float(sum(history.seconds)),
+        "peak_memory_bytes": memory,
+        "test_accuracy": val_accuracy[-1],
+        "test_loss": val_loss[-1],
+        "train_accuracy": float(train_accuracy),
+        "train_loss": float(train_loss),
+        "parity_loss": parity,
+        "history": {
+            "loss": [float(value) for value in history.loss],
+            "accuracy": [float(value) for value in history.accuracy],
+            "seconds": [float(value) for value in history.seconds],
+            "val_accuracy": val_accuracy,
+            "val_loss": val_loss,
+        },
+    }
+    _write(events, {"result": result})
+
+
+def peak_memory() -> int | None:
+    """Return the most memory that this process has held, in bytes; None where the system does not say.
+
+    >>> peak_memory() is None or peak_memory() > 1_000_000
+    True
+    """
+    # Linux counts the memory of the process that started this one into ru_maxrss, but not into VmHWM.
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _array(spec: dict[str, Any], name: str) -> NDArray[Any]:
+    """An array of the run: in memory before the clock runs, whole and aligned, as a user would hold it."""
+    import numpy as np
+
+    folder = spec["weights" if name in _WEIGHTS else "data"]
+    array: NDArray[np.generic] = np.load(Path(folder, f"{name}.npy"))
+    return array
+
+
+def _set_weights(net: Any, weights: list[NDArray[Any]]) -> None:
+    for name, array in zip(_WEIGHTS, weights, strict=True):
+        setattr(net, name, array.copy())
+
+
+def _write(events: TextIO, event: dict[str, Any]) -> None:
+    events.write(json.dumps(_finite(event)) + "\n")
+    events.flush()
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for every number that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    main()
