@@ -28,6 +28,7 @@ import numpy as np
 from fastmlp import __version__
 from fastmlp.contenders import CPU_VARIABLES, MODULES, thread_variables
 from fastmlp.network import NeuralNetwork
+from fastmlp.training import DivergenceError
 
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
@@ -159,7 +160,6 @@ class Comparison:
         runs: dict[str, dict[str, Any]] = {}
         if (size, repeat) not in self._rounds:
             self._current = size, repeat, runs  # finished runs of a round that is not may be all there is
-        before = self._rates[-1]
         weights = folder / "weights"
         weights.mkdir(exist_ok=True)
         net = NeuralNetwork(
@@ -173,8 +173,8 @@ class Comparison:
         for name in ("W1", "b1", "W2", "b2"):
             np.save(weights / f"{name}.npy", getattr(net, name))
         if size not in self._parity:
-            first = net.fit(self._data.x_train, self._data.y_train, self.plan.batch_size, 1, shuffle=False)
-            self._parity[size] = float(first.loss[0])
+            self._parity[size] = self._first_loss(net)
+        before = self._probe.gflops()
         for name, module in self.plan.modules.items():
             if (name, size) in self._errors:
                 continue
@@ -187,13 +187,22 @@ class Comparison:
                 on_event(Event(name, size, repeat, error=str(error)))
             else:
                 on_event(Event(name, size, repeat, self.plan.epochs, runs[name]))
-        self._rates.append(self._probe.gflops())
-        probe = min(before, self._rates[-1])
+        after = self._probe.gflops()
+        self._rates += before, after
+        probe = min(before, after)
         self._probes.append(probe)
         known = self._rounds.get((size, repeat))
         if known is None or probe > known.probe:
             self._rounds[size, repeat] = _Round(probe, runs)
         self._current = None
+
+    def _first_loss(self, net: NeuralNetwork) -> float:
+        """Our mean loss over an epoch in order; NaN where it diverges."""
+        data = self._data
+        try:
+            return float(net.fit(data.x_train, data.y_train, self.plan.batch_size, 1, shuffle=False).loss[0])
+        except DivergenceError:
+            return math.nan
 
     def _run(
         self, net: str, module: str, size: int, repeat: int, folder: Path, on_event: Callable[[Event], None]
@@ -364,7 +373,7 @@ def interval(values: Sequence[float]) -> list[float] | None:
     None for fewer than two.
 
     >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
-    [0.876, 1.373]
+    [0.875, 1.376]
     """
     if len(values) < 2 or min(values) <= 0:
         return None
