@@ -157,29 +157,22 @@ class Comparison:
         self._complete = True
 
     def _run_round(self, size: int, repeat: int, folder: Path, on_event: Callable[[Event], None]) -> None:
+        nets = {net: module for net, module in self.plan.modules.items() if (net, size) not in self._errors}
+        if not nets:
+            return
+        try:
+            self._prepare(size, repeat, folder)
+        except (ValueError, MemoryError) as error:  # a size that no memory holds
+            for net in nets:
+                self._errors[net, size] = " ".join(str(error).split()) or "there is not enough memory"
+                on_event(Event(net, size, repeat, error=self._errors[net, size]))
+            return
         runs: dict[str, dict[str, Any]] = {}
         if (size, repeat) not in self._rounds:
-            self._current = size, repeat, runs  # finished runs of a round that is not may be all there is
-        weights = folder / "weights"
-        weights.mkdir(exist_ok=True)
-        net = NeuralNetwork(
-            size,
-            self.plan.lr,
-            input_size=self._data.x_train.shape[1],
-            output_size=self._data.n_classes,
-            seed=self.plan.seed + repeat,
-            n_threads=self.plan.threads,
-        )
-        for name in ("W1", "b1", "W2", "b2"):
-            np.save(weights / f"{name}.npy", getattr(net, name))
-        if size not in self._parity:
-            self._parity[size] = self._first_loss(net)
+            self._current = size, repeat, runs  # after an interrupt, what is finished of the round
         before = self._probe.gflops()
-        for name, module in self.plan.modules.items():
-            if (name, size) in self._errors:
-                continue
-            event = Event(name, size, repeat)
-            on_event(event)
+        for name, module in nets.items():
+            on_event(Event(name, size, repeat))
             try:
                 runs[name] = self._run(name, module, size, repeat, folder, on_event)
             except _RunFailed as error:
@@ -195,6 +188,23 @@ class Comparison:
         if known is None or probe > known.probe:
             self._rounds[size, repeat] = _Round(probe, runs)
         self._current = None
+
+    def _prepare(self, size: int, repeat: int, folder: Path) -> None:
+        """Write the weights with which all nets of a round begin; measure our first epoch with them, once a size."""
+        weights = folder / "weights"
+        weights.mkdir(exist_ok=True)
+        net = NeuralNetwork(
+            size,
+            self.plan.lr,
+            input_size=self._data.x_train.shape[1],
+            output_size=self._data.n_classes,
+            seed=self.plan.seed + repeat,
+            n_threads=self.plan.threads,
+        )
+        for name in ("W1", "b1", "W2", "b2"):
+            np.save(weights / f"{name}.npy", getattr(net, name))
+        if size not in self._parity:
+            self._parity[size] = self._first_loss(net)
 
     def _first_loss(self, net: NeuralNetwork) -> float:
         """Our mean loss over an epoch in order; NaN where it diverges."""
@@ -245,7 +255,7 @@ class Comparison:
                 timed_out.set()
                 _kill(process)
 
-            timer = threading.Timer(self.plan.timeout, give_up)
+            timer = threading.Timer(min(self.plan.timeout, threading.TIMEOUT_MAX), give_up)
             try:
                 timer.start()
                 with contextlib.suppress(BrokenPipeError), process.stdin:
@@ -255,7 +265,10 @@ class Comparison:
                     result = told.get("result", result)
                     if "epoch" in told:
                         on_event(Event(net, size, repeat, told["epoch"]))
-                process.wait()
+                    if result is not None:
+                        break  # some libraries take their time to go, or fall over
+                else:
+                    process.wait()
             finally:
                 timer.cancel()
                 _kill(process)
@@ -362,7 +375,8 @@ def _kill(process: subprocess.Popen[str]) -> None:
     if process.poll() is not None:
         return
     if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
 

@@ -176,6 +176,13 @@ def test_loss_that_is_no_number_is_null():
     assert row["train_loss"] is None and not row["parity"]["passed"]
 
 
+def test_size_that_no_memory_holds_is_a_row_and_the_rest_goes_on():
+    results, _ = compared({"fastmlp": FASTMLP, "numpy": NUMPY}, hidden_sizes=[10**15, 4], repeats=2)
+    rows = results["results"]
+    assert ["error" in row for row in rows] == [True, True, False, False]
+    assert rows[0]["error"] and "Traceback" not in rows[0]["error"]
+
+
 def test_disturbed_rounds_are_repeated_and_counted():
     comparison = Comparison(plan({"numpy": NUMPY}, repeats=2, repeat_disturbed=True), tiny())
     comparison._rates = [100]
