@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -461,4 +462,6 @@ def _last_words(stderr: str, code: int) -> str:
     if code < 0:
         return f"its process was ended by signal {-code}" + (" (out of memory?)" if code == -9 else "")
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return " ".join(lines[-1].split()) if lines else f"its process ended with exit code {code} and without a word"
+    if not lines:
+        return f"its process ended with exit code {code} and without a word"
+    return re.sub(r"^(\w+\.)+(?=\w+: )", "", " ".join(lines[-1].split()))  # the modules of an exception say nothing

@@ -174,6 +174,8 @@ def test_loss_that_is_no_number_is_null():
         results, _ = compared({"numpy": NUMPY}, lr=1e30)
     row = results["results"][0]
     assert row["train_loss"] is None and not row["parity"]["passed"]
+    row = compared({"fastmlp": FASTMLP}, lr=1e30)[0]["results"][0]
+    assert row["error"].startswith("DivergenceError: training diverged in epoch 1")
 
 
 def test_size_that_no_memory_holds_is_a_row_and_the_rest_goes_on():

@@ -21,6 +21,7 @@ __all__ = ["compare"]
 
 _HIDDEN_SIZES = (30, 128, 256, 300)
 _QUICK: dict[str, Any] = {"hidden_sizes": (30, 300), "epochs": 2, "repeats": 1}
+_QUICK_FOR_MANY = (128,)  # hidden sizes for more than four nets: loading their libraries takes longer than training
 _RESULTS = "results.json"
 _EXIT_INTERRUPTED = 130
 
@@ -79,7 +80,7 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
     default=600,
     help="Seconds after which a run is given up.",
 )
-@click.option("--quick", is_flag=True, help="Fewer sizes, 2 epochs, 1 repeat, where nothing else is named.")
+@click.option("--quick", is_flag=True, help="2 epochs, 1 repeat, one or two sizes, where nothing else is named.")
 @click.option(
     "--output",
     "-o",
@@ -119,9 +120,6 @@ def compare(
         raise click.UsageError("--json, --csv and --markdown exclude each other")
     if output:
         _check_folder(output, force)
-    if quick:
-        given = {name: ctx.params[name] for name in _QUICK if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
-        hidden_sizes, epochs, repeats = (_QUICK | given).values()
     chosen = nets or tuple(MODULES)
     missing = [net for net in chosen if not available(net)]
     chosen = tuple(net for net in chosen if net not in missing)
@@ -129,6 +127,10 @@ def compare(
         click.echo(f"{net} is not installed and left out: {MODULES[net].pip}", err=True)
     if not chosen:
         raise ImportError("none of these nets is installed")
+    if quick:
+        given = {name: ctx.params[name] for name in _QUICK if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
+        sizes = {"hidden_sizes": _QUICK_FOR_MANY} if len(chosen) > 4 else {}
+        hidden_sizes, epochs, repeats = (_QUICK | sizes | given).values()
     data = choice.load()
 
     from fastmlp.compare import Comparison, Plan
@@ -163,7 +165,10 @@ def compare(
             def on_event(event: Event) -> None:
                 reporter.event(event)
                 if event.result or event.error:
-                    save()
+                    try:
+                        save()
+                    except OSError as error:  # perhaps there is room again at the end
+                        click.echo(f"warning: the results so far could not be saved: {error}", err=True)
 
             comparison.run(on_event, reporter.round)
     except KeyboardInterrupt:
@@ -171,8 +176,8 @@ def compare(
         click.echo("interrupted: what is finished follows", err=True)
     results = comparison.results()
     finished = [row for row in results["results"] if "error" not in row]
-    save()
     _print(results, as_json, as_csv, as_markdown)
+    save()
     if output and finished:
         from fastmlp.report import write_report
 
@@ -188,7 +193,14 @@ class _Reporter:
 
     def __init__(self, plan: Plan) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._plan = plan
         self._rounds = len(plan.rounds)
@@ -198,6 +210,8 @@ class _Reporter:
             MofNCompleteColumn(),
             BarColumn(),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=self._console,
             disable=not self._console.is_terminal,
