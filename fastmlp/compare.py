@@ -246,6 +246,7 @@ class Comparison:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=environment,
+                cwd=Path(__file__).parents[1],  # this fastmlp, and nothing that lies where the user happens to be
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then ends that one
                 encoding="utf-8",
             ) as process,

@@ -155,6 +155,12 @@ def test_run_that_takes_too_long_is_given_up(fake):
     assert results["results"][1]["train_seconds"] > 0
 
 
+def test_files_of_the_current_folder_do_not_get_in(tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise ImportError('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert "error" not in compared({"numpy": NUMPY})[0]["results"][0]
+
+
 def test_net_that_computes_something_else_is_not_ranked(fake):
     results, _ = compared({"fastmlp": FASTMLP, "fake": fake("self.lr *= 1.5")})
     ours, other = results["results"]
