@@ -20,7 +20,7 @@ from fastmlp import __version__
 
 __all__ = ["main"]
 
-COMMANDS = ("train", "compare", "evaluate", "predict", "export", "import", "data", "info", "warmup")
+COMMANDS = ("train", "compare", "report", "evaluate", "predict", "export", "import", "data", "info", "warmup")
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
 
@@ -63,9 +63,10 @@ class _Commands(click.Group):
 def _as_click_error(error: Exception) -> click.ClickException:
     from fastmlp.datasets import DataError
     from fastmlp.modelfile import ModelFileError
+    from fastmlp.results import ResultsFileError
 
     sentence = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, (DataError, ModelFileError)):
+    if isinstance(error, (DataError, ModelFileError, ResultsFileError)):
         return _DataUnavailable(sentence)
     if isinstance(error, (ValueError, TypeError, ArithmeticError, ImportError, OSError, MemoryError)):
         return click.ClickException(sentence)

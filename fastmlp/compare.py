@@ -12,47 +12,29 @@ import math
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp import __version__
-from fastmlp.contenders import CPU_VARIABLES, MODULES, thread_variables
+from fastmlp.contenders import CPU_VARIABLES, not_installed, thread_variables
 from fastmlp.network import NeuralNetwork
+from fastmlp.results import SCHEMA, make_row
 from fastmlp.training import DivergenceError
 
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
 
-__all__ = ["ACCURACIES", "PARITY", "SCHEMA", "Comparison", "Event", "Plan", "interval", "t_quantile"]
-
-SCHEMA = 1
-PARITY = 1e-3
-"""How far a net's mean loss over the first epoch may be from ours, relative, for the net to be ranked."""
-ACCURACIES = ("0.95", "0.97", "0.975")
-"""Test accuracies whose first reaching is timed."""
+__all__ = ["Comparison", "Event", "Plan"]
 
 _DISTURBED = 0.8  # of the probe's best
 _FROM_OUTSIDE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would slow NumPy down, or speed it up, unseen
-_MEDIANS = (
-    "train_seconds",
-    "compile_seconds",
-    "import_seconds",
-    "test_accuracy",
-    "test_loss",
-    "train_accuracy",
-    "train_loss",
-)
 # For the first estimate only: seconds to start, and to do one update at a tiny size.
 _START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 9.0, "torch": 5.0, "jax": 4.0}
 _UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4}
@@ -317,7 +299,6 @@ class Comparison:
                 "output_size": data.n_classes,
             },
             "results": self._rows(),
-            "missing": [{"net": name, "install": MODULES[name].pip} for name in self._missing],
         }
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -334,38 +315,12 @@ class Comparison:
                 if (net, size) in self._errors:
                     rows.append(row | {"error": self._errors[net, size], "repeats": repeats})
                 elif repeats:
-                    rows.append(row | self._row(net, size, repeats, rounds))
+                    rows.append(row | make_row(net, self._parity[size], repeats, rounds))
+            rows += [
+                {"net": net, "hidden_size": size, "dataset": self._data.name, "error": not_installed(net)}
+                for net in self._missing
+            ]
         return rows
-
-    def _row(
-        self, net: str, size: int, repeats: list[dict[str, Any]], rounds: list[dict[str, dict[str, Any]]]
-    ) -> dict[str, Any]:
-        parity = _parity(repeats[0]["parity_loss"], self._parity[size])
-        ratios = [
-            runs[net]["train_seconds"] / runs["fastmlp"]["train_seconds"]
-            for runs in rounds
-            if net in runs and "fastmlp" in runs
-        ]
-        memory = _median([run["peak_memory_bytes"] for run in repeats])
-        ranked = bool(ratios) and parity["passed"]
-        return {
-            "version": _version(net),
-            **{name: _median([run[name] for run in repeats]) for name in _MEDIANS},
-            "epoch_seconds": _median([seconds for run in repeats for seconds in run["history"]["seconds"]]),
-            "peak_memory_bytes": None if memory is None else round(memory),
-            "ratio": statistics.median(ratios) if ranked else None,
-            "spread": {
-                "train_seconds": interval([run["train_seconds"] for run in repeats]),
-                "ratio": interval(ratios) if ranked else None,
-            },
-            "parity": parity,
-            "seconds_to_accuracy": {
-                accuracy: _median([_seconds_to(float(accuracy), run["history"]) for run in repeats])
-                for accuracy in ACCURACIES
-            },
-            "history": repeats[0]["history"],
-            "repeats": repeats,
-        }
 
 
 class _RunFailed(Exception):
@@ -381,81 +336,6 @@ def _kill(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
-
-
-def interval(values: Sequence[float]) -> list[float] | None:
-    """Return the 95 % interval of the centre of positive `values`, by Student's t on their logarithms.
-
-    None for fewer than two.
-
-    >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
-    [0.875, 1.376]
-    """
-    if len(values) < 2 or min(values) <= 0:
-        return None
-    logs = [math.log(value) for value in values]
-    half = t_quantile(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
-    mean = statistics.fmean(logs)
-    return [math.exp(mean - half), math.exp(mean + half)]
-
-
-@cache
-def t_quantile(freedom: int, probability: float = 0.95) -> float:
-    """Return t with P(-t < T < t) = probability, T of Student's distribution with `freedom` >= 1 degrees of freedom.
-
-    >>> round(t_quantile(1), 3), round(t_quantile(2), 3), round(t_quantile(30), 3)
-    (12.706, 4.303, 2.042)
-    """
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        angle = (low + high) / 2
-        low, high = (angle, high) if _t_within(angle, freedom) < probability else (low, angle)
-    return math.tan(low) * math.sqrt(freedom)
-
-
-def _t_within(angle: float, freedom: int) -> float:
-    """P(-t < T < t) for t = sqrt(freedom) tan(angle): the finite series of Abramowitz and Stegun, 26.7.3 and 26.7.4."""
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = freedom % 2
-    term = cosine if odd else 1.0
-    total = term if freedom > 1 else 0.0
-    for k in range(2 + odd, freedom - 1, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    return 2 / math.pi * (angle + sine * total) if odd else sine * total
-
-
-def _parity(loss: float | None, ours: float) -> dict[str, Any]:
-    """How far `loss` is from our mean loss over the first epoch, and whether that is near enough."""
-    if loss is None or not math.isfinite(ours):
-        return {"loss": loss, "relative": None, "passed": False}
-    relative = abs(loss - ours) / abs(ours) if ours else abs(loss)
-    return {"loss": loss, "relative": relative, "passed": relative <= PARITY}
-
-
-def _median(values: Sequence[float | None]) -> float | None:
-    """The median, None being above all numbers."""
-    median = statistics.median(math.inf if value is None else value for value in values)
-    return median if math.isfinite(median) else None
-
-
-def _seconds_to(accuracy: float, history: dict[str, list[float]]) -> float | None:
-    """Training seconds until the test accuracy was first reached, at the end of an epoch."""
-    total = 0.0
-    for seconds, reached in zip(history["seconds"], history["val_accuracy"], strict=True):
-        total += seconds
-        if reached >= accuracy:
-            return total
-    return None
-
-
-def _version(net: str) -> str:
-    """The versions of the libraries behind a net."""
-    found = [f"fastmlp {__version__}"] if net == "fastmlp" else []
-    for library in MODULES[net].needs if net in MODULES else ():
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{library} {version('scikit-learn' if library == 'sklearn' else library)}")
-    return ", ".join(found)
 
 
 def _last_words(stderr: str, code: int) -> str:

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from fastmlp.evaluation import Evaluation, Mistake
     from fastmlp.network import History, NeuralNetwork
 
-__all__ = ["PICTURE_SUFFIXES", "check_picture", "plot_confusion", "plot_history", "plot_units"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "check_picture",
+    "new_figure",
+    "plot_confusion",
+    "plot_history",
+    "plot_units",
+    "save_figure",
+]
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -46,7 +54,7 @@ def check_picture(path: Path) -> None:
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise ValueError(f"{path}: a picture must end in .png, .svg or .pdf")
-    _figure(1, 1)
+    new_figure(1, 1)
 
 
 def plot_history(history: History, path: Path, title: str = "Training") -> None:
@@ -65,7 +73,7 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     b'<?xml'
     """
     check_picture(path)
-    figure = _figure(11, 4.6)
+    figure = new_figure(11, 4.6)
     figure.suptitle(_short(title, 90), fontsize=14, parse_math=False)
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     percent = [100 * value for value in history.accuracy]
@@ -77,7 +85,7 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     accuracy_axes.set_ylim(top=min(100.0, accuracy_axes.get_ylim()[1]))
     for axes in (loss_axes, accuracy_axes):
         axes.legend(loc="best", frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_units(net: NeuralNetwork, path: Path) -> None:
@@ -113,7 +121,7 @@ def plot_units(net: NeuralNetwork, path: Path) -> None:
     figure.suptitle(f"What the hidden units look for ({which})", fontsize=14)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=30, extend="both")
     bar.set_label("incoming weight (per unit of input)")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, title: str = "Confusion matrix") -> None:
@@ -135,7 +143,7 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
     b'%PDF'
     """
     check_picture(path)
-    figure = _figure(15 if evaluation.worst else 8, 7.6)
+    figure = new_figure(15 if evaluation.worst else 8, 7.6)
     parts: Any = figure.subfigures(1, 2, width_ratios=(1.15, 1)) if evaluation.worst else (figure, None)
     left, right = parts
     title = _short(title, 60)
@@ -147,11 +155,11 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
         _draw_mistake_bars(right, evaluation)
     elif right is not None and side is not None:
         _draw_mistake_images(right, evaluation, [X[mistake.row].reshape(side, side) for mistake in evaluation.worst])
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, that pyplot does not know of."""
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches, that pyplot does not know of; ImportError where matplotlib is missing."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -159,12 +167,16 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
-def _save(figure: Figure, path: Path) -> None:
-    """Write the figure; letters that the font lacks are told in one warning, not in one for each."""
+def save_figure(figure: Figure, path: Path, description: str | None = None) -> None:
+    """Write the figure, as its suffix says, with `description` in the file's metadata.
+
+    Letters that the font lacks are told in one warning, not in one for each.
+    """
     kind = path.suffix.lower().removeprefix(".")
+    metadata = description and {"Subject" if kind == "pdf" else "Description": description}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=120))
+        write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=120, metadata=metadata))
     others = [warning.message for warning in caught if not str(warning.message).startswith("Glyph ")]
     if len(others) < len(caught):
         others.append(
@@ -214,7 +226,7 @@ def _draw_unit_images(
     """Draw images (shown, side, side), each over the class that its unit speaks for most."""
     columns = min(10, math.ceil(math.sqrt(len(images))))
     rows = math.ceil(len(images) / columns)
-    figure = _figure(max(6.0, 1.12 * columns + 1.6), max(3.0, 1.15 * rows + 1.0))
+    figure = new_figure(max(6.0, 1.12 * columns + 1.6), max(3.0, 1.15 * rows + 1.0))
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -236,7 +248,7 @@ def _draw_unit_rows(
     from matplotlib.ticker import MaxNLocator
 
     shown, width = weights.shape
-    figure = _figure(min(14.0, 6.0 + 0.08 * width), min(14.0, 3.0 + 0.16 * shown))
+    figure = new_figure(min(14.0, 6.0 + 0.08 * width), min(14.0, 3.0 + 0.16 * shown))
     axes = figure.subplots()
     image = axes.imshow(weights, aspect="auto", interpolation="nearest", **style)
     axes.set(xlabel="input (number of the column)", ylabel="hidden unit (number), strongest first")

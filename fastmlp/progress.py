@@ -1,4 +1,4 @@
-"""What a person sees while a net trains, and at its end."""
+"""What a person sees while a net trains or nets are compared, and at the end."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from fastmlp.compare import Event, Plan
     from fastmlp.network import History
 
-__all__ = ["EpochReporter", "result_table"]
+__all__ = ["EpochReporter", "RunReporter", "result_table"]
 
 
 class EpochReporter:
@@ -49,6 +57,60 @@ class EpochReporter:
             self._progress.update(self._task, completed=epoch, description=line)
         else:
             self._console.print(f"epoch {epoch}/{self._epochs}: {line}", soft_wrap=True)
+
+
+class RunReporter:
+    """Tells of each run of a comparison on stderr: a bar on a terminal, a plain line per run elsewhere."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._rounds = len(plan.rounds)
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("run"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._runs = 0
+        self._task = self._progress.add_task("", total=self._rounds * len(plan.modules))
+
+    def __enter__(self) -> RunReporter:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def event(self, event: Event) -> None:
+        """Report what has just happened to a run."""
+        name = f"{event.net}, {event.hidden_size} hidden units, repeat {event.repeat + 1} of {self._plan.repeats}"
+        if event.result is None and event.error is None:
+            self._progress.update(self._task, description=f"{name}: epoch {event.epoch} of {self._plan.epochs}")
+            return
+        self._runs += 1
+        self._progress.update(self._task, completed=self._runs)
+        if event.error:
+            line = f"failed: {event.error}"
+        else:
+            assert event.result is not None
+            line = f"{event.result['train_seconds']:.2f} s, test accuracy {event.result['test_accuracy']:.4f}"
+        self._console.print(f"{name}: {line}", soft_wrap=True, markup=False)
+
+    def round(self, done: int, in_all: int) -> None:
+        """Report that a round has ended, and how many there are to be by now."""
+        if in_all > self._rounds:
+            self._console.print(
+                f"the machine was disturbed: rounds below 80 % of its best rate are repeated ({in_all - done} to go)",
+                soft_wrap=True,
+            )
+            self._rounds = in_all
+        self._progress.update(self._task, total=self._runs + (in_all - done) * len(self._plan.modules))
 
 
 def result_table(row: dict[str, Any]) -> None:

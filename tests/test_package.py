@@ -18,8 +18,9 @@ PACKAGE = ROOT / "fastmlp"
 # Each part may import what stands to its right, and itself.
 ALLOWED = {
     "__main__": {"cli"},
-    "cli": {"commands", "datasets", "modelfile"},
+    "cli": {"commands", "datasets", "modelfile", "results"},
     "commands": {
+        "compare",
         "contenders",
         "datasets",
         "environment",
@@ -32,13 +33,29 @@ ALLOWED = {
         "network",
         "plots",
         "progress",
+        "report",
+        "results",
         "wholefile",
     },
+    "compare": {
+        "contender_process",
+        "contenders",
+        "datasets",
+        "environment",
+        "kernels",
+        "network",
+        "results",
+        "training",
+    },
+    "contender_process": {"network"},  # types only
+    "report": {"plots", "results", "wholefile"},
+    "results": {"contenders", "intervals", "wholefile"},
+    "intervals": set(),
     "export": {"contenders", "modelfile", "network", "wholefile"},
     "plots": {"evaluation", "network", "wholefile"},
     "evaluation": {"datasets", "network"},
     "images": {"datasets"},
-    "progress": {"network"},  # types only
+    "progress": {"compare", "network"},  # types only
     "contenders": {"network", "datasets"},
     "environment": {"kernels"},
     "network": {"inputs", "kernels", "modelfile", "training"},

@@ -89,10 +89,8 @@ def train(
 ) -> None:
     """Train one net and measure it on the train and the test part."""
     if compare_nets:  # the original script's flag
-        raise click.UsageError(
-            "comparing nets in one command is not there yet: run `fastmlp train --net fastmlp`, "
-            "`--net numpy` and `--net keras` one after another"
-        )
+        _compare(ctx)
+        return
     if net != "fastmlp" and (output or resume):
         raise click.UsageError(f"only fastmlp's own net has model files: leave out --output or --net {net}")
     if checkpoint_every and not (output or resume):
@@ -247,6 +245,21 @@ class _Run:
 
     def _history(self) -> dict[str, list[float]]:
         return {name: list(values) for name, values in zip(_HISTORY, zip(*self._epochs, strict=True), strict=True)}
+
+
+def _compare(ctx: click.Context) -> None:
+    """Hand over to `fastmlp compare` what both commands know."""
+    from fastmlp.commands.compare import compare
+
+    for name in ("output", "resume", "plot", "checkpoint_every", "net"):
+        if _is_given(ctx, name):
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--compare-nets does not go with --{option}: see `fastmlp compare --help`")
+    both = {parameter.name for parameter in compare.params} & ctx.params.keys()
+    given = {name: ctx.params[name] for name in both if name and _is_given(ctx, name)}
+    if _is_given(ctx, "hidden_size"):
+        given["hidden_sizes"] = (ctx.params["hidden_size"],)
+    ctx.invoke(compare, **given)
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:

@@ -107,12 +107,20 @@ def load(name: str) -> type[Contender]:
     >>> load("numpy")(hidden_size=5, seed=0).W2.shape
     (5, 10)
     """
-    module = MODULES[name]
     if not available(name):
-        libraries = " and ".join(module.needs)
-        raise ImportError(f"the net '{name}' needs {libraries}: {module.pip}")
-    net: type[Contender] = import_module(module.name).NeuralNetwork
+        raise ImportError(not_installed(name))
+    net: type[Contender] = import_module(MODULES[name].name).NeuralNetwork
     return net
+
+
+def not_installed(name: str) -> str:
+    """Return the sentence for a contender whose libraries are not installed, with the pip command that brings them.
+
+    >>> not_installed("keras")
+    "the net 'keras' needs keras and tensorflow: pip install 'fastmlp[keras]'"
+    """
+    module = MODULES[name]
+    return f"the net '{name}' needs {' and '.join(module.needs)}: {module.pip}"
 
 
 def thread_variables(n_threads: int) -> dict[str, str]:

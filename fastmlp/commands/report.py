@@ -1,0 +1,25 @@
+"""`fastmlp report`: the tables and the page of a comparison again, from the results that it left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fastmlp.commands.report_options import print_results, report_options
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@report_options
+def report(results: Path, output: Path | None, form: str) -> None:
+    """Show RESULTS, the results.json of an earlier comparison."""
+    from fastmlp.report import write_report
+    from fastmlp.results import read_results
+
+    content = read_results(results)
+    print_results(content, form)
+    if output:
+        click.echo(f"report written to {write_report(content, output)}", err=True)

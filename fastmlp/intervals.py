@@ -1,0 +1,52 @@
+"""How sure a measured time is: the 95 % interval of a few repeats."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from functools import cache
+
+__all__ = ["interval", "t_quantile"]
+
+
+def interval(values: Sequence[float]) -> list[float] | None:
+    """Return the 95 % interval of the centre of positive `values`, by Student's t on their logarithms.
+
+    None for fewer than two.
+
+    >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
+    [0.875, 1.376]
+    """
+    if len(values) < 2 or min(values) <= 0:
+        return None
+    logs = [math.log(value) for value in values]
+    half = t_quantile(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    mean = statistics.fmean(logs)
+    return [math.exp(mean - half), math.exp(mean + half)]
+
+
+@cache
+def t_quantile(freedom: int, probability: float = 0.95) -> float:
+    """Return t with P(-t < T < t) = probability, T of Student's distribution with `freedom` >= 1 degrees of freedom.
+
+    >>> round(t_quantile(1), 3), round(t_quantile(2), 3), round(t_quantile(30), 3)
+    (12.706, 4.303, 2.042)
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        low, high = (angle, high) if _t_within(angle, freedom) < probability else (low, angle)
+    return math.tan(low) * math.sqrt(freedom)
+
+
+def _t_within(angle: float, freedom: int) -> float:
+    """P(-t < T < t) for t = sqrt(freedom) tan(angle): the finite series of Abramowitz and Stegun, 26.7.3 and 26.7.4."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    term = cosine if odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for k in range(2 + odd, freedom - 1, 2):
+        term *= cosine**2 * (k - 1) / k
+        total += term
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total

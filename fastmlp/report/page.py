@@ -1,0 +1,170 @@
+"""The report of a comparison: one HTML page that holds all, its plots as files, and the raw results."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from fastmlp.plots import save_figure
+from fastmlp.report.plots import PLOTS, draw
+from fastmlp.report.tables import DETAILS, DETAILS_NOTE, MEASURED, cells, failures, notes, ranking
+from fastmlp.results import PARITY, write_results
+from fastmlp.wholefile import write_whole
+
+__all__ = ["PAGE", "RESULTS", "protocol", "write_report"]
+
+Results = Mapping[str, Any]
+
+PAGE = "report.html"
+RESULTS = "results.json"
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2rem auto; }
+body { padding: 0 1rem; }
+h1 { margin-bottom: .2rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ddd; } h3 { margin-bottom: .4rem; }
+table { border-collapse: collapse; margin: .4rem 0 1rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+th { background: #f4f4f4; font-weight: 600; }
+tr.ours td { font-weight: 700; } tr.unranked td { color: #777; }
+.lead { font-size: 1.15rem; } .warn { background: #fff3d6; padding: .5rem .8rem; border-left: 4px solid #e69f00; }
+.wide { overflow-x: auto; } img { max-width: 100%; display: block; margin: 1rem 0; } code { background: #f4f4f4; }
+footer, .note { color: #555; font-size: .92rem; }
+"""
+
+
+def write_report(results: Results, folder: Path) -> Path:
+    """Write the page, the plots (PNG and SVG) and the results into `folder`; return the page's path.
+
+    `folder` is made where it is missing; each file is written whole or not at all. Without matplotlib the page says
+    that the plots are left out. Raises OSError where something cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    write_results(results, folder / RESULTS)
+    page = folder / PAGE
+    text = _page(results, _write_plots(results, folder))
+    write_whole(page, lambda file: file.write(text.encode()))
+    return page
+
+
+def _write_plots(results: Results, folder: Path) -> dict[str, bytes] | None:
+    """Write the plots; return each as SVG, or None where matplotlib is missing."""
+    pictures: dict[str, bytes] = {}
+    if all("error" in row for row in results["results"]):
+        return pictures
+    try:
+        for name in PLOTS:
+            figure = draw(name, results)
+            for suffix in ("png", "svg"):
+                save_figure(figure, folder / f"{name}.{suffix}")
+            pictures[name] = (folder / f"{name}.svg").read_bytes()
+    except ImportError:
+        return None
+    return pictures
+
+
+def protocol(results: Results) -> list[str]:
+    """Return how the comparison was made, rule by rule."""
+    parameters, rounds = results["parameters"], results["rounds"]
+    return [
+        "Each run is a process of its own, with the number of threads set before anything is imported, and pinned to "
+        f"as many processors ({parameters['threads']}).",
+        "All nets of a round get the same float32 data in memory, the same initial weights, batch size, learning rate "
+        "and epochs; each shuffles the samples anew every epoch, as it does for its users.",
+        "Rounds are interleaved: A B C, A B C, …, so that a slow minute of the machine hits all.",
+        "Import, first call (compilation, tracing) and epochs are timed apart; the time is that of the epochs. "
+        "Evaluation stands outside.",
+        "Times and ratios are medians over the repeats; a ratio is taken within its round. Intervals are 95 %, by "
+        "Student's t on logarithms.",
+        "A probe of the rate of multiply-adds on all threads stands before and after every round; a round in which it "
+        f"falls below 80 % of its best is repeated. Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
+        f"Parity: from the same weights, in the same order, the mean loss of the first epoch must be within {PARITY:g} "
+        "of fastmlp's, relative; otherwise the net is not ranked.",
+        "Peak memory is that of the process at the end of training, the data included.",
+    ]
+
+
+def headline(results: Results) -> str:
+    """Return in a sentence how the quickest other net stands to ours, at best and at worst for us."""
+    nearest = []
+    for size in results["parameters"]["hidden_sizes"]:
+        others = [row for row in ranking(results, size) if row["net"] != "fastmlp" and row["ratio"] is not None]
+        if others:
+            quickest = min(others, key=lambda row: float(row["ratio"]))
+            nearest.append((quickest["ratio"], quickest["net"], size))
+    if not nearest:
+        return "No other net could be ranked beside fastmlp."
+    low, high = min(nearest), max(nearest)
+    if len(nearest) == 1:
+        return f"The quickest other net, {low[1]}, takes {low[0]:.2f} times fastmlp's training time."
+    return (
+        f"The quickest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
+        f"({high[1]}, {high[2]}) fastmlp's training time."
+    )
+
+
+def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
+    name = escape(results["data"]["name"])
+    parts = [f"<h1>Small neural networks compared</h1>\n<p class='lead'>{escape(headline(results))}</p>"]
+    parts += [f"<p>{escape(line)}</p>" for line in notes(results)[:2]]
+    parts += [f"<p class='warn'>{escape(line)}</p>" for line in notes(results)[2:]]
+    missing = failures(results)
+    if missing:
+        parts.append("<div class='warn'>Without a result:" + _list(missing) + "</div>")
+    parts += _section_of_plots(pictures)
+    parts.append("<h2>Figures</h2>")
+    for size in results["parameters"]["hidden_sizes"]:
+        rows = ranking(results, size)
+        if rows:
+            parts.append(f"<h3>{size} hidden units</h3>" + _table(rows, MEASURED) + _table(rows, DETAILS))
+    parts.append(f"<p class='note'>{escape(DETAILS_NOTE)}</p>")
+    parts.append("<h2>How it was measured</h2>" + _list(protocol(results)))
+    parts.append("<h2>Versions and machine</h2>" + _facts(results))
+    parts.append(
+        f"<footer><p>Made by <code>fastmlp compare</code>; the raw results are in <code>{RESULTS}</code>, from which "
+        f"<code>fastmlp report {RESULTS}</code> makes this page again.</p></footer>"
+    )
+    body = "\n".join(parts)
+    return (
+        "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+        f"<title>fastmlp compare: {name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _section_of_plots(pictures: Mapping[str, bytes] | None) -> list[str]:
+    if pictures is None:
+        return ["<p class='warn'>The plots are left out: they need matplotlib (pip install 'fastmlp[plot]').</p>"]
+    parts = ["<h2>Plots</h2>"] if pictures else []
+    for name, svg in pictures.items():
+        source = base64.b64encode(svg).decode()
+        parts.append(f"<img alt='{escape(PLOTS[name][0])}' src='data:image/svg+xml;base64,{source}'>")
+    return parts
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Any) -> str:
+    lines = ["<div class='wide'><table>", "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"]
+    for row in rows:
+        kind = "ours" if row["net"] == "fastmlp" else "" if row["parity"]["passed"] else "unranked"
+        texts = "".join(f"<td>{escape(text)}</td>" for text in cells(row, columns))
+        lines.append(f"<tr class='{kind}'>{texts}</tr>")
+    return "\n".join([*lines, "</table></div>"])
+
+
+def _facts(results: Results) -> str:
+    versions = {row["net"]: row["version"] for row in results["results"] if "error" not in row}
+    facts = {**{f"net {net}": text for net, text in versions.items()}, **results["environment"]}
+    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(_shown(value))}</td></tr>" for name, value in facts.items())
+    return f"<div class='wide'><table>{rows}</table></div>"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"

@@ -1,0 +1,192 @@
+"""The results of a comparison as tables: on a terminal, in Markdown, and as comma-separated values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.results import ACCURACIES, PARITY
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["DETAILS", "MEASURED", "cells", "csv_text", "failures", "markdown", "notes", "print_tables", "ranking"]
+
+Row = Mapping[str, Any]
+_NOTHING = "–"
+_NARROWEST = 120  # columns of a terminal that a table needs; it is never cut
+
+
+def ranking(results: Mapping[str, Any], hidden_size: int) -> list[Row]:
+    """Return the rows of one hidden size that have a result: the quickest first, those that are not ranked last."""
+    rows = [row for row in results["results"] if row["hidden_size"] == hidden_size and "error" not in row]
+    return sorted(rows, key=lambda row: (not row["parity"]["passed"], row["train_seconds"]))
+
+
+def failures(results: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each net that gave no result, with the hidden sizes at which it did not."""
+    sizes: dict[tuple[str, str], list[int]] = {}
+    for row in results["results"]:
+        if "error" in row:
+            sizes.setdefault((row["net"], row["error"]), []).append(row["hidden_size"])
+    every = len(results["parameters"]["hidden_sizes"])
+    return [
+        f"{net}{'' if len(where) == every else f' at {_listed(where)} hidden units'}: {error}"
+        for (net, error), where in sizes.items()
+    ]
+
+
+def notes(results: Mapping[str, Any]) -> list[str]:
+    """Return what has to be known to read the tables: the task, how it was measured, and what is missing."""
+    parameters, data, rounds = results["parameters"], results["data"], results["rounds"]
+    lines = [
+        f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
+        f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}; "
+        f"medians of {parameters['repeats']} repeats, 95 % intervals in brackets; "
+        "a time is that of the epochs, without import, first call and evaluation.",
+        f"Rounds {rounds['run']} (planned {rounds['planned']}), of which disturbed: {rounds['disturbed']}; "
+        f"{results['environment']['peak_gflops']:.0f} GFLOP/s at best on {results['environment']['cpu']}.",
+    ]
+    if not results["complete"]:
+        lines.append("Not complete: the comparison was interrupted, and this is what was finished.")
+    return lines
+
+
+# --- Cells ------------------------------------------------------------------------------------------------------------
+
+
+def _listed(sizes: Iterable[int]) -> str:
+    return ", ".join(map(str, sizes))
+
+
+def _ratio(row: Row) -> str:
+    if not row["parity"]["passed"]:
+        return "not ranked"
+    if row["ratio"] is None:
+        return _NOTHING
+    if row["net"] == "fastmlp":
+        return "1"
+    spread = row["spread"]["ratio"]
+    return f"{row['ratio']:.2f}" + (f" ({spread[0]:.2f} to {spread[1]:.2f})" if spread else "")
+
+
+def _seconds(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.2f} s"
+
+
+def _loss(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.4f}"
+
+
+def _parity(row: Row) -> str:
+    relative = row["parity"]["relative"]
+    return "no number" if relative is None else f"{relative:.1e}"
+
+
+def _memory(row: Row) -> str:
+    return _NOTHING if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 1e6:,.0f} MB"
+
+
+def _to(accuracy: str) -> Callable[[Row], str]:
+    return lambda row: _seconds(row["seconds_to_accuracy"][accuracy])
+
+
+Columns = dict[str, Callable[[Row], str]]
+
+MEASURED: Columns = {
+    "Net": lambda row: str(row["net"]),
+    "Time": lambda row: _seconds(row["train_seconds"]),
+    "Test accuracy": lambda row: f"{row['test_accuracy']:.4f}",
+    "Test loss": lambda row: _loss(row["test_loss"]),
+    "Train accuracy": lambda row: f"{row['train_accuracy']:.4f}",
+    "Train loss": lambda row: _loss(row["train_loss"]),
+    "Time / fastmlp's": _ratio,
+}
+"""The original script's columns, and the ratio."""
+
+DETAILS: Columns = {
+    "Net": lambda row: str(row["net"]),
+    "Import": lambda row: _seconds(row["import_seconds"]),
+    "First call": lambda row: _seconds(row["compile_seconds"]),
+    "An epoch": lambda row: f"{row['epoch_seconds'] * 1000:,.0f} ms",
+    "Peak memory": _memory,
+    **{f"To {accuracy}": _to(accuracy) for accuracy in ACCURACIES},
+    "Parity": _parity,
+}
+"""What stands beside: times of start, memory, training seconds until a test accuracy was reached, the parity check."""
+
+DETAILS_NOTE = (
+    "To 0.95: training seconds until that test accuracy was first reached. Parity: how far the mean loss of the first "
+    "epoch is from fastmlp's, relative, from the same weights in the same order; a net beyond "
+    f"{PARITY:g} is not ranked."
+)
+
+
+def cells(row: Row, columns: Columns) -> list[str]:
+    """Return the texts of a row."""
+    return [text(row) for text in columns.values()]
+
+
+# --- Forms ------------------------------------------------------------------------------------------------------------
+
+
+def print_tables(results: Mapping[str, Any], console: Console) -> None:
+    """Print two tables for each hidden size, and what has to be known to read them; nothing is ever cut."""
+    from rich.table import Table
+
+    console.width = max(console.width, _NARROWEST)
+    for size in results["parameters"]["hidden_sizes"]:
+        rows = ranking(results, size)
+        if not rows:
+            continue
+        for title, columns in ((f"{size} hidden units", MEASURED), (None, DETAILS)):
+            table = Table(title=title)
+            for name in columns:
+                table.add_column(name, justify="left" if name == "Net" else "right", no_wrap=True)
+            for row in rows:
+                table.add_row(*cells(row, columns))
+            console.print(table, markup=False)
+    lines = [*notes(results), DETAILS_NOTE, *failures(results)]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return one table of all hidden sizes in Markdown, and below it what has to be known to read it."""
+    columns = {"Hidden size": lambda row: str(row["hidden_size"]), **MEASURED}
+    lines = [_markdown_row(columns), "|" + "---|" * len(columns)]
+    for size in results["parameters"]["hidden_sizes"]:
+        lines += [_markdown_row(cells(row, columns)) for row in ranking(results, size)]
+    lines += ["", *notes(results), *(f"- {line}" for line in failures(results))]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(texts: Iterable[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+
+
+_PLAIN = (
+    "train_seconds", "epoch_seconds", "import_seconds", "compile_seconds", "peak_memory_bytes", "test_accuracy",
+    "test_loss", "train_accuracy", "train_loss", "ratio",
+)  # fmt: skip
+
+
+def csv_text(results: Mapping[str, Any]) -> str:
+    """Return a line for each net and hidden size, with a header; numbers in full, empty where there is none."""
+    file = io.StringIO()
+    reached = [f"seconds_to_{accuracy}" for accuracy in ACCURACIES]
+    spreads = ["train_seconds_low", "train_seconds_high", "ratio_low", "ratio_high"]
+    names = ["hidden_size", "net", "dataset", *_PLAIN, *spreads, *reached, "parity", "version", "error"]
+    writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in results["results"]:
+        line = dict(row)
+        if "error" not in row:
+            for name in ("train_seconds", "ratio"):
+                line[f"{name}_low"], line[f"{name}_high"] = row["spread"][name] or (None, None)
+            line |= {f"seconds_to_{accuracy}": row["seconds_to_accuracy"][accuracy] for accuracy in ACCURACIES}
+            line["parity"] = row["parity"]["relative"]
+        writer.writerow(line)
+    return file.getvalue()
