@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from fastmlp.network import History
@@ -53,7 +54,8 @@ class EpochReporter:
 
 def result_table(row: dict[str, Any]) -> None:
     """Print the table of a training run on stdout; it is never cut, however narrow the terminal."""
-    table = Table(title=f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}")
+    # A file's name may hold square brackets, which rich would take for markup.
+    table = Table(title=Text(f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}"))
     for name in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row(
