@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tokenize
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,9 @@ __all__ = ["FORMAT", "ModelFile", "ModelFileError", "read_model", "write_model"]
 
 FORMAT = 1
 """The version of the format; a file with a higher one is refused."""
+
+_DAMAGE = (OSError, EOFError, RuntimeError, SyntaxError, MemoryError, tokenize.TokenError, zipfile.BadZipFile)
+"""What zipfile and NumPy raise where bytes are not as they were written."""
 
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
 
@@ -102,8 +106,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 raise ModelFileError(f"{path} is no model of fastmlp: it holds other arrays than a model's")
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
-                return {name: stored[name] for name in expected}
-        except (zipfile.BadZipFile, EOFError, OSError, SyntaxError, MemoryError) as error:
+                arrays = {name: stored[name] for name in expected}
+        except _DAMAGE as error:
             raise ModelFileError(f"{path} is no model of fastmlp, or is cut off or damaged ({error})") from None
         except ModelFileError:
             raise
@@ -113,6 +117,9 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                     f"{path} holds Python objects, and reading those could run code: it is refused"
                 ) from None
             raise ModelFileError(f"{path} is damaged ({error})") from None
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # bytes, without an array's header
+        raise ModelFileError(f"{path} is damaged: not all that it holds are arrays")
+    return arrays
 
 
 def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from fastmlp.compare import Event, Plan
@@ -115,7 +116,8 @@ class RunReporter:
 
 def result_table(row: dict[str, Any]) -> None:
     """Print the table of a training run on stdout; it is never cut, however narrow the terminal."""
-    table = Table(title=f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}")
+    # A file's name may hold square brackets, which rich would take for markup.
+    table = Table(title=Text(f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}"))
     for name in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_npz import DAMAGED
 
 from fastmlp.datasets import DataError, load_files
 from fastmlp.datasets.idx import to_idx
@@ -367,6 +368,8 @@ BAD = {
     "npz is npy": (blob("bad.npz", npy_bytes()), "is no .npz file"),
     "npz cut": (cut_npz, "is no .npz file, or is cut off"),
     "npz flipped": (flipped_npz, "damaged"),
+    "npz encrypted": (blob("bad.npz", DAMAGED["encrypted"]), "the array X is damaged"),
+    "npz deflate": (blob("bad.npz", DAMAGED["deflate stream"]), "the array X is damaged"),
     "npz of text": (zip_of_text, "X is not an array"),
     "npz pickles": (npz(X=X, y=np.array(["a", None] * 6)), "array y holds Python objects"),
     "npz pickles X": (npz(X=np.array([[None]] * 12), y=Y), "array X holds Python objects"),
@@ -396,6 +399,11 @@ BAD = {
     "npz label grid": (npz(X=X, y=np.zeros((12, 2))), "is not one-hot in row 0"),
     "npz label cube": (npz(X=X, y=np.zeros((12, 2, 2))), r"y has the shape \(12, 2, 2\)"),
     "npz label text grid": (npz(X=X, y=np.full((12, 2), "a")), r"y has the shape \(12, 2\)"),
+    "npz label large": (npz(X=X, y=np.where(Y, 1e300, Y)), r"y has 1e\+300 in row 1 \(from 0\), too large"),
+    "npz label unsigned": (
+        npz(X=X, y=Y.astype(np.uint64) + np.uint64(2**64 - 3)),
+        "y has 18446744073709551613 in row 0",
+    ),
     "npz one class": (npz(X=X, y=Y * 0 + 4), r"y has one class only \(4\)"),
     "npz kinds": (
         npz(x_train=X, y_train=Y, x_test=X, y_test=np.full(12, "a")),
@@ -413,6 +421,7 @@ BAD = {
     "csv underscore": (text("1_0,2,x\n3,4,y\n"), "row 2, column 1|row 1, column 1"),
     "csv short row": (text("a,b,c\n1,2,x\n3,4\n"), "row 3 has 2 columns where the first row has 3"),
     "csv long row": (text("1,2,x\n3,4,y,5\n"), "row 2 has 4 columns where the first row has 3"),
+    "csv open quote": (text('a,b,c\n1,2,x\n3,4,y\n"5,6,x\n'), "row 4 has 1 columns"),
     "csv only labels": (text("a,b\nx,1\n"), r"row 2, column 1 \(a\) is 'x', not a number"),
     "csv no label": (text("a,b\n1,x\n2,\n"), r"row 3, column 2 \(b\) is empty; every row needs"),
     "csv nan": (text("1,2,x\n3,nan,y\n"), "row 2, column 2 is nan; inputs must be finite"),
@@ -492,8 +501,7 @@ def test_options_that_do_not_apply(tmp_path):
         (text(table()), "open"),
         (npz(X=X, y=Y), "open"),
         (idx(GOOD), "read_bytes"),
-        (idx(GOOD), "is_file"),
-        (idx(GOOD), "is_dir"),
+        (idx(GOOD), "stat"),
     ],
 )
 def test_without_permission(tmp_path, monkeypatch, make, method):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_npz import DAMAGED
 
 from fastmlp.datasets import DataError, download, load_dataset, load_mnist, mnist
 from fastmlp.datasets.idx import to_idx
@@ -155,7 +156,7 @@ def test_a_file_in_place_of_a_folder(tmp_path):
         load_mnist(tmp_path / "file")
 
 
-@pytest.mark.parametrize("method", ["is_dir", "is_file", "read_bytes"])
+@pytest.mark.parametrize("method", ["stat", "read_bytes"])
 def test_a_folder_without_permission(tmp_path, monkeypatch, method):
     folder = write_folder(tmp_path / "named")
 
@@ -204,7 +205,11 @@ def test_torchvision_copy(tmp_path, folder):
     check(load_mnist())
 
 
-@pytest.mark.parametrize("keras", [b"no zip", {"y_test": np.zeros(TEST, np.uint8)}, {"x_train": np.array([None])}])
+@pytest.mark.parametrize(
+    "keras",
+    [b"no zip", *DAMAGED.values(), {"y_test": np.zeros(TEST, np.uint8)}, {"x_train": np.array([None])}],
+    ids=["no zip", *DAMAGED, "other labels", "pickles"],
+)
 def test_damaged_copies_are_passed_over(tmp_path, keras):
     path = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
     if isinstance(keras, dict):

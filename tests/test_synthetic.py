@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_npz import DAMAGED
 
 from fastmlp.datasets import DataError, load_mnist, load_synthetic, synthetic
 from fastmlp.datasets.skeletons import parse
@@ -148,7 +149,7 @@ def few(tmp_path, monkeypatch):
     return tmp_path / "cache" / f"synthetic-v{synthetic.VERSION}-seed0.npz"
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbage", "other arrays", "too few", "pickles"])
+@pytest.mark.parametrize("damage", ["cut", "garbage", "other arrays", "too few", "pickles", "encrypted"])
 def test_a_damaged_cache_is_drawn_again(few, damage):
     expected = load_synthetic().x_train
     content = few.read_bytes()
@@ -161,6 +162,8 @@ def test_a_damaged_cache_is_drawn_again(few, damage):
         np.savez(few, a=1)
     elif damage == "too few":
         np.savez(few, images=np.zeros((3, 784), np.uint8), labels=np.zeros(3, np.int64))
+    elif damage == "encrypted":
+        few.write_bytes(DAMAGED["encrypted"])
     else:
         np.savez(few, images=np.array([None]), labels=np.array([None]))
     np.testing.assert_array_equal(load_synthetic().x_train, expected)

@@ -91,16 +91,20 @@ def _as_json(seen: Evaluation, dataset: str) -> dict[str, Any]:
 
 
 def _print(seen: Evaluation, title: str) -> None:
-    """Print the figures, each class and the confusion matrix; tables are never cut."""
+    """Print the figures, each class and the confusion matrix; tables are never cut.
+
+    The names of files and classes go through `Text`: rich would take square brackets in them for markup.
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     def percent(value: float) -> str:
         return "-" if math.isnan(value) else f"{100 * value:.2f} %"
 
     console = Console(highlight=False)
     console.width = 10_000
-    console.print(title)
+    console.print(Text(title))
     console.print(f"loss {seen.loss:.4f}, accuracy {seen.accuracy:.4f}: ", end="")
     console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples are taken for another class")
 
@@ -110,18 +114,18 @@ def _print(seen: Evaluation, title: str) -> None:
     for name, precision, recall, support in zip(
         seen.class_names, seen.precision, seen.recall, seen.support, strict=True
     ):
-        classes.add_row(name, percent(precision), percent(recall), f"{support:,}")
+        classes.add_row(Text(name), percent(precision), percent(recall), f"{support:,}")
     console.print(classes)
 
     if len(seen.class_names) <= _MOST_CLASSES:
         matrix = Table(title="Confusion matrix: rows are true classes, columns predicted ones")
         matrix.add_column("", justify="left")
         for name in seen.class_names:
-            matrix.add_column(name, justify="right")
+            matrix.add_column(Text(name), justify="right")
         for true, counts in enumerate(seen.confusion):
             shown = [f"[bold]{n}[/]" if k == true else str(n or ".") for k, n in enumerate(counts)]
-            matrix.add_row(seen.class_names[true], *shown)
+            matrix.add_row(Text(seen.class_names[true]), *shown)
         console.print(matrix)
     for pair in seen.most_confused(_MOST_PAIRS):
         names = seen.class_names
-        console.print(f"{pair.samples} times {names[pair.true]} was taken for {names[pair.predicted]}")
+        console.print(Text(f"{pair.samples} times {names[pair.true]} was taken for {names[pair.predicted]}"))

@@ -96,7 +96,7 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
         ),
         click.option(
             "--data-dir",
-            type=click.Path(path_type=Path),
+            type=click.Path(path_type=Path, readable=False),  # load_mnist says what is wrong, with exit code 3
             envvar="FASTMLP_DATA_DIR",
             show_envvar=True,
             help="Folder that holds the four MNIST files; it is only read.",

@@ -130,7 +130,9 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
     across = round(SIZE / 2 - column_moment / mass)
     down = max(0, min(SIZE - rows, down))
     across = max(0, min(SIZE - columns, across))
-    out[down : down + rows, across : across + columns] = box
+    for r in range(rows):  # to assign a slice would take four seconds more to compile
+        for c in range(columns):
+            out[down + r, across + c] = box[r, c]
 
 
 @compiled

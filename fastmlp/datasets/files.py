@@ -1,9 +1,9 @@
 """A person's own data: an .npz, a CSV, or a folder of IDX files."""
 
 import os
+import stat
 import warnings
-import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,15 @@ import numpy.typing as npt
 
 from fastmlp.datasets.cache import expand_home
 from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array, all_finite
-from fastmlp.datasets.idx import parse_idx, read_content
+from fastmlp.datasets.idx import find_idx, parse_idx, read_content
+from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.table import read_table
 
 DEFAULT_TEST_FRACTION = 1 / 7
 """As large a part as MNIST's."""
 _TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+_LARGEST_LABEL = 2**53
+"""Beyond, two whole numbers may be the same float."""
 _Array = npt.NDArray[np.generic]
 
 
@@ -84,6 +87,8 @@ def load_files(
     >>> data.name, data.x_train.shape, data.y_train.tolist(), data.class_names
     ('flowers.csv', (2, 2), [1, 0], ('lily', 'rose'))
     """
+    if not os.fspath(path):
+        raise DataError("the dataset has no name; name an .npz, a .csv or a folder of IDX files")
     path = expand_home(path)
     if test_fraction is not None and not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must lie between 0 and 1, not be {test_fraction}")
@@ -122,15 +127,14 @@ def load_files(
 def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | None]:
     """Read the training part and, where there is one, the test part, whatever the path holds."""
     try:
-        is_folder, exists, size = path.is_dir(), path.exists(), path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
-        is_folder, exists, size = False, False, 0
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    if not exists:
         raise DataError(
             f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and synthetic"
-        )
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    is_folder = stat.S_ISDIR(found.st_mode)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if not is_folder and suffix in _TABLE_SUFFIXES:
         x, labels = read_table(path, label_column)
@@ -143,7 +147,7 @@ def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | No
         raise DataError(
             f"{path} is of no known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
         )
-    if size == 0:
+    if found.st_size == 0:
         raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")
     return _read_npz(path)
 
@@ -154,10 +158,9 @@ def _read_folder(folder: Path) -> tuple[_Part, _Part | None]:
     def part(prefix: str) -> _Part | None:
         found = {}
         for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"):
-            for path in (folder / name, folder / f"{name}.gz"):
-                if path.is_file():
-                    found[name] = parse_idx(read_content(path), str(path)), path.name
-                    break
+            path = find_idx(folder, name)
+            if path is not None:
+                found[name] = parse_idx(read_content(path), str(path)), path.name
         if len(found) == 1:
             missing = "labels" if "images" in next(iter(found)) else "images"
             raise DataError(f"{folder} has {next(iter(found))} but lacks its {missing}")
@@ -179,41 +182,29 @@ def _read_folder(folder: Path) -> tuple[_Part, _Part | None]:
 
 
 def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
-    """Read the arrays of an .npz that belong to a data set; nothing in it is ever run."""
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no .npz file, or is cut off; save it again with numpy.savez")
-    name = ""
+    """Read the arrays of an .npz that belong to a data set."""
+
+    def choose(present: Sequence[str]) -> list[str]:
+        names = ["X", "y"]
+        if {"x_train", "y_train"} <= set(present):
+            names = ["x_train", "y_train"]
+            if {"x_test", "y_test"} & set(present):
+                names += ["x_test", "y_test"]
+        for name in names:
+            if name not in present:
+                raise DataError(
+                    f"{path} lacks the array {name}; it has {', '.join(sorted(present)) or 'none'}"
+                    " and needs x_train, y_train (and x_test, y_test), or X, y"
+                )
+        return names
+
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            present = set(stored.files)
-            if {"x_train", "y_train"} <= present:
-                names = ["x_train", "y_train"]
-                if present & {"x_test", "y_test"}:
-                    names += ["x_test", "y_test"]
-            else:
-                names = ["X", "y"]
-            arrays = []
-            for name in names:
-                if name not in present:
-                    raise DataError(
-                        f"{path} lacks the array {name}; it has {', '.join(sorted(present)) or 'none'}"
-                        " and needs x_train, y_train (and x_test, y_test), or X, y"
-                    )
-                arrays.append(stored[name])
-                if not isinstance(arrays[-1], np.ndarray):
-                    raise DataError(f"{path}: {name} is not an array; save it with numpy.savez")
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise DataError(f"{path}: the array {name} is damaged ({error})") from None
-        raise DataError(
-            f"{path}: the array {name} holds Python objects, and reading those could run code; "
-            "save it as plain numbers or text"
-        ) from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is damaged ({error}); save it again") from None
-    train = _Part(arrays[0], arrays[1], names[0], names[1])
-    test = _Part(arrays[2], arrays[3], names[2], names[3]) if len(arrays) == 4 else None
-    return train, test
+        with path.open("rb") as file:
+            found = list(read_npz(file, str(path), choose).items())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    parts = [_Part(x, y, x_name, y_name) for (x_name, x), (y_name, y) in zip(found[::2], found[1::2], strict=True)]
+    return parts[0], parts[1] if len(parts) == 2 else None
 
 
 def _check_lengths(path: Path, part: _Part) -> None:
@@ -312,6 +303,10 @@ def _labels(path: Path, part: _Part) -> npt.NDArray[np.str_] | Int64Array:
                 f"{path}: {part.y_name} has {part.y.reshape(len(y), -1)[row, 0]} in row {row} (from 0); "
                 "labels are whole numbers or text"
             )
+    too_large = (y < -_LARGEST_LABEL) | (y > _LARGEST_LABEL)
+    if too_large.any():
+        row = int(np.argmax(too_large))
+        raise DataError(f"{path}: {part.y_name} has {y[row]} in row {row} (from 0), too large for a label")
     return y.astype(np.int64)
 
 

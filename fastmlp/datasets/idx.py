@@ -4,8 +4,10 @@ The magic number's third byte names the type and its fourth the number of dimens
 Source: http://yann.lecun.com/exdb/mnist/ ("the IDX file format").
 """
 
+import contextlib
 import gzip
 import math
+import stat
 import zlib
 from pathlib import Path
 
@@ -29,6 +31,18 @@ def decompress(content: bytes, source: str) -> bytes:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error) as error:
         raise DataError(f"{source} is damaged, it cannot be decompressed ({error}); get the file again") from None
+
+
+def find_idx(folder: Path, name: str) -> Path | None:
+    """Return where a file lies in a folder, plain or with ``.gz``; None where there is none.
+
+    Raises OSError where the folder must not be looked into: `Path.is_file` says False then, from Python 3.14 on.
+    """
+    for path in (folder / name, folder / f"{name}.gz"):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISREG(path.stat().st_mode):
+                return path
+    return None
 
 
 def read_content(path: Path) -> bytes:

@@ -3,14 +3,15 @@
 import csv
 import gzip
 import io
-import zipfile
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from fastmlp.datasets.dataset import DataError, Float32Array, all_finite
 from fastmlp.datasets.idx import GZIP_MAGIC
+from fastmlp.datasets.npz import read_npz
 
 _NAMES = ("X", "x_test", "x")
 
@@ -46,19 +47,14 @@ def read_inputs(content: bytes, name: str) -> Float32Array:
 
 
 def _from_npz(content: bytes, name: str) -> npt.NDArray[np.generic]:
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found = [key for key in _NAMES if key in arrays] or (arrays.files if len(arrays.files) == 1 else [])
-            if not found:
-                raise DataError(f"{name} lacks the array X; it has {', '.join(arrays.files) or 'none'}")
-            array: npt.NDArray[np.generic] = arrays[found[0]]
-            return array
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            raise DataError(f"{name} holds Python objects, and reading those could run code: it is refused") from None
-        raise DataError(f"{name} is damaged ({error})") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{name} is no .npz file, or is cut off or damaged ({error})") from None
+    def choose(present: Sequence[str]) -> Sequence[str]:
+        found = [key for key in _NAMES if key in present] or (present if len(present) == 1 else [])
+        if not found:
+            raise DataError(f"{name} lacks the array X; it has {', '.join(present) or 'none'}")
+        return found[:1]
+
+    (array,) = read_npz(io.BytesIO(content), name, choose).values()
+    return array
 
 
 def _from_csv(content: bytes, name: str) -> npt.NDArray[np.float64]:

@@ -7,8 +7,8 @@ recognition", Proceedings of the IEEE 86 (1998) 2278-2324.
 import contextlib
 import hashlib
 import os
+import stat
 import warnings
-import zipfile
 from collections.abc import Callable
 from operator import methodcaller
 from pathlib import Path
@@ -18,7 +18,8 @@ import numpy as np
 from fastmlp.datasets.cache import cache_dir, expand_home
 from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array
 from fastmlp.datasets.download import download
-from fastmlp.datasets.idx import decompress, parse_idx, read_content, to_idx
+from fastmlp.datasets.idx import decompress, find_idx, parse_idx, read_content, to_idx
+from fastmlp.datasets.npz import read_npz
 from fastmlp.wholefile import write_whole
 
 SHA256 = {
@@ -110,19 +111,17 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
 def _find_files(folder: Path) -> dict[str, Path]:
     """Return where the four files lie in a folder, plain or gzipped; DataError where one lacks."""
     files = {}
+    hint = "; name one that holds train-images-idx3-ubyte, plain or .gz, and its three companions"
     try:
-        if not folder.is_dir():
-            problem = "is not a folder" if folder.exists() else "does not exist"
-            raise DataError(
-                f"the MNIST folder {folder} {problem}; name one that holds "
-                "train-images-idx3-ubyte, plain or .gz, and its three companions"
-            )
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise DataError(f"the MNIST folder {folder} is not a folder{hint}")
         for name in SHA256:
-            candidates = (folder / name, folder / f"{name}.gz")
-            path = next((path for path in candidates if path.is_file()), None)
+            path = find_idx(folder, name)
             if path is None:
                 raise DataError(f"the MNIST folder {folder} is incomplete: it lacks {name}, plain or .gz")
             files[name] = path
+    except FileNotFoundError:
+        raise DataError(f"the MNIST folder {folder} does not exist{hint}") from None
     except OSError as error:
         raise DataError(
             f"the MNIST folder {folder} cannot be read: {error.strerror}; allow it or name another"
@@ -139,9 +138,10 @@ def _read_keras_copy(path: Path) -> dict[str, bytes]:
         "train-images-idx3-ubyte": "x_train",
     }
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            contents = {name: to_idx(arrays[key]) for name, key in keys.items()}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file:
+            arrays = read_npz(file, str(path), lambda _: keys.values())
+        contents = {name: to_idx(arrays[key]) for name, key in keys.items()}
+    except (OSError, KeyError) as error:
         raise DataError(f"{path} is not Keras' copy of MNIST: {error}") from None
     for name, sha256 in SHA256.items():
         _verify(contents[name], sha256, f"{path}:{keys[name]}")

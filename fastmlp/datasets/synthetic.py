@@ -3,14 +3,14 @@
 import contextlib
 import operator
 import os
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from fastmlp.datasets.cache import cache_dir
-from fastmlp.datasets.dataset import Dataset, Float32Array, Int64Array, UInt8Array
+from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array, UInt8Array
+from fastmlp.datasets.npz import read_npz
 from fastmlp.wholefile import write_whole
 
 VERSION = 1
@@ -117,10 +117,11 @@ def _normalise(images: UInt8Array) -> Float32Array:
 
 def _read_cache(path: Path) -> tuple[UInt8Array, Int64Array] | None:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            images, labels = arrays["images"], arrays["labels"]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        with path.open("rb") as file:
+            arrays = read_npz(file, str(path), lambda _: ("images", "labels"))
+    except (OSError, KeyError, DataError):
         return None  # not there, or damaged: drawn again
+    images, labels = arrays["images"], arrays["labels"]
     n = N_TRAIN + N_TEST
     return (images, labels) if images.shape == (n, 784) and labels.shape == (n,) else None
 
