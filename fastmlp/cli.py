@@ -65,7 +65,10 @@ def _as_click_error(error: Exception) -> click.ClickException:
     from fastmlp.modelfile import ModelFileError
     from fastmlp.results import ResultsFileError
 
-    sentence = " ".join(str(error).split()) or type(error).__name__
+    told = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    sentence = " ".join(told.split()) or type(error).__name__
     if isinstance(error, (DataError, ModelFileError, ResultsFileError)):
         return _DataUnavailable(sentence)
     if isinstance(error, (ValueError, TypeError, ArithmeticError, ImportError, OSError, MemoryError)):

@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastmlp.contenders import CPU_VARIABLES
 from fastmlp.modelfile import ModelFileError
 from fastmlp.network import NeuralNetwork
@@ -18,6 +20,7 @@ __all__ = ["from_keras", "to_keras", "to_onnx"]
 
 # Old enough for every runtime of the last years; the four operators have not changed since.
 _OPSET, _IR_VERSION = 13, 8
+_WANTED = "Dense with relu, then Dense with softmax, both with biases"
 
 
 def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
@@ -99,12 +102,25 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
         net.W1, net.b1, net.W2, net.b2 = W1, b1, W2, b2
     except (ValueError, TypeError) as error:
         raise ModelFileError(f"{path}: {error}") from None
+    _check_probabilities(path, model, net)
     return net
+
+
+def _check_probabilities(path: Path, model: Any, net: NeuralNetwork) -> None:
+    """Refuse a model whose layers are joined in another way (skipped, used twice, of another rank): by its numbers."""
+    X = np.random.default_rng(0).standard_normal((16, net.input_size), np.float32)
+    try:
+        theirs = np.asarray(model.predict_on_batch(X), np.float32)
+    except (ValueError, TypeError):  # it takes other inputs, or gives several outputs
+        theirs = np.empty(0, np.float32)
+    ours = net.forward(X)
+    # Wide enough for a model that computes in half precision.
+    if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=0.05, atol=1e-4):
+        raise ModelFileError(f"{path} gives other probabilities than {_WANTED}: its layers are joined in another way")
 
 
 def _check_architecture(path: Path) -> None:
     """Refuse all but Input, Dense with relu, Dense with softmax, by the file's own configuration."""
-    wanted = "it must be Dense with relu, then Dense with softmax, both with biases"
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a .keras file")
     try:
@@ -117,10 +133,10 @@ def _check_architecture(path: Path) -> None:
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError, EOFError) as error:
         raise ModelFileError(f"{path} is no .keras file, or is cut off or damaged ({error})") from None
     if config.get("class_name") not in ("Sequential", "Functional"):
-        raise ModelFileError(f"{path} holds a {config.get('class_name')}; {wanted}")
+        raise ModelFileError(f"{path} holds a {config.get('class_name')}; it must be {_WANTED}")
     if dense != [("Dense", "relu", True), ("Dense", "softmax", True)]:
         shown = ", ".join(f"{kind} with {activation}" if activation else str(kind) for kind, activation, _ in dense)
-        raise ModelFileError(f"{path} holds the layers {shown or 'none'}; {wanted}")
+        raise ModelFileError(f"{path} holds the layers {shown or 'none'}; it must be {_WANTED}")
 
 
 def _keras() -> Any:

@@ -15,6 +15,7 @@ __all__ = ["IMAGE_SUFFIXES", "is_image", "read_digit"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # for PostScript, say, Pillow would run another program
 _MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
 
 
@@ -56,7 +57,7 @@ def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 upright = ImageOps.exif_transpose(image)
                 if upright.mode in ("L", "I", "I;16", "F"):
                     return np.asarray(upright)

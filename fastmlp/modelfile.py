@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tokenize
 import zipfile
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastmlp.wholefile import remove_leftovers, write_whole
 
-__all__ = ["FORMAT", "ModelFile", "ModelFileError", "read_model", "write_model"]
+__all__ = ["FORMAT", "ModelFile", "ModelFileError", "finite", "read_model", "write_model"]
 
 FORMAT = 1
 """The version of the format; a file with a higher one is refused."""
@@ -47,12 +48,13 @@ def write_model(
 ) -> None:
     """Write arrays W1, b1, W2, b2 and metadata (what JSON can hold) to `path`, whole or not at all.
 
+    NaN and infinity in the metadata become null: a loss that is beyond float32 must not cost the net.
     An existing file is replaced; temporary files that killed processes left beside it are removed. Raises OSError where
     the file cannot be written: an older one is as it was then.
     """
     path = Path(path)
     stored: dict[str, Any] = {name: np.ascontiguousarray(arrays[name], np.float32) for name in _DIMENSIONS}
-    text = json.dumps({"format": FORMAT, **metadata}, ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(finite({"format": FORMAT, **metadata}), ensure_ascii=False, allow_nan=False).encode()
     stored["metadata"] = np.frombuffer(text, np.uint8)
     stored["digest"] = np.frombuffer(_digest(stored), np.uint8)
     remove_leftovers(path)
@@ -77,9 +79,10 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
     try:
         metadata = json.loads(stored["metadata"].tobytes())
         version = metadata["format"]
-    except (ValueError, KeyError, TypeError):
+        newer = version > FORMAT
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelFileError(f"{path} is no model of fastmlp: its metadata cannot be read") from None
-    if not isinstance(version, int) or version > FORMAT:
+    if newer:
         raise ModelFileError(
             f"{path} was written by a newer fastmlp (format {version}; this one reads up to {FORMAT}): "
             "update with pip install --upgrade fastmlp"
@@ -90,6 +93,19 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
     del stored["metadata"]
     _check_shapes(path, stored)
     return ModelFile(stored, metadata)
+
+
+def finite(value: Any) -> Any:
+    """Return `value`, as JSON takes it, with None for each number that JSON cannot hold.
+
+    >>> finite({"loss": [0.5, math.inf], "epochs": 2})
+    {'loss': [0.5, None], 'epochs': 2}
+    """
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -146,7 +146,7 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
     figure = new_figure(15 if evaluation.worst else 8, 7.6)
     parts: Any = figure.subfigures(1, 2, width_ratios=(1.15, 1)) if evaluation.worst else (figure, None)
     left, right = parts
-    title = _short(title, 60)
+    title = _short(title, 70)
     of = f"{evaluation.n_mistakes:,} of {evaluation.n_samples:,} samples are taken for another class"
     left.suptitle(f"{title}\naccuracy {100 * evaluation.accuracy:.2f} %: {of}", fontsize=13, parse_math=False)
     _draw_confusion(left.subplots(), evaluation)
@@ -286,7 +286,7 @@ def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:
         axes.grid(which="minor", color="#eeeeee")
         axes.tick_params(which="minor", length=0)
     _name_ticks(axes, evaluation.class_names)
-    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set(xlabel="predicted class (grey: the right one)", ylabel="true class")
     if mistakes.count():
         bar = axes.figure.colorbar(image, ax=axes, shrink=0.8)
         bar.set_label("mistakes: share of the true class's samples (%)")
@@ -325,7 +325,8 @@ def _draw_mistake_bars(figure: Any, evaluation: Evaluation) -> None:
     labels = [f"row {mistake.row}: {_told(mistake, evaluation.class_names, ', ')}" for mistake in evaluation.worst]
     axes.set_yticks(places, labels, fontsize=9, parse_math=False)
     axes.invert_yaxis()
-    axes.set_xlabel("loss of the sample, −ln of the true class's probability (nats)")
+    # From the right: long names leave the axis narrower than its label.
+    axes.set_xlabel("loss of the sample, −ln of the true class's probability (nats)", loc="right")
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from collections.abc import Callable
 from glob import escape
@@ -19,7 +20,7 @@ _SUFFIX = ".tmp"
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Create or replace `path` with what `write` puts into the open file.
+    """Create or replace `path`, or what it links to, with what `write` puts into the open file.
 
     The bytes go to a temporary name in the same folder, which is then renamed: a reader, or a second writer, sees a
     whole file or the old one. They have reached the disk before the rename, so that a loss of power leaves one or the
@@ -33,20 +34,19 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     ...     Path(folder, "deep", "file").read_bytes()
     b'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=_SUFFIX)
-    temporary = Path(name)
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}{_SUFFIX}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:  # not by tempfile, whose files nobody else may read
             _lock(file.fileno())  # says that somebody is still writing
             write(file)
             file.flush()
             os.fsync(file.fileno())
-            temporary.chmod(0o644)  # mkstemp lets nobody else read
             if os.name == "posix":
-                temporary.replace(path)  # while it is locked: nobody takes it for a leftover
+                temporary.replace(target)  # while it is locked: nobody takes it for a leftover
         if os.name != "posix":
-            temporary.replace(path)
+            temporary.replace(target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
@@ -59,7 +59,7 @@ def remove_leftovers(path: Path) -> int:
 
     A file that is still being written is locked by its writer and stays.
     """
-    removed = 0
+    removed, path = 0, path.resolve()
     with contextlib.suppress(OSError):
         for leftover in path.parent.glob(f"{escape(path.name)}.*{_SUFFIX}"):
             with contextlib.suppress(OSError), leftover.open("rb") as file:
@@ -73,8 +73,8 @@ def remove_leftovers(path: Path) -> int:
 def check_writable(path: Path, force: bool = False) -> None:
     """Refuse `path` as an output before any work is done for it.
 
-    Raises FileExistsError where it exists and `force` is False, OSError where it is a folder or where its own folder
-    is missing or cannot be written.
+    Raises FileExistsError where it exists and `force` is False, OSError where it is a folder or another thing that is
+    no file, or where its own folder is missing or cannot be written.
 
     >>> check_writable(Path("no such folder/picture.png"))
     Traceback (most recent call last):
@@ -85,10 +85,12 @@ def check_writable(path: Path, force: bool = False) -> None:
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist")
+    if path.exists() and not path.is_file():  # /dev/null, say, which a rename would put a file in place of
+        raise FileExistsError(f"{path} is a device, a pipe or a socket; name a file")
     if os.path.lexists(path) and not force:
         raise FileExistsError(f"{path} exists; name another file, or use --force (force=True) to replace it")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
             pass
     except OSError as error:
         raise PermissionError(f"{path} cannot be written: {error.strerror}") from None

@@ -32,7 +32,7 @@ def fastmlp(tmp_path):
     """Run a command as a machine without MNIST would, its home in `tmp_path`; the mirrors are those given."""
     home = tmp_path / "home"
     home.mkdir()
-    names = ("PATH", "NUMBA_CACHE_DIR", "COVERAGE_PROCESS_START")
+    names = ("PATH", "PYTHONPATH", "NUMBA_CACHE_DIR", "COVERAGE_PROCESS_START")
     environment = {name: os.environ[name] for name in names if name in os.environ}
     environment["PYTHONPATH"] = str(Path(mnist.__file__).parents[2])  # these sources, whatever is installed
     environment |= {"HOME": str(home), "USERPROFILE": str(home), "XDG_CACHE_HOME": str(home / "cache"), "NO_PROXY": "*"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fastmlp import Dataset, NeuralNetwork
+from fastmlp import Dataset, NeuralNetwork, load_files
 from fastmlp.cli import main
 from fastmlp.evaluation import as_model_sees, evaluate
 from fastmlp.network import History
@@ -95,6 +95,16 @@ def test_the_command_takes_the_data_of_the_training(trained):
     assert np.trace(report["results"]["confusion"]) == 30
 
 
+@pytest.mark.parametrize("training", [{"dataset": "mine"}, {"dataset": {"name": "mine"}}, {"note": 1}, None])
+def test_a_model_that_does_not_say_its_data_is_measured_on_auto(trained, training, monkeypatch):
+    model, path = trained
+    NeuralNetwork.load(model).save(model, training=training)
+    asked = []
+    monkeypatch.setattr("fastmlp.datasets.load_dataset", lambda name, *_, **__: asked.append(name) or load_files(path))
+    assert run("evaluate", model).exit_code == 0
+    assert asked == ["auto"]
+
+
 def test_a_dataset_of_another_width_gets_one_sentence(trained, tmp_path):
     wide = tmp_path / "wide.csv"
     wide.write_text("1,2,3,4,ash\n2,3,4,5,elm\n" * 9)
@@ -109,6 +119,9 @@ def test_bad_files_are_refused_before_any_work(trained, tmp_path):
     assert run("evaluate", model, "--plot", tmp_path / "picture.gif").exit_code == 2
     assert run("evaluate", model, "--plot-units", model).exit_code == 2
     assert run("evaluate", model, "--plot", tmp_path).exit_code == 2
+    twice = run("evaluate", model, "--plot", tmp_path / "a.png", "--plot-units", tmp_path / "." / "a.png")
+    assert twice.exit_code == 2
+    assert "a.png is named for two outputs" in twice.stderr
     model.write_bytes(model.read_bytes()[:500])
     result = run("evaluate", model)
     assert result.exit_code == 3
@@ -137,6 +150,24 @@ def test_pictures_of_images_and_of_features(tmp_path, width, hidden_size):
     X, y = rng.random((50, width), np.float32), rng.integers(0, 30, 50)
     plots.plot_units(net, tmp_path / "units.png")
     plots.plot_confusion(evaluate(net, X, y), X, tmp_path / "confusion.png")
+
+
+def test_long_names_push_nothing_off_the_picture(tmp_path, monkeypatch):
+    plots = pytest.importorskip("fastmlp.plots")
+    pytest.importorskip("matplotlib")
+    names = tuple(f"a-species-{k}" for k in range(25))
+    net = NeuralNetwork(hidden_size=9, input_size=25, output_size=25, seed=0)
+    net.class_names = names
+    rng, figures = np.random.default_rng(0), []
+    monkeypatch.setattr(plots, "_save", lambda figure, _: figures.append(figure))
+    X = rng.random((50, 25), np.float32)
+    plots.plot_confusion(evaluate(net, X, rng.integers(0, 25, 50)), X, tmp_path / "picture.png", "title " * 30)
+    figures[0].draw_without_rendering()
+    box, (width, height) = figures[0].get_tightbbox(), figures[0].get_size_inches()
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= width
+    assert box.y1 <= height
 
 
 def test_a_history_with_and_without_the_test_part(tmp_path):

@@ -125,6 +125,28 @@ def test_another_architecture_is_refused_before_keras_reads_it(tmp_path, layers,
         from_keras(path)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+@pytest.mark.parametrize("kind", ["functional", "two outputs", "twice", "rows of rows"])
+def test_a_keras_model_is_taken_where_its_numbers_are_ours(tmp_path, kind):
+    keras = pytest.importorskip("keras")
+    from fastmlp.export import from_keras
+
+    X = keras.Input((5, 7) if kind == "rows of rows" else (7,))
+    relu, softmax = keras.layers.Dense(7, activation="relu"), keras.layers.Dense(7, activation="softmax")
+    outputs = {
+        "functional": lambda: softmax(relu(X)),
+        "two outputs": lambda: [relu(X), softmax(X)],
+        "twice": lambda: softmax(relu(relu(X))),
+        "rows of rows": lambda: softmax(relu(X)),
+    }[kind]()
+    keras.Model(X, outputs).save(tmp_path / "net.keras")
+    if kind == "functional":
+        np.testing.assert_array_equal(from_keras(tmp_path / "net.keras").W1, relu.get_weights()[0])
+    else:
+        with pytest.raises(ModelFileError, match=r"net\.keras gives other probabilities than Dense with relu"):
+            from_keras(tmp_path / "net.keras")
+
+
 def test_what_is_no_keras_file_is_refused(tmp_path):
     (tmp_path / "net.keras").write_text("no zip")
     result = run("import", tmp_path / "net.keras", "--output", tmp_path / "net.npz")

@@ -105,6 +105,17 @@ def test_a_newer_format_is_refused(net, tmp_path):
         NeuralNetwork.load(path)
 
 
+@pytest.mark.parametrize(
+    "text", [b"[" * 200_000, b"[1]", b'{"format": "1"}', b"\xff"], ids=["deep", "list", "text", "bytes"]
+)
+def test_metadata_that_cannot_be_read_are_refused(net, tmp_path, text):
+    path = tmp_path / "net.npz"
+    net.save(path)
+    rewritten(path, metadata=np.frombuffer(text, np.uint8))
+    with pytest.raises(ModelFileError, match="its metadata cannot be read"):
+        NeuralNetwork.load(path)
+
+
 def test_pickles_are_refused_and_not_run(net, tmp_path):
     class Bomb:
         def __reduce__(self):

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from fastmlp import NeuralNetwork
 from fastmlp.cli import main
+from fastmlp.commands.predict import _read
 from fastmlp.datasets import DataError
 from fastmlp.datasets.inputs_only import read_inputs
 
@@ -108,6 +109,7 @@ BAD = {
     "huge.png": (bomb, "more than 89,478,485 pixels; crop it"),
     "text.png": (lambda: b"no picture", "is no picture of a kind that is known"),
     "empty.png": (lambda: b"", "is empty"),
+    "postscript.png": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "of a kind that is known"),
     "cut.png": (lambda: picture(size=400)[:-300], "cut off or damaged"),
     "cut.jpg": (lambda: picture(kind="JPEG")[:20], "no picture|cut off or damaged"),
     "empty.csv": (lambda: b"", "is empty"),
@@ -167,6 +169,12 @@ def test_standard_input(model, digits):
     assert "stdin: oak" in run("predict", model, "-", input=b"1,2,7\n").stdout
     assert run("predict", digits, "-", input=picture()).exit_code == 0
     assert "which gives 784 inputs" in run("predict", model, "-", input=picture()).stderr
+
+
+def test_standard_input_that_is_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DataError, match="- cannot be read: Bad file descriptor"):
+        _read("-", NeuralNetwork())
 
 
 def test_pixels_are_scaled_as_the_models_were(tmp_path):

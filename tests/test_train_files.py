@@ -1,7 +1,9 @@
 """`train --output`, `--checkpoint-every`, `--resume`: what is kept is whole, and goes on exactly."""
 
+import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -72,6 +74,8 @@ def test_resume_into_another_file_leaves_the_first(data, tmp_path):
         (["--output", "{folder}"], 2, "is a directory"),
         (["--output", "{folder}/no/net.npz"], 2, "does not exist"),
         (["--plot", "{folder}/history.gif"], 2, "must end in .png, .svg or .pdf"),
+        (["--output", "{folder}/a.png", "--plot", "{folder}/a.png"], 2, "is named for two outputs"),
+        (["--output", "/dev/null", "--force"], 2, "is a device, a pipe or a socket"),
         (["--checkpoint-every", "2"], 2, "saves to --output"),
         (["--net", "numpy", "--output", "{folder}/new.npz"], 2, "only fastmlp's own net has model files"),
         (["--resume", "{there}", "--epochs", "1"], 2, "has been trained for 1 epochs"),
@@ -99,6 +103,22 @@ def test_bad_files_get_one_sentence_before_any_work(data, tmp_path, args, code, 
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_full_disk_while_saving_is_told_and_leaves_the_old_file(data, tmp_path):
+    path = tmp_path / "net.npz"
+    train(data, "--epochs", 1, "--output", path)
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        result = run("train", "--resume", path, "--epochs", 3, "--checkpoint-every", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert result.exit_code == 1
+    assert result.stderr.endswith(f"Error: {path}: File too large\n")
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.glob("net*")] == ["net.npz"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission_is_told_before_any_work(data, tmp_path):
     folder = tmp_path / "closed"
@@ -108,12 +128,41 @@ def test_a_folder_without_permission_is_told_before_any_work(data, tmp_path):
     assert "cannot be written" in result.stderr
 
 
-def test_a_net_that_was_saved_from_python_does_not_say_how_to_go_on(data, tmp_path):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        None,
+        {"epochs": "2"},
+        {"epochs": 3},
+        {"batch_size": 0},
+        {"history": []},
+        {"history": {"loss": [1, 2]}},
+        {"dataset": "mine"},
+        {"dataset": {"name": "mine"}},
+    ],
+    ids=str,
+)
+def test_a_net_that_was_saved_from_python_does_not_say_how_to_go_on(data, tmp_path, changes):
     path = tmp_path / "net.npz"
-    NeuralNetwork(hidden_size=3, input_size=4, output_size=3).save(path, training={"note": "mine"})
+    train(data, "--epochs", 2, "--output", path)
+    training = read_model(path).metadata["training"] | changes if changes else {"note": "mine"}
+    NeuralNetwork(hidden_size=3, input_size=4, output_size=3).save(path, training=training)
     result = run("train", "--resume", path, "--dataset", data)
     assert result.exit_code == 3
     assert "does not say how it was trained" in result.stderr
+
+
+def test_a_test_loss_that_float32_cannot_hold_does_not_cost_the_net(tmp_path):
+    path, model = tmp_path / "far.npz", tmp_path / "net.npz"
+    rng, y = np.random.default_rng(0), np.arange(60) % 3
+    np.savez(path, x_train=rng.normal(size=(60, 4)), y_train=y, x_test=np.full((6, 4), 3e38), y_test=y[:6])
+    for args in (["--dataset", path, "--output", model], ["--resume", model, "--epochs", 30]):
+        result = run("train", *args, "--json")
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout, parse_constant=pytest.fail)["results"]["test_loss"] is None
+    assert read_model(model).metadata["training"]["history"]["val_loss"] == [None] * 30
+    report = json.loads(run("evaluate", model, "--json").stdout, parse_constant=pytest.fail)
+    assert report["results"]["loss"] is None
 
 
 def test_the_picture_is_drawn(data, tmp_path):
@@ -192,3 +241,5 @@ if __name__ == "__main__":
         source.write_text("\n".join(f"{','.join(f'{v:.4f}' for v in row)},{i % 3}" for i, row in enumerate(rows)))
         within, epochs = kills_while_checkpointing(source, Path(folder, "net.npz"), kills=50)
         print(f"50 kills, {within} of them within a write; {epochs} epochs trained, every checkpoint loaded")  # noqa: T201
+    if within < 10:
+        sys.exit("fewer than ten kills came within a write: that shows too little")

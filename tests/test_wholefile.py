@@ -20,7 +20,26 @@ def test_write_whole_replaces_and_can_be_read_by_others(tmp_path):
         assert path.read_bytes() == content
     assert [path.name for path in path.parent.iterdir()] == ["file"]
     if os.name == "posix":
-        assert path.stat().st_mode & 0o777 == 0o644
+        usual = tmp_path / "usual"
+        usual.touch()
+        assert path.stat().st_mode == usual.stat().st_mode  # as the person's umask has it
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
+def test_a_link_stays_one_and_what_is_no_file_is_refused(tmp_path):
+    (tmp_path / "runs").mkdir()
+    link, target, pipe = tmp_path / "latest", tmp_path / "runs" / "7", tmp_path / "pipe"
+    link.symlink_to(target)
+    for content in (b"one", b"two"):
+        check_writable(link, force=True)
+        write_whole(link, lambda file, content=content: file.write(content))
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    (tmp_path / "runs" / "7.0000.tmp").touch()
+    assert remove_leftovers(link) == 1
+    os.mkfifo(pipe)
+    with pytest.raises(FileExistsError, match="is a device, a pipe or a socket"):
+        check_writable(pipe, force=True)
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])

@@ -43,27 +43,28 @@ def evaluate(
     check_outputs([], [plot, plot_units], force)
     from fastmlp.evaluation import as_model_sees
     from fastmlp.evaluation import evaluate as evaluate_net
-    from fastmlp.modelfile import read_model
+    from fastmlp.modelfile import finite, read_model
     from fastmlp.network import NeuralNetwork
 
     content = read_model(model)
     net = NeuralNetwork.from_file(model, content, n_threads=threads)
     if choice is None:
-        record = (content.metadata.get("training") or {}).get("dataset")
-        choice = DatasetChoice.from_record(record) if record else DatasetChoice("auto", None, None, None)
+        recorded = DatasetChoice.from_training(content.metadata.get("training"))
+        choice = recorded or DatasetChoice("auto", None, None, None)
     data = as_model_sees(choice.load(), net)
     seen = evaluate_net(net, data.x_test, data.y_test)
     title = f"{model.name} on the test part of {data.name}"
     if as_json:
         parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
-        click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "results": _as_json(seen, data.name)}))
+        results = finite(_as_json(seen, data.name))
+        click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "results": results}))
     else:
         _print(seen, title)
 
     from fastmlp import plots
 
     if plot:
-        plots.plot_confusion(seen, data.x_test, plot, title)
+        plots.plot_confusion(seen, data.x_test, plot, f"Confusion matrix: {title}")
         click.echo(f"picture written to {plot}", err=True)
     if plot_units:
         plots.plot_units(net, plot_units)
@@ -71,16 +72,13 @@ def evaluate(
 
 
 def _as_json(seen: Evaluation, dataset: str) -> dict[str, Any]:
-    def or_null(value: float) -> float | None:
-        return None if math.isnan(value) else float(value)
-
     return {
         "dataset": dataset,
         "samples": seen.n_samples,
         "loss": seen.loss,
         "accuracy": seen.accuracy,
         "classes": [
-            {"class": name, "precision": or_null(precision), "recall": or_null(recall), "samples": int(support)}
+            {"class": name, "precision": float(precision), "recall": float(recall), "samples": int(support)}
             for name, precision, recall, support in zip(
                 seen.class_names, seen.precision, seen.recall, seen.support, strict=True
             )

@@ -38,9 +38,12 @@ class DatasetChoice(NamedTuple):
     label_column: str | int | None
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> DatasetChoice:
-        """Return the choice that `record` wrote down."""
-        return cls(record["source"], None, record["test_fraction"], record["label_column"])
+    def from_training(cls, training: Any) -> DatasetChoice | None:
+        """Return the choice that a model file's `training` keeps; None where it keeps none, as Python may write it."""
+        record = training.get("dataset") if isinstance(training, dict) else None
+        if not isinstance(record, dict) or not isinstance(record.get("source"), str):
+            return None
+        return cls(record["source"], None, record.get("test_fraction"), record.get("label_column"))
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what a model file keeps of the choice, `name` being what the data calls itself."""
@@ -160,14 +163,23 @@ def learning_rate(_ctx: click.Context, _param: click.Parameter, value: float | N
         raise click.UsageError(str(error)) from error
 
 
-def check_outputs(files: Sequence[Path | None], pictures: Sequence[Path | None], force: bool) -> None:
-    """Refuse files and pictures that cannot be written, as wrong usage, before anything is loaded."""
+def check_outputs(
+    files: Sequence[Path | None], pictures: Sequence[Path | None], force: bool, replaced: Path | None = None
+) -> None:
+    """Refuse files and pictures that cannot be written, as wrong usage, before anything is loaded.
+
+    The file `replaced` may be there even without `force`.
+    """
     from fastmlp.wholefile import check_writable
 
+    seen = set()
     try:
         for path in (*files, *pictures):
             if path is not None:
-                check_writable(path, force)
+                check_writable(path, force or path == replaced)
+                if path.resolve() in seen:
+                    raise ValueError(f"{path} is named for two outputs; name another file for one of them")
+                seen.add(path.resolve())
         for path in pictures:
             if path is not None:
                 from fastmlp.plots import check_picture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,6 +41,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or CSV file of inputs; - is stdin."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    from fastmlp.modelfile import finite
     from fastmlp.network import NeuralNetwork
 
     net = NeuralNetwork.load(model, n_threads=threads)
@@ -58,7 +61,8 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     ]
     if as_json:
         parameters = {"model": str(model), "files": list(files)}
-        click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "classes": names, "results": rows}))
+        report = {"schema": SCHEMA, "parameters": parameters, "classes": names, "results": finite(rows)}
+        click.echo(json.dumps(report))
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
@@ -75,12 +79,18 @@ def _likeliest(names: tuple[str, ...], probabilities: list[float], limit: int = 
     return ", ".join(f"{names[k]} {100 * probabilities[k]:.1f} %" for k in order)
 
 
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # it was closed by whoever started us
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdin.buffer.read()
+
+
 def _read(name: str, net: NeuralNetwork) -> _Inputs:
     from fastmlp.datasets import DataError
     from fastmlp.images import IMAGE_SUFFIXES, is_image, read_digit
 
     try:
-        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        content = _standard_input() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}") from None
     if name == "-":

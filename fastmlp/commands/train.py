@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +97,13 @@ def train(
     if checkpoint_every and not (output or resume):
         raise click.UsageError("--checkpoint-every saves to --output: name that too")
     output = output or resume
-    check_outputs([output], [], force or output == resume)
-    check_outputs([], [plot], force)
+    check_outputs([output], [plot], force, replaced=resume)
 
     before, done = None, 0
     if resume:
         before = _read(ctx, resume, epochs)
         done = len(before["history"]["loss"])
-        choice = choice or DatasetChoice.from_record(before["dataset"])
+        choice = choice or DatasetChoice.from_training(before)
         batch_size = batch_size if _is_given(ctx, "batch_size") else before["batch_size"]
     choice = choice or DatasetChoice("auto", None, None, None)
     make_net = _load_net(net, threads)
@@ -133,7 +133,7 @@ def train(
         kept = run.keep_interrupted()
         click.echo(f"interrupted after {run.done} of {epochs} epochs{kept}", err=True)
         raise
-    run.finish(f"{hidden_size} hidden units, {data.name}")
+    run.finish(f"Training of {hidden_size} hidden units on {data.name}")
 
     row = {
         "net": net,
@@ -155,6 +155,7 @@ def train(
         result_table(row)
         return
     from fastmlp.environment import environment
+    from fastmlp.modelfile import finite
 
     parameters = {
         "hidden_size": hidden_size,
@@ -168,7 +169,8 @@ def train(
         "output": output and str(output),
         "resume": resume and str(resume),
     }
-    click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": row}))
+    report = {"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": finite(row)}
+    click.echo(json.dumps(report))
 
 
 class _Run:
@@ -186,7 +188,7 @@ class _Run:
         reporter: Any,
     ) -> None:
         self._net, self._data, self._record = net, data, record
-        self._epochs = list(zip(*(before[name] for name in _HISTORY), strict=True)) if before else []
+        self._epochs = list(zip(*(_as_numbers(before[name]) for name in _HISTORY), strict=True)) if before else []
         self._done_before = len(self._epochs)
         self._output, self._every, self._plot = output, checkpoint_every, plot
         self._reporter = reporter
@@ -277,14 +279,30 @@ def _read(ctx: click.Context, path: Path, epochs: int) -> dict[str, Any]:
             raise click.UsageError(
                 f"--{option} is {ctx.params[name]} and the model in {path} has {metadata.get(name)}: leave it out"
             )
-    training = metadata.get("training")
-    if not isinstance(training, dict) or not {"epochs", "batch_size", "history", "dataset"} <= training.keys():
+    training: Any = metadata.get("training")
+    if not _says_how(training):
         raise ModelFileError(f"{path} does not say how it was trained, so that it cannot be gone on with")
     if training["epochs"] >= epochs:
         raise click.UsageError(
             f"the model in {path} has been trained for {training['epochs']} epochs: give --epochs more than that"
         )
-    return training
+    return training  # type: ignore[no-any-return]
+
+
+def _says_how(training: Any) -> bool:
+    """Whether a model file's `training` is what `_Run` writes; from Python it may be anything."""
+    try:
+        lengths = {len(_as_numbers(training["history"][name])) for name in _HISTORY}
+        counts = (training["epochs"], training["batch_size"])
+        whole = all(isinstance(count, int) and count > 0 for count in counts) and lengths == {counts[0]}
+    except (KeyError, TypeError, ValueError):
+        return False
+    return whole and DatasetChoice.from_training(training) is not None
+
+
+def _as_numbers(values: Sequence[float | None]) -> list[float]:
+    """Return the values of a history in a file, where null stands for what JSON cannot hold."""
+    return [math.nan if value is None else float(value) for value in values]
 
 
 def _resumed(
