@@ -54,9 +54,10 @@ _MEDIANS = (
     "train_loss",
 )
 # For the first estimate only: seconds to start, and to do one update at a tiny size.
-_START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 9.0, "torch": 5.0, "jax": 4.0}
-_UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4}
+_START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 11.0, "torch": 5.0, "jax": 4.0}
+_UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4, "keras-tuned": 4e-4, "torch": 4e-4, "sklearn": 4e-4}
 _SHARE_OF_PEAK = 0.25
+_DISTRIBUTIONS = {"sklearn": ("scikit-learn",), "tensorflow": ("tensorflow", "tensorflow-cpu")}  # else as imported
 
 
 @dataclass(frozen=True)
@@ -453,8 +454,9 @@ def _version(net: str) -> str:
     """The versions of the libraries behind a net."""
     found = [f"fastmlp {__version__}"] if net == "fastmlp" else []
     for library in MODULES[net].needs if net in MODULES else ():
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{library} {version('scikit-learn' if library == 'sklearn' else library)}")
+        for distribution in _DISTRIBUTIONS.get(library, (library,)):
+            with contextlib.suppress(PackageNotFoundError):
+                found.append(f"{distribution} {version(distribution)}")
     return ", ".join(found)
 
 
