@@ -36,8 +36,8 @@ __all__ = ["Comparison", "Event", "Plan"]
 _DISTURBED = 0.8  # of the probe's best
 _FROM_OUTSIDE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would slow NumPy down, or speed it up, unseen
 # For the first estimate only: seconds to start, and to do one update at a tiny size.
-_START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 9.0, "torch": 5.0, "jax": 4.0}
-_UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4}
+_START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 11.0, "torch": 5.0, "jax": 4.0}
+_UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4, "keras-tuned": 4e-4, "torch": 4e-4, "sklearn": 4e-4}
 _SHARE_OF_PEAK = 0.25
 
 

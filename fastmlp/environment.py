@@ -13,7 +13,18 @@ from fastmlp.kernels.team import available_processors
 
 __all__ = ["environment"]
 
-_LIBRARIES = ("numpy", "numba", "llvmlite", "keras", "tensorflow", "torch", "jax", "scikit-learn")
+_LIBRARIES = (
+    "numpy",
+    "numba",
+    "llvmlite",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "torch",
+    "jax",
+    "jaxlib",
+    "scikit-learn",
+)
 
 
 def environment() -> dict[str, Any]:

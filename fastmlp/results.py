@@ -28,6 +28,7 @@ PARITY = 1e-3
 ACCURACIES = ("0.95", "0.97", "0.975")
 """Test accuracies whose first reaching is timed."""
 
+_DISTRIBUTIONS = {"sklearn": ("scikit-learn",), "tensorflow": ("tensorflow", "tensorflow-cpu")}  # else as imported
 _MEDIANS = (
     "train_seconds",
     "compile_seconds",
@@ -107,8 +108,9 @@ def _version(net: str) -> str:
     """The versions of the libraries behind a net."""
     found = [f"fastmlp {__version__}"] if net == "fastmlp" else []
     for library in MODULES[net].needs if net in MODULES else ():
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{library} {version('scikit-learn' if library == 'sklearn' else library)}")
+        for distribution in _DISTRIBUTIONS.get(library, (library,)):
+            with contextlib.suppress(PackageNotFoundError):
+                found.append(f"{distribution} {version(distribution)}")
     return ", ".join(found)
 
 

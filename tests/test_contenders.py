@@ -1,5 +1,7 @@
 """The nets of a comparison keep one protocol and compute the same."""
 
+import sys
+
 import numpy as np
 import oracle
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from fastmlp import contenders
 from fastmlp.datasets import Dataset
 
-NAMES = [name for name in contenders.MODULES if contenders.available(name)]
 WEIGHTS = ("W1", "b1", "W2", "b2")
+# Whose seed fixes the order of the samples too; fastmlp and NumPy draw alike.
+SEEDED = ("fastmlp", "numpy", "torch", "jax", "sklearn")
 
 
 @pytest.fixture
@@ -20,21 +23,163 @@ def data():
     return Dataset(x[:70], y[:70], x[70:], y[70:], name="small")
 
 
-@pytest.fixture(params=NAMES)
-def net(request):
-    return contenders.load(request.param)(8, 0.1, input_size=12, output_size=3, seed=1)
+def make(name, seed=1, **settings):
+    if not contenders.available(name):
+        pytest.skip(f"the libraries of {name} are not installed")
+    return contenders.load(name)(8, 0.1, input_size=12, output_size=3, seed=seed, **settings)
 
 
-def test_same_weights_and_order_give_the_oracles_losses(net, data):
-    rng = np.random.default_rng(4)
-    start = oracle.Net(*(rng.normal(0, 0.3, shape).astype(np.float32) for shape in ((12, 8), (8,), (8, 3), (3,))))
+@pytest.fixture(params=contenders.MODULES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def net(name):
+    return make(name)
+
+
+def set_weights(net, weights):
     for name in WEIGHTS:
-        setattr(net, name, getattr(start, name))
-    history = net.fit(data.x_train, data.y_train, 16, 1, shuffle=False)
-    expected = oracle.epoch(start, data.x_train, data.y_train, 0.1, 16)
+        setattr(net, name, getattr(weights, name).astype(np.float32))
+
+
+def assert_weights(net, expected):
+    for name in WEIGHTS:
+        weight = getattr(net, name)
+        assert weight.dtype == np.float32
+        np.testing.assert_allclose(weight, getattr(expected, name), atol=1e-5)
+
+
+# 70 samples: in batches of 16 the last one is smaller, 35 divides them, and 100 is more than there are.
+@pytest.mark.filterwarnings("ignore:batch_size 100 is larger than the data")  # as ours says
+@pytest.mark.parametrize("batch_size", [16, 35, 100])
+def test_same_weights_and_order_give_the_oracles_losses(net, name, data, batch_size):
+    start = oracle.random_net(np.random.default_rng(4), 12, 8, 3)
+    set_weights(net, start)
+    history = net.fit(data.x_train, data.y_train, batch_size, 1, shuffle=False)
+    expected = oracle.epoch(start, data.x_train, data.y_train, 0.1, batch_size)
     assert history.loss == [pytest.approx(expected.loss, rel=1e-5)]
+    # scikit-learn gives no accuracy while it trains: that of the net after the epoch stands there.
+    after = oracle.accuracy(expected.net, data.x_train, data.y_train)
+    assert history.accuracy == [pytest.approx(after if name == "sklearn" else expected.accuracy)]
+    assert_weights(net, expected.net)
+
+
+def test_weights_can_be_set_after_a_fit_and_a_second_fit_goes_on(net, data):
+    net.fit(data.x_train, data.y_train, 16, 2)
+    expected = start = oracle.random_net(np.random.default_rng(4), 12, 8, 3)
+    set_weights(net, start)
+    assert_weights(net, start)
+    losses = []
+    for epochs in (1, 2):
+        losses += net.fit(data.x_train, data.y_train, 16, epochs, shuffle=False).loss
+    for loss in losses:
+        epoch = oracle.epoch(expected, data.x_train, data.y_train, 0.1, 16)
+        assert loss == pytest.approx(epoch.loss, rel=1e-5)
+        expected = epoch.net
+    assert_weights(net, expected)
+
+
+def test_weights_that_were_read_and_set_are_copies(net, data):
+    start = {name: getattr(net, name) for name in WEIGHTS}
     for name in WEIGHTS:
-        np.testing.assert_allclose(getattr(net, name), getattr(expected.net, name), atol=1e-5)
+        setattr(net, name, start[name])
+    kept = {name: array.copy() for name, array in start.items()}
+    net.fit(data.x_train, data.y_train, 16, 1)
+    for name in WEIGHTS:
+        np.testing.assert_array_equal(start[name], kept[name])
+
+
+def test_predict_is_the_oracles(net, data):
+    weights = oracle.random_net(np.random.default_rng(4), 12, 8, 3)
+    for factor in (1, 300):  # the larger ones make probabilities that float32 cannot hold
+        scaled = oracle.Net(weights.W1, weights.b1, weights.W2 * factor, weights.b2)
+        set_weights(net, scaled)
+        loss, accuracy = net.predict(data.x_test, data.y_test)
+        assert loss == pytest.approx(oracle.loss(scaled, data.x_test, data.y_test), rel=1e-5)
+        assert accuracy == pytest.approx(oracle.accuracy(scaled, data.x_test, data.y_test))
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_seed_fixes_the_training(name, data):
+    losses = [make(name, seed).fit(data.x_train, data.y_train, 16, 3).loss for seed in (3, 3, 4)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_each_epoch_has_an_order_of_its_own(net, data):
+    start = oracle.random_net(np.random.default_rng(4), 12, 8, 3)
+    losses = []
+    for shuffle in (True, True, False):
+        set_weights(net, start)
+        losses += net.fit(data.x_train, data.y_train, 16, 1, shuffle=shuffle).loss
+    assert len(set(losses)) == 3
+
+
+XLA_THREADS = "[(task / 'comm').read_text() for task in Path('/proc/self/task').iterdir()].count('tf_XLAEigen\\n')"
+TENSORFLOW_THREADS = "__import__('tensorflow').config.threading.get_intra_op_parallelism_threads()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads that Linux shows in /proc")
+@pytest.mark.parametrize(
+    ("name", "threads"),
+    [
+        ("keras", TENSORFLOW_THREADS),
+        ("keras-tuned", TENSORFLOW_THREADS),
+        ("torch", "__import__('torch').get_num_threads()"),
+        ("jax", XLA_THREADS),
+    ],
+)
+def test_one_thread_is_one(name, threads, run_python):
+    make(name)
+    code = f"""
+from pathlib import Path
+import numpy as np
+from fastmlp import contenders
+net = contenders.load({name!r})(8, 0.1, input_size=12, output_size=3, seed=1, n_threads=1)
+X, Y = np.random.default_rng(0).random((70, 12), np.float32), np.arange(70) % 3
+history = net.fit(X, Y, 16, 2)
+assert history.loss[1] < history.loss[0]
+threads = {threads}
+assert threads == 1, threads
+"""
+    run_python(code, env=contenders.CPU_VARIABLES)
+
+
+def test_sklearn_holds_the_blas_to_its_threads_while_it_trains(data, monkeypatch):
+    net = make("sklearn", n_threads=1)
+    from threadpoolctl import threadpool_info
+
+    seen = []
+    monkeypatch.setattr(net, "_epoch", lambda X, Y: seen.extend(threadpool_info()))
+    net.fit(data.x_train, data.y_train, 16, 1)
+    assert {pool["num_threads"] for pool in seen if pool["user_api"] == "blas"} == {1}
+
+
+def test_xla_keeps_the_threads_that_it_began_with():
+    make("jax")
+    from fastmlp.contenders.jax_net import _threads_at_start
+
+    make("jax", n_threads=_threads_at_start[0])
+    with pytest.raises(RuntimeError, match=r"XLA has begun with \d+ threads, and cannot change to 99"):
+        make("jax", n_threads=99)
+
+
+def test_sklearn_refuses_two_classes_which_it_learns_otherwise():
+    make("sklearn")
+    with pytest.raises(ValueError, match="one output for two classes"):
+        contenders.load("sklearn")(8, 0.1, input_size=12, output_size=2)
+
+
+def test_sklearn_is_stopped_by_ctrl_c(data, monkeypatch):
+    net = make("sklearn")
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(net._model._optimizer, "update_params", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(data.x_train, data.y_train, 16, 2)
 
 
 def test_fit_and_test_measures_both_parts(net, data):

@@ -71,10 +71,16 @@ class _Module:
     pip: str
 
 
+_KERAS = ("keras", "tensorflow"), "pip install 'fastmlp[keras]'"
+
 MODULES = {
     "fastmlp": _Module("fastmlp.contenders.fastmlp_net", ("numba",), "pip install fastmlp"),
     "numpy": _Module("fastmlp.contenders.numpy_net", ("numpy",), "pip install numpy"),
-    "keras": _Module("fastmlp.contenders.keras_net", ("keras", "tensorflow"), "pip install 'fastmlp[keras]'"),
+    "keras": _Module("fastmlp.contenders.keras_net", *_KERAS),
+    "keras-tuned": _Module("fastmlp.contenders.keras_tuned_net", *_KERAS),
+    "torch": _Module("fastmlp.contenders.torch_net", ("torch",), "pip install torch"),
+    "jax": _Module("fastmlp.contenders.jax_net", ("jax",), "pip install jax"),
+    "sklearn": _Module("fastmlp.contenders.sklearn_net", ("sklearn",), "pip install 'fastmlp[sklearn]'"),
 }
 
 
@@ -86,8 +92,8 @@ _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
 )
 
-# For the process of a contender: TensorFlow keeps to the CPU and says nothing that is no error.
-CPU_VARIABLES = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+# For the process of a contender: all keep to the CPU, and TensorFlow says nothing that is no error.
+CPU_VARIABLES = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def available(name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,8 @@ class NeuralNetwork:
     when it has begun with another number.
     """
 
+    _compile_settings: ClassVar[dict[str, Any]] = {}  # beside optimizer, loss and metrics
+
     W1 = _Weight("_hidden", "kernel")
     b1 = _Weight("_hidden", "bias")
     W2 = _Weight("_output", "kernel")
@@ -73,8 +75,9 @@ class NeuralNetwork:
             # Softmax and cross-entropy in one from the logits: exact, and the quicker way.
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
+            **self._compile_settings,
         )
-        self._traced = False
+        self._traced: set[tuple[int, int]] = set()
 
     def fit(
         self,
@@ -88,8 +91,10 @@ class NeuralNetwork:
     ) -> History:
         """Train by one call of Keras' own `fit`; its tracing is timed apart, as compilation."""
         history = History()
-        if not self._traced:
-            history.compile_seconds = self._trace(X[:batch_size], Y[:batch_size])
+        shapes = min(batch_size, len(X)), len(X) % batch_size  # of the batches, and of the last one
+        if shapes not in self._traced:
+            history.compile_seconds = self._trace(X[: sum(shapes)], Y[: sum(shapes)], batch_size)
+            self._traced.add(shapes)
         recorder = _recorder(history, callback)
         self._model.fit(X, Y, batch_size, number_epochs, verbose=0, shuffle=shuffle, callbacks=[recorder])
         return history
@@ -99,13 +104,12 @@ class NeuralNetwork:
         loss, accuracy = self._model.evaluate(X, Y, batch_size=1024, verbose=0)
         return Score(loss, accuracy)
 
-    def _trace(self, X: Float32Array, Y: Labels) -> float:
-        """Let TensorFlow trace the training step on one batch; take its update back."""
+    def _trace(self, X: Float32Array, Y: Labels, batch_size: int) -> float:
+        """Let TensorFlow trace the training step on a batch of each size; take the updates back."""
         start = time.perf_counter()
         weights = self._model.get_weights()
-        self._model.fit(X, Y, len(X), verbose=0)
+        self._model.fit(X, Y, batch_size, verbose=0)
         self._model.set_weights(weights)
-        self._traced = True
         return time.perf_counter() - start
 
 

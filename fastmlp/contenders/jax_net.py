@@ -1,0 +1,194 @@
+"""The same net in JAX: an epoch is one compiled function, which scans over the batches.
+
+The learning problem is that of numpy_net.py. The data lie on the device, and each step gathers its batch from them: to
+put the whole epoch in order first takes longer, and so does a Python loop over a compiled step. NumPy draws the order:
+`jax.random.permutation` takes as long on a CPU as a good part of the epoch. JAX is loaded with the first net.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmlp.contenders import Result, fit_and_test
+from fastmlp.datasets import load_mnist
+from fastmlp.network import History, Score
+
+Float32Array = NDArray[np.float32]
+Labels = NDArray[np.integer]
+Weights = dict[str, Any]
+"""W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), arrays of JAX by their names."""
+
+
+class _Weight:
+    """An array of the net: read from and written to the weights by its own name."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, net: NeuralNetwork, owner: type) -> Float32Array:
+        return np.array(net._weights[self._name])
+
+    def __set__(self, net: NeuralNetwork, array: Float32Array) -> None:
+        net._weights[self._name] = net._put(np.array(array, np.float32))
+
+
+class NeuralNetwork:
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD, by automatic differentiation.
+
+    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
+    at 0. `seed` fixes the weights and the order of the samples. `n_threads` is XLA's, which it takes once in a process:
+    `RuntimeError` when it has begun with another number.
+    """
+
+    W1 = _Weight()
+    b1 = _Weight()
+    W2 = _Weight()
+    b2 = _Weight()
+
+    def __init__(
+        self,
+        hidden_size: int = 30,
+        lr: float = 0.1,
+        *,
+        input_size: int = 784,
+        output_size: int = 10,
+        seed: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        import jax
+
+        self._put = partial(jax.device_put, device=_cpu(n_threads))
+        self.lr = lr
+        self._rng = np.random.default_rng(seed)
+        self._weights: Weights = {}
+        self.W1 = _glorot_uniform(self._rng, input_size, hidden_size)
+        self.b1 = np.zeros(hidden_size, np.float32)
+        self.W2 = _glorot_uniform(self._rng, hidden_size, output_size)
+        self.b2 = np.zeros(output_size, np.float32)
+        self._compiled: dict[tuple[int, int], Any] = {}
+
+    def fit(
+        self,
+        X: Float32Array,
+        Y: Labels,
+        batch_size: int = 128,
+        number_epochs: int = 20,
+        *,
+        shuffle: bool = True,
+        callback: Callable[[int, History], None] | None = None,
+    ) -> History:
+        """Train on X (n, D) and the labels Y (n,), in a new random order each epoch.
+
+        The epoch is compiled ahead, for these sizes, and that timed apart; nothing is trained meanwhile.
+        """
+        n = len(X)
+        x, y = self._put(X), self._put(Y.astype(np.int32))
+        history = History()
+        if (n, batch_size) not in self._compiled:
+            history.compile_seconds = self._compile(x, y, batch_size)
+        train = self._compiled[n, batch_size]
+        for epoch in range(1, number_epochs + 1):
+            start = time.perf_counter()
+            order = self._rng.permutation(n) if shuffle else np.arange(n)
+            self._weights, losses, hits = train(self._weights, np.float32(self.lr), x, y, order.astype(np.int32))
+            # As arrays of NumPy, which waits for the epoch to end, and can sum in float64.
+            history.loss.append(float(np.asarray(losses).sum(dtype=np.float64)) / n)
+            history.accuracy.append(int(np.asarray(hits).sum()) / n)
+            history.seconds.append(time.perf_counter() - start)
+            if callback:
+                callback(epoch, history)
+        return history
+
+    def predict(self, X: Float32Array, Y: Labels) -> Score:
+        """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,)."""
+        import jax
+
+        losses, hits = jax.jit(_losses)(self._weights, self._put(X), self._put(Y.astype(np.int32)))
+        return Score(float(np.asarray(losses).mean(dtype=np.float64)), float(np.asarray(hits).mean()))
+
+    def _compile(self, x: Any, y: Any, batch_size: int) -> float:
+        """Compile the epoch on x (n, D), y (n,) in batches; return the seconds that it took."""
+        import jax
+
+        start = time.perf_counter()
+        epoch = jax.jit(partial(_epoch, batch_size=batch_size), donate_argnums=0)
+        order = jax.ShapeDtypeStruct(y.shape, np.int32)
+        lowered = epoch.lower(self._weights, np.float32(self.lr), x, y, order)
+        self._compiled[len(x), batch_size] = lowered.compile()
+        return time.perf_counter() - start
+
+
+def _epoch(weights: Weights, lr: Any, x: Any, y: Any, order: Any, batch_size: int) -> tuple[Weights, Any, Any]:
+    """Update from each batch of x[order], y[order]; return the batches' summed losses, and their hits, before it."""
+    import jax
+    import jax.numpy as jnp
+
+    def update(weights: Weights, rows: Any) -> tuple[Weights, Any]:
+        (_, sums), gradients = jax.value_and_grad(_mean_loss, has_aux=True)(weights, x[rows], y[rows])
+        return jax.tree.map(lambda weight, gradient: weight - lr * gradient, weights, gradients), sums
+
+    full = len(order) // batch_size * batch_size
+    weights, (losses, hits) = jax.lax.scan(update, weights, order[:full].reshape(-1, batch_size))
+    if full < len(order):  # the last batch is smaller: another shape, so a step of its own
+        weights, (loss, correct) = update(weights, order[full:])
+        losses, hits = jnp.append(losses, loss), jnp.append(hits, correct)
+    return weights, losses, hits
+
+
+def _mean_loss(weights: Weights, x: Any, y: Any) -> tuple[Any, tuple[Any, Any]]:
+    """Return the mean loss of a batch, whose gradient is the step; beside it the sum of its losses, and its hits."""
+    losses, hits = _losses(weights, x, y)
+    return losses.mean(), (losses.sum(), hits.sum())
+
+
+def _losses(weights: Weights, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return each sample's loss -log softmax(logits)[y], by log-sum-exp, and whether y is its likeliest class."""
+    import jax
+    import jax.numpy as jnp
+
+    hidden = jax.nn.relu(x @ weights["W1"] + weights["b1"])
+    logits = hidden @ weights["W2"] + weights["b2"]
+    losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)[:, 0]
+    return losses, logits.argmax(axis=1) == y
+
+
+def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
+    limit = np.sqrt(6 / (n_in + n_out))
+    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
+
+
+_threads_at_start: list[int] = []
+
+
+def _cpu(n_threads: int | None) -> Any:
+    """Return JAX' CPU, whose threads are made when it is first asked for: NPROC many, or one for each processor."""
+    import jax
+
+    if not _threads_at_start:
+        _threads_at_start.append(n_threads or _processors())
+        before = os.environ.get("NPROC")
+        os.environ["NPROC"] = str(_threads_at_start[0])
+        device = jax.devices("cpu")[0]
+        del os.environ["NPROC"]
+        if before is not None:
+            os.environ["NPROC"] = before
+        return device
+    if n_threads not in (None, *_threads_at_start):
+        raise RuntimeError(f"XLA has begun with {_threads_at_start[0]} threads, and cannot change to {n_threads}")
+    return jax.devices("cpu")[0]
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
+    """Train a new net on MNIST and measure it, as the original script did."""
+    return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)
