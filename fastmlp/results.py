@@ -189,8 +189,8 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
     ...     try:
     ...         read_results(path)
     ...     except ResultsFileError as error:
-    ...         print(str(error).replace(folder, "..."))
-    .../results.json is of schema 99 and this fastmlp reads schema 1: run the comparison again
+    ...         print(str(error).replace(folder, "FOLDER"))
+    FOLDER/results.json is of schema 99 and this fastmlp reads schema 1: run the comparison again
     """
     try:
         results = json.loads(Path(path).read_bytes(), parse_constant=_refuse)

@@ -14,10 +14,9 @@ from click.testing import CliRunner
 
 from fastmlp import contenders
 from fastmlp.cli import main
-from fastmlp.commands.compare import compare
-from fastmlp.commands.options import DatasetChoice
-from fastmlp.compare import Comparison, Plan, interval, t_quantile
+from fastmlp.compare import Comparison, Plan
 from fastmlp.datasets import Dataset
+from fastmlp.intervals import interval, t_quantile
 from fastmlp.network import NeuralNetwork
 
 FASTMLP = contenders.MODULES["fastmlp"].name
@@ -257,14 +256,12 @@ def test_command_prints_json_and_says_first_what_it_runs(tiny_file):
 
 @pytest.mark.parametrize("form", [(), ("--csv",), ("--markdown",)])
 def test_command_prints_tables(tiny_file, form):
-    pytest.importorskip("fastmlp.report")
     result = run(*QUICKLY, "--dataset", tiny_file, *form)
     assert result.exit_code == 0, result.stderr
     assert "numpy" in result.stdout and "comparing" not in result.stdout
 
 
 def test_output_holds_the_results(tiny_file, tmp_path):
-    pytest.importorskip("fastmlp.report")
     folder = tmp_path / "report"
     result = run(*QUICKLY, "--dataset", tiny_file, "--json", "-o", folder)
     assert result.exit_code == 0, result.stderr
@@ -297,8 +294,9 @@ def test_missing_library_is_told_with_its_command(tiny_file, monkeypatch):
     monkeypatch.setitem(contenders.MODULES, "absent", absent)
     result = run(*QUICKLY, "--net", "absent", "--dataset", tiny_file, "--json")
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout)["missing"] == [{"net": "absent", "install": "pip install no-such-library"}]
-    assert "absent is not installed and left out: pip install no-such-library" in result.stderr
+    sentence = "the net 'absent' needs no_such_library: pip install no-such-library"
+    assert json.loads(result.stdout)["results"][-1]["error"] == sentence
+    assert f"left out: {sentence}" in result.stderr
     alone = run("--net", "absent", "--dataset", tiny_file)
     assert alone.exit_code == 1 and "none of these nets is installed" in alone.stderr
 
@@ -312,28 +310,17 @@ def test_only_crashes_is_a_failure(tiny_file, fake, monkeypatch):
     assert "Traceback" not in result.stderr
 
 
-def test_another_command_can_invoke_it(tiny_file):
-    import click
-
-    @click.command()
-    @click.pass_context
-    def other(ctx):
-        ctx.invoke(
-            compare,
-            hidden_sizes=(4,),
-            epochs=1,
-            batch_size=16,
-            lr=0.1,
-            seed=0,
-            threads=1,
-            choice=DatasetChoice(str(tiny_file), None, None, None),
-            as_json=True,
-            nets=("numpy",),
-            repeats=1,
-        )
-
-    result = CliRunner().invoke(other, catch_exceptions=False)
-    assert json.loads(result.stdout)["parameters"]["hidden_sizes"] == [4]
+def test_the_original_scripts_flag_compares(tiny_file, monkeypatch):
+    for name in list(contenders.MODULES)[2:]:
+        monkeypatch.delitem(contenders.MODULES, name)
+    words = ["--compare_nets", "--hidden_size", "4", "--number_epochs", "1", "--batch_size", "16", "--threads", "1"]
+    result = CliRunner().invoke(main, ["train", *words, "--dataset", str(tiny_file), "--json"])
+    assert result.exit_code == 0, result.stderr
+    results = json.loads(result.stdout)
+    assert results["parameters"]["hidden_sizes"] == [4]
+    assert [row["net"] for row in results["results"]] == ["fastmlp", "numpy"]
+    result = CliRunner().invoke(main, ["train", "--compare-nets", "--output", "model.npz"])
+    assert result.exit_code == 2 and "does not go with --output" in result.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal")
