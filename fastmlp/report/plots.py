@@ -50,21 +50,25 @@ def _epoch_time(results: Results) -> Figure:
     figure = new_figure(9, 5.6)
     axes = figure.subplots()
     epochs = results["parameters"]["epochs"]
-    for net, rows in _by_net(results).items():
-        sizes = [row["hidden_size"] for row in rows]
-        seconds = [row["train_seconds"] / epochs for row in rows]
-        _plot_net(axes, net, sizes, seconds)
-        spreads = [row["spread"]["train_seconds"] for row in rows]
-        for size, spread in zip(sizes, spreads, strict=True):
-            if spread:
-                axes.plot([size, size], [bound / epochs for bound in spread], color=_STYLES.get(net, _OTHER)[0], lw=1)
     sizes = sorted(results["parameters"]["hidden_sizes"])
+    dense = [dense_epoch_seconds(results, size) for size in sizes]
+    shown = [*dense]
+    for net, rows in _by_net(results).items():
+        of_net = [row["hidden_size"] for row in rows]
+        seconds = [row["train_seconds"] / epochs for row in rows]
+        _plot_net(axes, net, of_net, seconds)
+        for row in rows:
+            spread, size = row["spread"]["train_seconds"], row["hidden_size"]
+            if spread:
+                axes.vlines(size, spread[0] / epochs, spread[1] / epochs, color=_STYLES.get(net, _OTHER)[0], lw=1)
+        shown += seconds
     rate = results["environment"]["peak_gflops"]
     axes.plot(
-        sizes, [dense_epoch_seconds(results, size) for size in sizes], color=_QUIET, ls=":", lw=1.5, marker="_",
+        sizes, dense, color=_QUIET, ls=":", lw=1.5, marker="_",
         label=f"dense arithmetic alone\nat {rate:.0f} GFLOP/s",
     )  # fmt: skip
-    axes.set(yscale="log", ylabel="seconds per epoch (log)")
+    # An interval of two repeats may be very wide: it must not make the lines flat.
+    axes.set(yscale="log", ylabel="seconds per epoch (log)", ylim=(min(shown) / 1.5, max(shown) * 1.5))
     _hidden_size_axis(axes, sizes)
     _seconds_ticks(axes.yaxis)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
@@ -96,7 +100,7 @@ def _loss(results: Results) -> Figure:
         _seconds_ticks(axes.yaxis)
         axes.grid(alpha=0.3, which="both")
     nets = [net for net in results["parameters"]["nets"] if net in handles]
-    figure.legend([handles[net] for net in nets], nets, loc="outside upper center", ncols=len(nets), frameon=False)
+    figure.legend([handles[net] for net in nets], nets, loc="outside lower center", ncols=len(nets), frameon=False)
     return figure
 
 
@@ -110,18 +114,14 @@ def _speed_up(results: Results) -> Figure:
             low, high = row["spread"]["ratio"] or (row["ratio"], row["ratio"])
             axes.barh(place, row["ratio"], color=_STYLES.get(row["net"], _OTHER)[0], height=0.7)
             axes.plot([low, high], [place, place], color="#222222", lw=1.2)
-            end = max(high, row["ratio"])
-            axes.annotate(
-                f"{row['ratio']:.2f}", (end, place), (4, 0), textcoords="offset points", va="center", fontsize=9
-            )
-            farthest = max(farthest, end)
-        axes.set_yticks(range(len(ranked)), [row["net"] for row in ranked])
+            farthest = max(farthest, min(high, 1.5 * row["ratio"]))
+        axes.set_yticks(range(len(ranked)), [f"{row['net']}  {row['ratio']:.2f}" for row in ranked])
         axes.invert_yaxis()
         axes.axvline(1, color=_QUIET, lw=1, ls=":")
         axes.set(title=f"{size} hidden units", xlabel="training time, in times of fastmlp's")
         axes.spines[["top", "right"]].set_visible(False)
     for axes, _, _ in panels:
-        axes.set_xlim(0, 1.12 * farthest)
+        axes.set_xlim(0, 1.05 * farthest)
     return figure
 
 
