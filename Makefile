@@ -28,7 +28,7 @@ lint: $(VENV)/installed-lint
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m pytest --benchmark-only bench
 
-# make itself exits with 2 in either case; `python bench/check.py` with 1 where something got slower, 2 without an answer.
+# python bench/check.py exits with 1 where something got slower and with 2 without an answer; make with 2 in either case.
 bench-check: $(VENV)/installed-bench
 	@$(BIN)/python bench/check.py $(if $(BASE),--base='$(BASE)') $(if $(BENCH),-k '$(BENCH)')
 
