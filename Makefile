@@ -26,9 +26,9 @@ lint: $(VENV)/installed-lint
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python -m pytest --benchmark-only bench
+	$(BIN)/python -m pytest --benchmark-only
 
-# python bench/check.py exits with 1 where something got slower and with 2 without an answer; make with 2 in either case.
+# bench/check.py exits with 1 where something got slower and with 2 where it has no answer; make with 2 in either case.
 bench-check: $(VENV)/installed-bench
 	@$(BIN)/python bench/check.py $(if $(BASE),--base='$(BASE)') $(if $(BENCH),-k '$(BENCH)')
 

@@ -1,8 +1,96 @@
-"""Plain `pytest` runs every benchmark once, as a test; `pytest --benchmark-only` measures."""
+"""What the benchmarks share: the data, a quiet machine, and the facts that stand beside each time.
+
+Plain `pytest` runs every benchmark once, as a test; `pytest --benchmark-only` measures.
+"""
+
+import functools
+import os
+import time
 
 import pytest
+
+from fastmlp import DataError, Dataset, load_mnist, load_synthetic
+from fastmlp.datasets import mnist
+from fastmlp.environment import environment
+from fastmlp.kernels.probe import Probe
 
 
 def pytest_configure(config: pytest.Config) -> None:
     measure = config.option.benchmark_only or config.option.benchmark_enable
     config.option.benchmark_disable = not measure
+
+
+@pytest.fixture(scope="session")
+def data() -> Dataset:
+    """MNIST where this machine has it, else the synthetic digits; nothing is downloaded."""
+
+    def refuse(*_):
+        raise DataError("a benchmark does not download")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "download", refuse)
+        try:
+            return load_mnist()
+        except DataError:
+            if os.environ.get("FASTMLP_DATA_DIR"):
+                raise
+    return load_synthetic()
+
+
+@functools.cache
+def peak_gflops(n_threads: int) -> float:
+    """The rate of multiply-adds of so many threads, measured once in a session: the best of five probes."""
+    settle()
+    probe = Probe(n_threads)
+    return max(probe.gflops() for _ in range(5))
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    facts = environment()
+    names = ("fastmlp", "python", "numpy", "numba", "llvmlite", "keras", "tensorflow", "torch", "jax", "scikit-learn")
+    return {name: facts[name] for name in names if name in facts}
+
+
+def settle() -> None:
+    """Wait until no other thread of this process is at work: those of a BLAS spin for a while after its last call."""
+    for _ in range(100):
+        wall, work = time.perf_counter(), time.process_time()
+        time.sleep(0.005)
+        if time.process_time() - work < 0.2 * (time.perf_counter() - wall):
+            return
+
+
+@pytest.fixture
+def facts(benchmark):
+    """Write into `extra_info` what a time depends on, and, once it is measured, its rate.
+
+    `flop` is the arithmetic that one round does: over the nonzeros where zeros are skipped. `dense_flop` is the same
+    work's count with the zeros. A multiply-add is two operations.
+    """
+
+    def write(*, threads: int, flop: float = 0, dense_flop: float = 0, **others) -> None:
+        benchmark.extra_info.update(threads=threads, versions=versions(), **others)
+        if benchmark.stats is None or not flop:  # not measured, or nothing to count
+            return
+        seconds = benchmark.stats.stats.median
+        peak = peak_gflops(threads)
+        benchmark.extra_info.update(
+            gflops=flop / seconds / 1e9,
+            dense_gflops=(dense_flop or flop) / seconds / 1e9,
+            peak_gflops=peak,
+            share_of_peak=flop / seconds / 1e9 / peak,
+        )
+
+    return write
+
+
+@pytest.fixture
+def time_rounds(benchmark):
+    """Time rounds of a function on a quiet machine; `setup` comes before each, untimed. Return what the last gave."""
+
+    def run(function, *args, rounds: int, setup=None, warmup_rounds: int = 1):
+        settle()
+        return benchmark.pedantic(function, args, setup=setup, rounds=rounds, warmup_rounds=warmup_rounds)
+
+    return run

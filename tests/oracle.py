@@ -2,7 +2,7 @@
 
 It shares no code with fastmlp. Each quantity stands here twice: as loops over single numbers
 (`loop_*`, the definition) and in matrix form (the same name without `loop_`), which test_oracle.py
-shows to be equal to the loops and which is quick enough for MNIST.
+shows to be equal to the loops and which is quick enough for MNIST. At the end: how far a float32 result may be from it.
 
 Sizes: B batch, D inputs, H hidden units, C classes. Labels are integers.
 """
@@ -212,3 +212,48 @@ def epoch(
         sizes.append(len(batch))
         net = sgd_step(net, rows, labels, lr, gradients)
     return Epoch(net, batch_losses, correct, sizes)
+
+
+# ---------------------------------------------------------------------- float32 results against it
+
+
+def tolerance(n: int, size: Any, repeats: int = 1) -> Any:
+    """How far a float32 sum of `n` products may be from the float64 one, whose products' sizes add up to `size`.
+
+    Each addition rounds once: by at most n * 2^-24 of the size, and in practice by sqrt(n) of it. The tolerance is 4
+    sqrt(n) * 2^-24 of `size` (and nothing under the normal numbers). Where the same step was added to an array in
+    place `repeats` times, these additions round the same way, one 2^-24 of `size` each.
+    """
+    return (4 * math.sqrt(n + 1) + repeats - 1) * 2.0**-24 * size + 1e-37
+
+
+def assert_close(ours: NDArray[Any], exact: Array, n: int, size: Any, repeats: int = 1) -> None:
+    """Fail where `ours` is not finite or farther from `exact` than the `tolerance`, element by element."""
+    assert np.isfinite(ours).all(), "not finite"
+    off = np.abs(ours - exact) / tolerance(n, size, repeats)
+    assert (off <= 1).all(), f"off by {off.max():.3g} tolerances"
+
+
+def assert_softmax_cross_entropy(
+    dlogits: NDArray[Any],
+    losses: NDArray[Any],
+    hits: NDArray[Any],
+    logits: Array,
+    y: NDArray[Any],
+    scale: float,
+) -> None:
+    """Fail where dlogits (B, C), losses (B,) or hits (B,) are not those of `logits` (B, C) and labels `y`.
+
+    `scale` is the factor on dlogits = probs - onehot. The logits are those that the kernel saw, summed in float32 as it
+    sums them: a rounding of a logit of 1e4 would move a probability by 1e-3.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    probs, onehot = np.exp(shifted - log_total), np.eye(logits.shape[1])[y]
+    exact, C = (probs - onehot) * scale, logits.shape[1]
+    # exp of a float32 difference: its rounding (2^-24 of its size) is a relative error of the power
+    assert_close(dlogits, exact, C, abs(scale) * (probs * (1 + abs(shifted)) + onehot))
+    label = logits[np.arange(len(y)), y]
+    size = abs(logits).max(axis=1) + abs(label) + log_total[:, 0] + 1
+    assert_close(losses, (log_total - shifted)[np.arange(len(y)), y], C, size)
+    assert (hits == (logits.argmax(axis=1) == y)).all()
