@@ -17,6 +17,10 @@ class Times(NamedTuple):
     base: tuple[float, ...]
     head: tuple[float, ...]
 
+    def and_a_pair(self, base: float, head: float) -> "Times":
+        """These times and one more pair."""
+        return Times((*self.base, base), (*self.head, head))
+
     @property
     def by_pairs(self) -> float:
         """HEAD / BASE, the median over the pairs: a pair that was disturbed does not move it.

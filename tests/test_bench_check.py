@@ -19,7 +19,7 @@ BENCH = Path(check.__file__).parent
 # ---------------------------------------------------------------------- the decision
 
 
-def noisy(seed: int, factor: float, pairs: int = 7) -> Times:
+def noisy(seed: int, factor: float, pairs: int = check.CONFIRM_PAIRS) -> Times:
     """Pairs of processes on a machine whose speed wanders: up to 5 % each, and every twelfth is disturbed."""
     rng = random.Random(seed)
 
@@ -34,7 +34,7 @@ def test_noise_raises_no_alarm():
 
 
 def test_more_work_by_three_tenths_does():
-    assert all(is_suspect(noisy(seed, 1.3, pairs=3)) for seed in range(300))
+    assert all(is_suspect(noisy(seed, 1.3, pairs=check.SCREEN_PAIRS)) for seed in range(300))
     assert all(is_slower(noisy(seed, 1.3)) for seed in range(300))
 
 
