@@ -3,6 +3,8 @@
 #   make test     run all tests
 # Both work in an environment of their own, .venv, and install there what they need.
 #   make lint | bench | clean
+#   make bench-check    is HEAD slower than its parent? Another commit: BASE=v0.1.0; other benchmarks, as in
+#                       pytest -k (default: the kernels): BENCH="update_W1 and sparse"
 # Another Python: make train PYTHON=python3.12
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: train test lint bench clean
+.PHONY: train test lint bench bench-check clean
 
 train: $(VENV)/installed
 	$(BIN)/fastmlp train --hidden-size 300
@@ -25,6 +27,10 @@ lint: $(VENV)/installed-lint
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m pytest --benchmark-only
+
+# bench/check.py exits with 1 where something got slower and with 2 where it has no answer; make with 2 in either case.
+bench-check: $(VENV)/installed-bench
+	@$(BIN)/python bench/check.py $(if $(BASE),--base='$(BASE)') $(if $(BENCH),-k '$(BENCH)')
 
 clean:
 	rm -rf $(VENV) build dist .benchmarks .mypy_cache .pytest_cache .ruff_cache

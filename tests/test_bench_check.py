@@ -1,0 +1,270 @@
+"""The regression gate: when it decides that something got slower, and what it says where it cannot tell."""
+
+import importlib.util
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import check
+import pytest
+from check_rule import Times, is_faster, is_slower, is_suspect
+
+BENCH = Path(check.__file__).parent
+
+# ---------------------------------------------------------------------- the decision
+
+
+def noisy(seed: int, factor: float, pairs: int = check.CONFIRM_PAIRS) -> Times:
+    """Pairs of processes on a machine whose speed wanders: up to 5 % each, and every twelfth is disturbed."""
+    rng = random.Random(seed)
+
+    def second() -> float:
+        return rng.uniform(1, 1.05) * (rng.uniform(1.3, 3) if rng.random() < 1 / 12 else 1)
+
+    return Times(tuple(second() for _ in range(pairs)), tuple(factor * second() for _ in range(pairs)))
+
+
+def test_noise_raises_no_alarm():
+    assert not any(is_slower(noisy(seed, 1.0)) for seed in range(300))
+
+
+def test_more_work_by_three_tenths_does():
+    assert all(is_suspect(noisy(seed, 1.3, pairs=check.SCREEN_PAIRS)) for seed in range(300))
+    assert all(is_slower(noisy(seed, 1.3)) for seed in range(300))
+
+
+def test_less_work_is_faster_and_not_slower():
+    assert all(is_faster(noisy(seed, 0.7)) and not is_slower(noisy(seed, 0.7)) for seed in range(300))
+
+
+@pytest.mark.parametrize("disturbed", range(3))
+def test_one_disturbed_process_changes_nothing(disturbed):
+    head = [1.0, 1.01, 0.99]
+    head[disturbed] *= 4
+    assert not is_suspect(Times((1.0, 1.0, 1.0), tuple(head)))
+    assert is_slower(Times(tuple(head), (1.3, 1.3, 1.3)))
+
+
+def test_one_lucky_process_is_no_alarm():
+    assert is_suspect(Times((1.0, 0.8, 1.0), (1.0, 1.0, 1.0)))  # measured again
+    assert not is_slower(Times((1.0, 0.8, 1.0), (1.0, 1.0, 1.0)))
+
+
+# ---------------------------------------------------------------------- on small repositories
+
+SUITE = """
+import pytest
+import fastmlp
+
+def test_adds(benchmark):
+    benchmark.pedantic(fastmlp.adds, (2000,), rounds=100)
+
+@pytest.mark.skipif(not hasattr(fastmlp, "adds"), reason="no adds")
+def test_counts(benchmark):
+    benchmark.pedantic(fastmlp.counts, (2000,), rounds=100)
+"""
+PACKAGE = """
+def adds(n):
+    return sum(i * i for i in range(n))
+
+def counts(n):
+    return sum(1 for i in range(n))
+"""
+SLOW_AND_RENAMED = PACKAGE.replace("range(n)", "range(5 * n)", 1).replace("counts(n)", "old_counts(n)")
+
+
+class Repository:
+    """A git checkout with a fastmlp and a bench of a few lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-c", "user.name=A", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", *arguments]
+        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def commit(self, package: str, suite: str = SUITE) -> str:
+        self.write("fastmlp/__init__.py", package)
+        self.write("bench/test_kernels.py", suite)
+        self.write("tests/oracle.py", "")
+        self.write("pyproject.toml", "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib']\n")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    made = Repository(tmp_path / "checkout")
+    monkeypatch.setattr(check, "ROOT", made.folder)
+    monkeypatch.setattr(check, "SCREEN_PAIRS", 1)
+    monkeypatch.setattr(check, "CONFIRM_PAIRS", 1)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set where the tests run in a hook of git
+        monkeypatch.delenv(name, raising=False)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    yield made
+    assert not list(temporary.iterdir())
+
+
+def refused(capsys, *words: str) -> str:
+    """The gate cannot answer: exit code 2 and a last line that says why."""
+    assert check.main(*words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "Traceback" not in err
+    return err.splitlines()[-1].removeprefix("bench-check: ")
+
+
+def test_what_got_slower_is_named_and_what_cannot_be_compared_too(repository, capsys):
+    repository.commit(SLOW_AND_RENAMED.replace("5 * n", "n"))
+    repository.commit(SLOW_AND_RENAMED.replace("old_counts", "counts"))
+    assert check.main() == 1
+    out, err = capsys.readouterr()
+    assert "slower: bench/test_kernels.py::test_adds takes " in out
+    assert "test_counts not comparable, with BASE: AttributeError: module 'fastmlp' has no attribute 'counts'" in out
+    assert "1 benchmarks in 1 pairs" in err and "again bench/test_kernels.py::test_adds: pair 1 of 1" in err
+    assert repository.git("worktree", "list").count("\n") == 0 and repository.git("status", "--porcelain") == ""
+
+
+def test_what_got_faster_is_no_alarm(repository, capsys):
+    base = repository.commit(SLOW_AND_RENAMED)
+    repository.commit(PACKAGE)
+    repository.commit(PACKAGE)
+    assert check.main("--base", base, "-k", "test_adds") == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].endswith("faster") and "test_counts" not in out
+    assert out.splitlines()[-1] == "nothing got slower by 1.15 or more"
+
+
+def test_no_git_checkout(repository, capsys):
+    shutil.rmtree(repository.folder / ".git")
+    assert "is not a git checkout" in refused(capsys)
+
+
+def test_a_folder_in_another_checkout(repository, capsys, monkeypatch):
+    repository.commit(PACKAGE)
+    monkeypatch.setattr(check, "ROOT", repository.folder / "bench")
+    assert "is not a git checkout of its own" in refused(capsys)
+
+
+def test_no_git(repository, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert refused(capsys) == "git is not installed, and the gate compares commits"
+
+
+def test_uncommitted_changes(repository, capsys):
+    repository.commit(PACKAGE)
+    repository.write("results.txt", "untracked, and measured by nobody")
+    repository.write("bench/test_new.py", "untracked")
+    repository.write("fastmlp/__init__.py", "changed")
+    assert refused(capsys, "--base", "HEAD") == (
+        "uncommitted changes (bench/test_new.py, fastmlp/__init__.py): "
+        "the gate compares commits, so commit or stash first"
+    )
+
+
+def test_no_commit(repository, capsys):
+    assert refused(capsys) == "there is no commit yet, so there is nothing to compare"
+
+
+def test_the_first_commit(repository, capsys):
+    repository.commit(PACKAGE)
+    assert refused(capsys) == "HEAD is the first commit and has no parent: name a commit to compare with (BASE=)"
+
+
+def test_a_shallow_clone(repository, capsys, monkeypatch, tmp_path):
+    repository.commit(PACKAGE)
+    repository.commit(PACKAGE)
+    shallow = tmp_path / "shallow"
+    repository.git("clone", "--quiet", "--depth=1", repository.folder.as_uri(), str(shallow))
+    monkeypatch.setattr(check, "ROOT", shallow)
+    assert refused(capsys).startswith("this shallow clone lacks the parent of HEAD: `git fetch --deepen=1`")
+
+
+@pytest.mark.parametrize("base", ["nowhere", "HEAD~7", "--all", "HEAD:fastmlp"])
+def test_an_unknown_base(repository, capsys, base):
+    repository.commit(PACKAGE)
+    assert refused(capsys, f"--base={base}") == f"BASE: {base!r} is not a commit of this checkout"
+
+
+def test_a_base_without_the_package(repository, capsys):
+    repository.write("README.md", "")
+    repository.git("add", "--all")
+    repository.git("commit", "--quiet", "--message", "before all")
+    repository.commit(PACKAGE)
+    assert "lacks fastmlp (" in refused(capsys)
+
+
+def test_no_pytest_benchmark(repository, capsys, monkeypatch):
+    repository.commit(PACKAGE)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pytest_benchmark" else True)
+    assert refused(capsys, "--base=HEAD") == "pytest-benchmark is not installed here: pip install --group bench"
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"), [("nothing", "2 deselected"), ("adds and (", "Wrong expression passed")]
+)
+def test_a_bench_that_matches_nothing(repository, capsys, expression, why):
+    repository.commit(PACKAGE)
+    said = refused(capsys, "--base=HEAD", "-k", expression)
+    assert said.startswith(f"BENCH: no benchmark of HEAD matches {expression!r}") and why in said
+
+
+def test_a_benchmark_that_fails_with_head(repository, capsys):
+    repository.commit(PACKAGE)
+    repository.commit(SLOW_AND_RENAMED)
+    assert refused(capsys) == (
+        "HEAD's own benchmark fails: bench/test_kernels.py::test_counts: "
+        "AttributeError: module 'fastmlp' has no attribute 'counts'"
+    )
+
+
+def test_a_base_that_runs_none_of_them(repository, capsys):
+    repository.commit(PACKAGE)
+    repository.commit(PACKAGE + "new = 1", SUITE + "\nfrom fastmlp import new")
+    said = refused(capsys)
+    assert said.startswith(
+        "BASE can run none of these benchmarks (bench/test_kernels.py::test_adds: ImportError: cannot"
+    )
+
+
+def test_a_package_that_cannot_be_imported(repository, capsys):
+    repository.commit(PACKAGE)
+    repository.commit("import nowhere")
+    assert refused(capsys) == "the benchmarks do not run with HEAD: ModuleNotFoundError: No module named 'nowhere'"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_leaves_nothing(repository, tmp_path, name):
+    repository.commit(PACKAGE, SUITE.replace("rounds=100", "rounds=10**7"))
+    for path in BENCH.glob("check*.py"):
+        shutil.copy(path, repository.folder / "bench")
+    repository.git("add", "--all")
+    repository.git("commit", "--quiet", "--message", "with the gate")
+    temporary = tmp_path / "tmp"
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    command = [sys.executable, "bench/check.py"]
+    with subprocess.Popen(
+        command, cwd=repository.folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        while "compiling" not in process.stderr.readline():
+            pass
+        while not list(temporary.glob("*/head/output.txt")):
+            time.sleep(0.01)
+        process.send_signal(getattr(signal, name))
+        assert process.stderr.read() == "bench-check: interrupted\n"
+    assert process.returncode == 130
