@@ -3,6 +3,7 @@
 #   make test     run all tests
 # Both work in an environment of their own, .venv, and install there what they need.
 #   make lint | bench | clean
+#   make readme   the README's measured table and pictures anew, from bench/comparison.json
 #   make bench-check    is HEAD slower than its parent? Another commit: BASE=v0.1.0; other benchmarks, as in
 #                       pytest -k (default: the kernels): BENCH="update_W1 and sparse"
 # Another Python: make train PYTHON=python3.12
@@ -12,7 +13,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: train test lint bench bench-check clean
+.PHONY: train test lint bench bench-check readme clean
 
 train: $(VENV)/installed
 	$(BIN)/fastmlp train --hidden-size 300
@@ -31,6 +32,9 @@ bench: $(VENV)/installed-bench
 # bench/check.py exits with 1 where something got slower and with 2 where it has no answer; make with 2 in either case.
 bench-check: $(VENV)/installed-bench
 	@$(BIN)/python bench/check.py $(if $(BASE),--base='$(BASE)') $(if $(BENCH),-k '$(BENCH)')
+
+readme: $(VENV)/installed-test
+	$(BIN)/python bench/readme.py
 
 clean:
 	rm -rf $(VENV) build dist .benchmarks .mypy_cache .pytest_cache .ruff_cache
