@@ -1,0 +1,112 @@
+"""How well the regression gate tells: `python bench/check_trial.py [--runs 10] [--only KERNEL]`.
+
+In a clone it runs the gate on a commit against itself, where any alarm is false, and on commits that slow one kernel
+down by about 1.3 with work that is really done twice, where the alarm must name that kernel. Prints what came of each.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = "test_kernels and 300-units and (sparse or softmax or hidden_backward or update_W2)"
+
+
+class Plant(NamedTuple):
+    """A slowdown: in a file of the kernels `old` becomes `new`; `benchmark` is the one that must be named."""
+
+    file: str
+    old: str
+    new: str
+    benchmark: str
+
+
+PLANTS = {
+    "sparse_hidden_forward": Plant(
+        "sparse.py",
+        "    for i in range(len(batch)):\n        acc = bias\n",
+        "    for again in range(len(batch) + 3 * len(batch) // 10):\n"
+        "        i = again % len(batch)\n        acc = bias\n",
+        r"test_hidden_forward\[.*sparse",
+    ),
+    "softmax_cross_entropy": Plant(
+        "softmax.py",
+        "    for i in range(len(y)):\n        log_total",
+        "    for again in range(len(y) + 3 * len(y) // 20):\n        i = again % len(y)\n        log_total",
+        "test_softmax_cross_entropy",
+    ),
+    "hidden_backward": Plant(
+        "output.py",
+        "        _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))\n"
+        "        i += rows(block(lanes))",
+        "        _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))\n"
+        "        if i // rows(block(lanes)) % 10 < 3:\n"
+        "            _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))\n"
+        "        i += rows(block(lanes))",
+        "test_hidden_backward",
+    ),
+}
+
+
+def git(*words: str, folder: Path) -> None:
+    """Run git; it must succeed."""
+    identity = ["-c", "user.name=trial", "-c", "user.email=trial@localhost"]
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+def plant(clone: Path, name: str) -> None:
+    """Commit the slowdown `name` on top of what is checked out."""
+    file, old, new, _ = PLANTS[name]
+    path = clone / "fastmlp" / "kernels" / file
+    text = path.read_text()
+    if text.count(old) != 1:
+        raise SystemExit(f"{name}: {file} has changed, and the plant no longer fits")
+    path.write_text(text.replace(old, new))
+    git("commit", "--quiet", "-am", f"{name} does a part of its work twice", folder=clone)
+
+
+def trial(clone: Path, name: str, runs: int) -> None:
+    """Run the gate so many times; print each run, and how many were right."""
+    words = [] if name in PLANTS else ["--base", "HEAD"]
+    right = 0
+    for run in range(1, runs + 1):
+        start = time.perf_counter()
+        command = [sys.executable, "bench/check.py", "-k", BENCHMARKS, *words]
+        done = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+        named = re.findall(r"^slower: (\S+) takes ([\d.]+)", done.stdout, re.MULTILINE)
+        if name in PLANTS:
+            right += done.returncode == 1 and any(
+                re.search(PLANTS[name].benchmark, benchmark) for benchmark, _ in named
+            )
+        else:
+            right += done.returncode == 0
+        told = ", ".join(f"{benchmark} {ratio}" for benchmark, ratio in named) or "no alarm"
+        told = told if done.returncode in (0, 1) else done.stderr.strip().rpartition("\n")[2]
+        print(f"{name} {run}/{runs}: {told} ({time.perf_counter() - start:.0f} s)", flush=True)
+    print(f"{name}: right in {right} of {runs}", flush=True)
+
+
+def main() -> None:
+    """Try no change, then each plant."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--only", choices=["unchanged", *PLANTS])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fastmlp-check-trial-") as folder:
+        clone = Path(folder, "clone")
+        git("clone", "--quiet", str(ROOT), str(clone), folder=Path(folder))
+        for name in ("unchanged", *PLANTS):
+            if arguments.only in (None, name):
+                git("checkout", "--quiet", "--detach", "origin/HEAD", folder=clone)
+                if name in PLANTS:
+                    plant(clone, name)
+                trial(clone, name, arguments.runs)
+
+
+if __name__ == "__main__":
+    main()
