@@ -269,6 +269,8 @@ class Comparison:
 
         plan, data = self.plan, self._data
         limit = _DISTURBED * max(self._rates)
+        machine = environment()
+        del machine["kernel_cache"]  # a path of this machine, in a file that people hand on
         return {
             "schema": SCHEMA,
             "kind": "comparison",
@@ -283,7 +285,7 @@ class Comparison:
                 "dataset": plan.dataset,
                 "seed": plan.seed,
             },
-            "environment": {**environment(), "peak_gflops": max(self._rates)},
+            "environment": {**machine, "peak_gflops": max(self._rates)},
             "rounds": {
                 "planned": len(plan.rounds),
                 "run": len(self._probes),

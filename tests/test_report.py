@@ -116,7 +116,7 @@ def test_tables_are_whole_and_ranked(results):
     assert "…" not in text
     first = text.index("30 hidden units")
     assert first < text.index("fastmlp") < text.index("numpy") < text.index("jax")  # quicker, yet not ranked: last
-    assert "2.00 (1.57 to 2.53)" in text and "not ranked" in text and "2.0e-01" in text
+    assert "2.00 (1.55 to 2.56)" in text and "not ranked" in text and "2.0e-01" in text
     for column in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss", "Peak memory", "To 0.975"):
         assert column in text
     assert "torch: RuntimeError: no [paper] | ink" in text
@@ -149,6 +149,8 @@ def test_headline_says_where_we_lose(results):
     )
     results["results"][1]["ratio"] = 0.5
     assert "takes 0.50 (numpy, 30 hidden units)" in headline(results)
+    results["results"][1]["spread"]["ratio"] = [0.4, 1.1]
+    assert headline(results).endswith("Not sure from so few repeats at 30: its 95 % interval includes 1 there.")
     results["results"] = [row for row in results["results"] if row["net"] != "numpy"]
     assert headline(results) == "No other net could be ranked beside fastmlp."
 

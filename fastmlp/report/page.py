@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -14,7 +15,7 @@ from fastmlp.report.tables import DETAILS, DETAILS_NOTE, MEASURED, cells, failur
 from fastmlp.results import PARITY, write_results
 from fastmlp.wholefile import write_whole
 
-__all__ = ["PAGE", "RESULTS", "protocol", "write_report"]
+__all__ = ["PAGE", "RESULTS", "headline", "protocol", "write_report"]
 
 Results = Mapping[str, Any]
 
@@ -89,22 +90,29 @@ def protocol(results: Results) -> list[str]:
 
 
 def headline(results: Results) -> str:
-    """Return in a sentence how the quickest other net stands to ours, at best and at worst for us."""
-    nearest = []
+    """Return in a sentence or two how the quickest other net stands to ours, and whether that is sure."""
+    nearest, unsure = [], []
     for size in results["parameters"]["hidden_sizes"]:
         others = [row for row in ranking(results, size) if row["net"] != "fastmlp" and row["ratio"] is not None]
         if others:
             quickest = min(others, key=lambda row: float(row["ratio"]))
             nearest.append((quickest["ratio"], quickest["net"], size))
+            low, high = quickest["spread"]["ratio"] or (0, math.inf)
+            if low <= 1 <= high:
+                unsure.append(str(size))
     if not nearest:
         return "No other net could be ranked beside fastmlp."
     low, high = min(nearest), max(nearest)
     if len(nearest) == 1:
-        return f"The quickest other net, {low[1]}, takes {low[0]:.2f} times fastmlp's training time."
-    return (
-        f"The quickest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
-        f"({high[1]}, {high[2]}) fastmlp's training time."
-    )
+        told = f"The quickest other net, {low[1]}, takes {low[0]:.2f} times fastmlp's training time."
+    else:
+        told = (
+            f"The quickest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
+            f"({high[1]}, {high[2]}) fastmlp's training time."
+        )
+    if unsure:
+        told += f" Not sure from so few repeats at {', '.join(unsure)}: its 95 % interval includes 1 there."
+    return told
 
 
 def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
