@@ -92,9 +92,6 @@ def test_the_original_scripts_flags(small):
     report = json.loads(result.stdout)
     assert report["parameters"]["net"] == "fastmlp"
     assert report["parameters"]["epochs"] == 2
-    result = run("train", "--compare_nets")
-    assert result.exit_code == 2
-    assert "one after another" in result.stderr
 
 
 def test_the_numpy_net_gives_the_same_numbers(small):
