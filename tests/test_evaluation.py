@@ -159,7 +159,7 @@ def test_long_names_push_nothing_off_the_picture(tmp_path, monkeypatch):
     net = NeuralNetwork(hidden_size=9, input_size=25, output_size=25, seed=0)
     net.class_names = names
     rng, figures = np.random.default_rng(0), []
-    monkeypatch.setattr(plots, "_save", lambda figure, _: figures.append(figure))
+    monkeypatch.setattr(plots, "save_figure", lambda figure, _: figures.append(figure))
     X = rng.random((50, 25), np.float32)
     plots.plot_confusion(evaluate(net, X, rng.integers(0, 25, 50)), X, tmp_path / "picture.png", "title " * 30)
     figures[0].draw_without_rendering()
