@@ -7,13 +7,14 @@ at the end. What the libraries print goes to stderr. `fastmlp.compare` starts it
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from fastmlp.finite import finite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,17 +127,8 @@ def _set_weights(net: Any, weights: list[NDArray[Any]]) -> None:
 
 
 def _write(events: TextIO, event: dict[str, Any]) -> None:
-    events.write(json.dumps(_finite(event)) + "\n")
+    events.write(json.dumps(finite(event)) + "\n")
     events.flush()
-
-
-def _finite(value: Any) -> Any:
-    """`value` with None for every number that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import tokenize
 import zipfile
@@ -19,9 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.finite import finite
 from fastmlp.wholefile import remove_leftovers, write_whole
 
-__all__ = ["FORMAT", "ModelFile", "ModelFileError", "finite", "read_model", "write_model"]
+__all__ = ["FORMAT", "ModelFile", "ModelFileError", "read_model", "write_model"]
 
 FORMAT = 1
 """The version of the format; a file with a higher one is refused."""
@@ -93,19 +93,6 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
     del stored["metadata"]
     _check_shapes(path, stored)
     return ModelFile(stored, metadata)
-
-
-def finite(value: Any) -> Any:
-    """Return `value`, as JSON takes it, with None for each number that JSON cannot hold.
-
-    >>> finite({"loss": [0.5, math.inf], "epochs": 2})
-    {'loss': [0.5, None], 'epochs': 2}
-    """
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -26,6 +26,7 @@ ALLOWED = {
         "environment",
         "evaluation",
         "export",
+        "finite",
         "images",
         "inputs",
         "kernels",
@@ -47,7 +48,7 @@ ALLOWED = {
         "results",
         "training",
     },
-    "contender_process": {"network"},  # types only
+    "contender_process": {"finite", "network"},  # network: types only
     "report": {"plots", "results", "wholefile"},
     "results": {"contenders", "intervals", "wholefile"},
     "intervals": set(),
@@ -60,9 +61,10 @@ ALLOWED = {
     "environment": {"kernels"},
     "network": {"inputs", "kernels", "modelfile", "training"},
     "training": {"kernels"},
-    "modelfile": {"wholefile"},
+    "modelfile": {"finite", "wholefile"},
     "inputs": set(),
     "datasets": {"kernels", "wholefile"},
+    "finite": set(),
     "wholefile": set(),
     "kernels": set(),
     "__init__": {"network", "datasets"},

@@ -41,7 +41,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or CSV file of inputs; - is stdin."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    from fastmlp.modelfile import finite
+    from fastmlp.finite import finite
     from fastmlp.network import NeuralNetwork
 
     net = NeuralNetwork.load(model, n_threads=threads)

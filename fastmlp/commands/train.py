@@ -155,7 +155,7 @@ def train(
         result_table(row)
         return
     from fastmlp.environment import environment
-    from fastmlp.modelfile import finite
+    from fastmlp.finite import finite
 
     parameters = {
         "hidden_size": hidden_size,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.contenders import Result, fit_and_test
+from fastmlp.contenders.numpy_net import glorot_uniform
 from fastmlp.datasets import load_mnist
 from fastmlp.network import History, Score
 
@@ -68,9 +69,9 @@ class NeuralNetwork:
         self.lr = lr
         self._rng = np.random.default_rng(seed)
         self._weights: Weights = {}
-        self.W1 = _glorot_uniform(self._rng, input_size, hidden_size)
+        self.W1 = glorot_uniform(self._rng, input_size, hidden_size)
         self.b1 = np.zeros(hidden_size, np.float32)
-        self.W2 = _glorot_uniform(self._rng, hidden_size, output_size)
+        self.W2 = glorot_uniform(self._rng, hidden_size, output_size)
         self.b2 = np.zeros(output_size, np.float32)
         self._compiled: dict[tuple[int, int], Any] = {}
 
@@ -157,11 +158,6 @@ def _losses(weights: Weights, x: Any, y: Any) -> tuple[Any, Any]:
     logits = hidden @ weights["W2"] + weights["b2"]
     losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)[:, 0]
     return losses, logits.argmax(axis=1) == y
-
-
-def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
 
 
 _threads_at_start: list[int] = []

@@ -50,9 +50,9 @@ class NeuralNetwork:
             _check_threads(n_threads)
         self.lr = lr
         self._rng = np.random.default_rng(seed)
-        self.W1 = _glorot_uniform(self._rng, input_size, hidden_size)
+        self.W1 = glorot_uniform(self._rng, input_size, hidden_size)
         self.b1 = np.zeros(hidden_size, np.float32)
-        self.W2 = _glorot_uniform(self._rng, hidden_size, output_size)
+        self.W2 = glorot_uniform(self._rng, hidden_size, output_size)
         self.b2 = np.zeros(output_size, np.float32)
 
     def forward(self, X: Float32Array) -> Float32Array:
@@ -175,7 +175,8 @@ def _softmax_cross_entropy(logits: Float32Array, y: Labels) -> tuple[Float32Arra
     return losses, likeliest == y
 
 
-def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
+def glorot_uniform(rng: np.random.Generator | np.random.RandomState, n_in: int, n_out: int) -> Float32Array:
+    """Return weights (n_in, n_out) uniform within +-sqrt(6 / (n_in + n_out)): Glorot and Bengio (2010), formula 16."""
     limit = np.sqrt(6 / (n_in + n_out))
     return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
 

@@ -79,9 +79,9 @@ class NeuralNetwork:
         )
         # The first call makes the arrays; what it learns is written over.
         self._model.partial_fit(np.zeros((1, input_size), np.float32), [0], classes=np.arange(output_size))
-        self.W1 = _glorot_uniform(random, input_size, hidden_size)
+        self.W1 = numpy_net.glorot_uniform(random, input_size, hidden_size)
         self.b1 = np.zeros(hidden_size, np.float32)
-        self.W2 = _glorot_uniform(random, hidden_size, output_size)
+        self.W2 = numpy_net.glorot_uniform(random, hidden_size, output_size)
         self.b2 = np.zeros(output_size, np.float32)
 
     def fit(
@@ -136,11 +136,6 @@ class NeuralNetwork:
                 self._model.partial_fit(X, Y)
             except UserWarning:
                 raise KeyboardInterrupt from None
-
-
-def _glorot_uniform(random: np.random.RandomState, n_in: int, n_out: int) -> Float32Array:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return random.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
 
 
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
