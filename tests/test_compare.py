@@ -97,9 +97,9 @@ def test_results_have_what_the_schema_says():
         assert set(row["seconds_to_accuracy"]) == {"0.95", "0.97", "0.975"}
         assert len(row["history"]["val_accuracy"]) == 1
     assert rows[0]["ratio"] == 1
-    # Interleaved: A B, A B at the first size, then at the second.
+    # Interleaved: A B at each size, then again.
     done = [(event.hidden_size, event.repeat, event.net) for event in events if event.result]
-    assert done == [(size, r, net) for size in (4, 6) for r in (0, 1) for net in ("fastmlp", "numpy")]
+    assert done == [(size, r, net) for r in (0, 1) for size in (4, 6) for net in ("fastmlp", "numpy")]
 
 
 def test_all_start_from_the_weights_of_ours(fake):

@@ -76,7 +76,8 @@ def protocol(results: Results) -> list[str]:
         f"as many processors ({parameters['threads']}).",
         "All nets of a round get the same float32 data in memory, the same initial weights, batch size, learning rate "
         "and epochs; each shuffles the samples anew every epoch, as it does for its users.",
-        "Rounds are interleaved: A B C, A B C, …, so that a slow minute of the machine hits all.",
+        "Rounds are interleaved, A B C, A B C, …, so that a slow minute of the machine hits all nets; each hidden size "
+        "has its first round before any has its second, so that the intervals tell how the machine drifts too.",
         "Import, first call (compilation, tracing) and epochs are timed apart; the time is that of the epochs. "
         "Evaluation stands outside.",
         "Times and ratios are medians over the repeats; a ratio is taken within its round. Intervals are 95 %, by "

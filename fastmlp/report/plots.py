@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp.plots import new_figure
 from fastmlp.report.tables import ranking
+from fastmlp.results import dense_flop
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,13 +38,10 @@ _QUIET = "#666666"
 
 
 def dense_epoch_seconds(results: Results, hidden_size: int) -> float:
-    """Return the seconds that an epoch of dense arithmetic takes at the best rate that the machine showed.
-
-    n (4 D H + 6 H C) operations: two products with W1 (forward, update) and three with W2, two operations each.
-    """
+    """Return the seconds that an epoch of dense arithmetic takes at the best rate that the machine showed."""
     data = results["data"]
-    n, D, C = data["n_train"], data["input_size"], data["output_size"]
-    return float(n * (4 * D * hidden_size + 6 * hidden_size * C) / (results["environment"]["peak_gflops"] * 1e9))
+    flop = dense_flop(data["n_train"], data["input_size"], hidden_size, data["output_size"])
+    return float(flop / (results["environment"]["peak_gflops"] * 1e9))
 
 
 def _epoch_time(results: Results) -> Figure:

@@ -41,11 +41,12 @@ def failures(results: Mapping[str, Any]) -> list[str]:
 def notes(results: Mapping[str, Any]) -> list[str]:
     """Return what has to be known to read the tables: the task, how it was measured, and what is missing."""
     parameters, data, rounds = results["parameters"], results["data"], results["rounds"]
+    repeats = parameters["repeats"]
+    of = "one run of each net" if repeats == 1 else f"medians of {repeats} repeats, 95 % intervals in brackets"
     lines = [
         f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
         f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}; "
-        f"medians of {parameters['repeats']} repeats, 95 % intervals in brackets; "
-        "a time is that of the epochs, without import, first call and evaluation.",
+        f"{of}; a time is that of the epochs, without import, first call and evaluation.",
         f"Rounds {rounds['run']} (planned {rounds['planned']}), of which disturbed: {rounds['disturbed']}; "
         f"{results['environment']['peak_gflops']:.0f} GFLOP/s at best on {results['environment']['cpu']}.",
     ]
