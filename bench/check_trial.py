@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = "test_kernels and 300-units and (sparse or softmax or hidden_backward or update_W2)"
+BENCHMARKS = "test_kernels and 300-units and (sparse or output_forward or softmax or hidden_backward or update_W2)"
 
 
 class Plant(NamedTuple):
@@ -34,11 +34,12 @@ PLANTS = {
         "        i = again % len(batch)\n        acc = bias\n",
         r"test_hidden_forward\[.*sparse",
     ),
-    "softmax_cross_entropy": Plant(
-        "softmax.py",
-        "    for i in range(len(y)):\n        log_total",
-        "    for again in range(len(y) + 3 * len(y) // 20):\n        i = again % len(y)\n        log_total",
-        "test_softmax_cross_entropy",
+    "output_forward": Plant(
+        "output.py",
+        "    for i in range(hidden.shape[0]):\n        row = load(hidden, i * units(lanes), lanes)\n        at =",
+        "    for again in range(hidden.shape[0] + 3 * hidden.shape[0] // 10):\n        i = again % hidden.shape[0]\n"
+        "        row = load(hidden, i * units(lanes), lanes)\n        at =",
+        "test_output_forward",
     ),
     "hidden_backward": Plant(
         "output.py",
