@@ -1,23 +1,17 @@
 """The comparison: who runs when, on what, and what is made of the times.
 
-A round is one run of every net, one after another, at one hidden size: A B C, A B C, ... Each hidden size has its first
-round before any has its second, so that the repeats lie far apart and their interval tells how the machine drifts too.
-Each run is a process of its own (`fastmlp.contender_process`). A short probe of the machine before and after tells
-whether a round was disturbed.
+A round is one run of every net at one hidden size. Each run is a process of its own (`fastmlp.contender_run`), and all
+go through the round together, an epoch each in turn, A B C, A B C, ..., so that what slows the machine down for some
+seconds slows all nets down. Each hidden size has its first round before any has its second, so that the repeats lie
+far apart. A short probe of the machine before and after tells whether a round was disturbed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-import re
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.contenders import CPU_VARIABLES, not_installed, thread_variables
+from fastmlp.contender_run import ContenderRun, RunFailedError
+from fastmlp.contenders import not_installed
 from fastmlp.network import NeuralNetwork
 from fastmlp.results import SCHEMA, dense_flop, make_row
 from fastmlp.training import DivergenceError
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Event", "Plan"]
 
 _DISTURBED = 0.8  # of the probe's best
-_FROM_OUTSIDE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would slow NumPy down, or speed it up, unseen
 # For the first estimate only: seconds to start, and to do one update at a tiny size.
 _START_SECONDS = {"fastmlp": 2.0, "numpy": 1.0, "keras": 9.0, "keras-tuned": 11.0, "torch": 5.0, "jax": 4.0}
 _UPDATE_SECONDS = {"fastmlp": 4e-5, "keras": 8e-4, "keras-tuned": 4e-4, "torch": 4e-4, "sklearn": 4e-4}
@@ -67,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Event:
-    """What has just happened to a run: it began (`epoch` 0), ended an epoch, or is over with a result or an error."""
+    """What has just happened to a run: it ended an epoch, and is over where there is a result or an error."""
 
     net: str
     hidden_size: int
@@ -156,15 +150,23 @@ class Comparison:
         if (size, repeat) not in self._rounds:
             self._current = size, repeat, runs  # after an interrupt, what is finished of the round
         before = self._probe.gflops()
-        for name, module in nets.items():
-            on_event(Event(name, size, repeat))
-            try:
-                runs[name] = self._run(name, module, size, repeat, folder, on_event)
-            except _RunFailed as error:
-                self._errors[name, size] = str(error)
-                on_event(Event(name, size, repeat, error=str(error)))
-            else:
-                on_event(Event(name, size, repeat, self.plan.epochs, runs[name]))
+        with contextlib.ExitStack() as stack:
+            going = {
+                name: stack.enter_context(ContenderRun(self._spec(module, size, repeat, folder), self.plan.timeout))
+                for name, module in nets.items()
+            }
+            for epoch in range(1, self.plan.epochs + 1):
+                for name, run in list(going.items()):
+                    try:
+                        result = run.epoch()
+                    except RunFailedError as error:
+                        self._errors[name, size] = str(error)
+                        on_event(Event(name, size, repeat, error=str(error)))
+                        del going[name]
+                        continue
+                    if result is not None:
+                        runs[name] = {"repeat": repeat, **result}
+                    on_event(Event(name, size, repeat, epoch, runs.get(name)))
         after = self._probe.gflops()
         self._rates += before, after
         probe = min(before, after)
@@ -199,11 +201,9 @@ class Comparison:
         except DivergenceError:
             return math.nan
 
-    def _run(
-        self, net: str, module: str, size: int, repeat: int, folder: Path, on_event: Callable[[Event], None]
-    ) -> dict[str, Any]:
-        """Return the result of one run in its own process; raise `_RunFailed` with a sentence."""
-        spec = {
+    def _spec(self, module: str, size: int, repeat: int, folder: Path) -> dict[str, Any]:
+        """What `fastmlp.contender_process` is to do."""
+        return {
             "module": module,
             "hidden_size": size,
             "lr": self.plan.lr,
@@ -218,52 +218,6 @@ class Comparison:
             "data": str(folder),
             "weights": str(folder / "weights"),
         }
-        environment = {name: value for name, value in os.environ.items() if name not in _FROM_OUTSIDE}
-        environment |= CPU_VARIABLES | thread_variables(self.plan.threads)
-        timed_out = threading.Event()
-        result = None
-        with (
-            tempfile.TemporaryFile() as stderr,
-            subprocess.Popen(
-                [sys.executable, "-m", "fastmlp.contender_process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=environment,
-                cwd=Path(__file__).parents[1],  # this fastmlp, and nothing that lies where the user happens to be
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends that one
-                encoding="utf-8",
-            ) as process,
-        ):
-            assert process.stdin is not None and process.stdout is not None
-
-            def give_up() -> None:
-                timed_out.set()
-                _kill(process)
-
-            timer = threading.Timer(min(self.plan.timeout, threading.TIMEOUT_MAX), give_up)
-            try:
-                timer.start()
-                with contextlib.suppress(BrokenPipeError), process.stdin:
-                    json.dump(spec, process.stdin)
-                for line in process.stdout:
-                    told = json.loads(line) if line.endswith("}\n") else {}
-                    result = told.get("result", result)
-                    if "epoch" in told:
-                        on_event(Event(net, size, repeat, told["epoch"]))
-                    if result is not None:
-                        break  # some libraries take their time to go, or fall over
-                else:
-                    process.wait()
-            finally:
-                timer.cancel()
-                _kill(process)
-            if result is not None:
-                return {"repeat": repeat, **result}
-            if timed_out.is_set():
-                raise _RunFailed(f"it was given up after {self.plan.timeout:g} s; --timeout sets another limit")
-            stderr.seek(0)
-            raise _RunFailed(_last_words(stderr.read().decode(errors="replace"), process.returncode))
 
     def results(self) -> dict[str, Any]:
         """Return what is finished: parameters, environment, rounds, and a row for each net at each hidden size."""
@@ -325,28 +279,3 @@ class Comparison:
                 for net in self._missing
             ]
         return rows
-
-
-class _RunFailed(Exception):
-    """A run gave no result; the message says why."""
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End a process that is still there, and those that it has started."""
-    if process.poll() is not None:
-        return
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-
-
-def _last_words(stderr: str, code: int) -> str:
-    """Why a process ended, as a sentence: the last line that it wrote, or else the signal or the exit code."""
-    if code < 0:
-        return f"its process was ended by signal {-code}" + (" (out of memory?)" if code == -9 else "")
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    if not lines:
-        return f"its process ended with exit code {code} and without a word"
-    return re.sub(r"^(\w+\.)+(?=\w+: )", "", " ".join(lines[-1].split()))  # the modules of an exception say nothing

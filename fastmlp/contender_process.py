@@ -1,7 +1,8 @@
 """`python -m fastmlp.contender_process`: one run of one contender, in a process of its own.
 
 A JSON object on stdin says what to run; each line on stdout is a JSON object too: one after each epoch, and the result
-at the end. What the libraries print goes to stderr. `fastmlp.compare` starts it, with the thread variables set.
+at the end. After an epoch the process waits for an empty line on stdin, so that others can have their epoch meanwhile.
+What the libraries print goes to stderr. `fastmlp.contender_run` starts it, with the thread variables set.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
 
     from fastmlp.network import History
 
-__all__ = ["main", "peak_memory", "run"]
+__all__ = ["come_to_rest", "main", "peak_memory", "run"]
 
 _WEIGHTS = ("W1", "b1", "W2", "b2")
+_GLANCE = 0.01  # seconds over which it is looked whether this process is at rest
+_AT_REST = 0.1  # of one processor
+_GLANCES = 100  # at most
 
 
 def main() -> None:
     """Read the run from stdin, do it, and write what happens to stdout."""
-    spec = json.load(sys.stdin)
+    spec = json.loads(sys.stdin.readline())
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # a library that prints cannot spoil the events
     run(spec, events)
@@ -57,11 +61,15 @@ def run(spec: dict[str, Any], events: TextIO) -> None:
     val_loss: list[float] = []
     val_accuracy: list[float] = []
 
-    def after_epoch(epoch: int, history: History) -> None:
+    def after_epoch(epoch: int, _history: History) -> None:
         loss, accuracy = net.predict(x_test, y_test)  # between two epochs, whose seconds do not run here
         val_loss.append(float(loss))
         val_accuracy.append(float(accuracy))
-        _write(events, {"epoch": epoch, "seconds": float(history.seconds[-1])})
+        if epoch < spec["epochs"]:
+            come_to_rest()
+            _write(events, {"epoch": epoch})
+            if not sys.stdin.readline():  # nobody is there any more
+                raise SystemExit(1)
 
     history = net.fit(x_train, y_train, spec["batch_size"], spec["epochs"], callback=after_epoch)
     memory = peak_memory()
@@ -89,6 +97,15 @@ def run(spec: dict[str, Any], events: TextIO) -> None:
         },
     }
     _write(events, {"result": result})
+
+
+def come_to_rest() -> None:
+    """Wait until the threads of this process no longer run: some libraries' spin for a while after their work."""
+    for _ in range(_GLANCES):
+        before = time.process_time()
+        time.sleep(_GLANCE)
+        if time.process_time() - before < _AT_REST * _GLANCE:
+            break
 
 
 def peak_memory() -> int | None:

@@ -1,4 +1,4 @@
-"""How sure a measured time is: the 95 % interval of a few repeats."""
+"""How far a measured time can be trusted: the 95 % interval for one more repeat."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ __all__ = ["interval", "t_quantile"]
 
 
 def interval(values: Sequence[float]) -> list[float] | None:
-    """Return the 95 % interval of the centre of positive `values`, by Student's t on their logarithms.
+    """Return the 95 % interval for one more value like these positive `values`, by Student's t on their logarithms.
 
-    None for fewer than two.
+    With n logarithms of mean m and standard deviation s it is exp(m -+ t s sqrt(1 + 1/n)): wider than that of the
+    centre, since it is to hold what another run of the same thing gives. None for fewer than two.
+    (G. J. Hahn and W. Q. Meeker, Statistical Intervals, 1991, section 4.7.)
 
     >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
-    [0.875, 1.376]
+    [0.697, 1.726]
     """
     if len(values) < 2 or min(values) <= 0:
         return None
     logs = [math.log(value) for value in values]
-    half = t_quantile(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    half = t_quantile(len(logs) - 1) * statistics.stdev(logs) * math.sqrt(1 + 1 / len(logs))
     mean = statistics.fmean(logs)
     return [math.exp(mean - half), math.exp(mean + half)]
 

@@ -68,7 +68,7 @@ class RunReporter:
         self._rounds = len(plan.rounds)
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
-            TextColumn("run"),
+            TextColumn("epoch"),
             MofNCompleteColumn(),
             BarColumn(),
             TimeElapsedColumn(),
@@ -78,8 +78,8 @@ class RunReporter:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._runs = 0
-        self._task = self._progress.add_task("", total=self._rounds * len(plan.modules))
+        self._epochs = 0  # that are done, of all runs
+        self._task = self._progress.add_task("", total=self._rounds * len(plan.modules) * plan.epochs)
 
     def __enter__(self) -> RunReporter:
         self._progress.start()
@@ -90,18 +90,17 @@ class RunReporter:
 
     def event(self, event: Event) -> None:
         """Report what has just happened to a run."""
-        name = f"{event.net}, {event.hidden_size} hidden units, repeat {event.repeat + 1} of {self._plan.repeats}"
-        if event.result is None and event.error is None:
-            self._progress.update(self._task, description=f"{name}: epoch {event.epoch} of {self._plan.epochs}")
-            return
-        self._runs += 1
-        self._progress.update(self._task, completed=self._runs)
-        if event.error:
-            line = f"failed: {event.error}"
-        else:
-            assert event.result is not None
+        where = f"{event.hidden_size} hidden units, repeat {event.repeat + 1} of {self._plan.repeats}"
+        if event.error is None:
+            self._epochs += 1
+            description = f"{where}: epoch {event.epoch} of {self._plan.epochs}"
+            self._progress.update(self._task, completed=self._epochs, description=description)
+            if event.result is None:
+                return
             line = f"{event.result['train_seconds']:.2f} s, test accuracy {event.result['test_accuracy']:.4f}"
-        self._console.print(f"{name}: {line}", soft_wrap=True, markup=False)
+        else:
+            line = f"failed: {event.error}"
+        self._console.print(f"{event.net}, {where}: {line}", soft_wrap=True, markup=False)
 
     def round(self, done: int, in_all: int) -> None:
         """Report that a round has ended, and how many there are to be by now."""
@@ -111,7 +110,9 @@ class RunReporter:
                 soft_wrap=True,
             )
             self._rounds = in_all
-        self._progress.update(self._task, total=self._runs + (in_all - done) * len(self._plan.modules))
+        self._progress.update(
+            self._task, total=self._epochs + (in_all - done) * len(self._plan.modules) * self._plan.epochs
+        )
 
 
 def result_table(row: dict[str, Any]) -> None:

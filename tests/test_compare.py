@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from click.testing import CliRunner
 from fastmlp import contenders
 from fastmlp.cli import main
 from fastmlp.compare import Comparison, Plan
+from fastmlp.contender_process import come_to_rest
+from fastmlp.contender_run import ContenderRun
 from fastmlp.datasets import Dataset
 from fastmlp.intervals import interval, t_quantile
 from fastmlp.network import NeuralNetwork
@@ -97,9 +100,77 @@ def test_results_have_what_the_schema_says():
         assert set(row["seconds_to_accuracy"]) == {"0.95", "0.97", "0.975"}
         assert len(row["history"]["val_accuracy"]) == 1
     assert rows[0]["ratio"] == 1
-    # Interleaved: A B at each size, then again.
+    # Each size has its first round before any has its second.
     done = [(event.hidden_size, event.repeat, event.net) for event in events if event.result]
     assert done == [(size, r, net) for r in (0, 1) for size in (4, 6) for net in ("fastmlp", "numpy")]
+
+
+def test_nets_take_turns_by_epochs(fake, tmp_path):
+    diary = tmp_path / "diary"
+    record = (
+        "tell = options.get('callback')\n"
+        "        def note(epoch, history):\n"
+        f"            with open({str(diary)!r}, 'a') as file: file.write(f'{{__name__[-1]}}{{epoch}} ')\n"
+        "            tell(epoch, history)\n"
+        "        if number_epochs == 3: options['callback'] = note"
+    )
+    modules = {name: fake(record, f"fake_{name}") for name in "ab"}
+    results, events = compared(modules | {"fastmlp": FASTMLP}, epochs=3)
+    assert diary.read_text() == "a1 b1 a2 b2 a3 b3 "
+    assert [(event.net, event.epoch) for event in events] == [
+        (net, epoch) for epoch in (1, 2, 3) for net in ("a", "b", "fastmlp")
+    ]
+    assert [len(row["history"]["seconds"]) for row in results["results"]] == [3, 3, 3]
+
+
+def test_crash_between_turns_leaves_the_others_theirs(fake):
+    body = (
+        "tell = options.get('callback')\n"
+        "        def fail(epoch, history):\n"
+        "            if epoch == 2: raise RuntimeError('second epoch')\n"
+        "            tell(epoch, history)\n"
+        "        options['callback'] = fail"
+    )
+    results, _ = compared({"fake": fake(body), "numpy": NUMPY}, epochs=3)
+    fails, numpy = results["results"]
+    assert fails["error"] == "RuntimeError: second epoch"
+    assert len(numpy["history"]["seconds"]) == 3
+
+
+def test_only_its_own_time_counts_for_the_timeout(fake):
+    sleepy = (
+        "tell = options.get('callback')\n"
+        "        def sleep(epoch, history): time.sleep(4 * (epoch == 1)); tell(epoch, history)\n"
+        "        options['callback'] = sleep"
+    )
+    results, _ = compared({"numpy": NUMPY, "fake": fake(sleepy)}, epochs=2, timeout=3.5)
+    numpy, slow = results["results"]
+    assert "error" not in numpy
+    assert "given up after 3.5 s" in slow["error"]
+
+
+def test_run_that_nobody_listens_to_ends(tmp_path):
+    comparison = Comparison(plan({"numpy": NUMPY}, epochs=3), tiny())
+    for name, array in zip(("x_train", "y_train", "x_test", "y_test"), tiny(), strict=False):
+        np.save(tmp_path / f"{name}.npy", array)
+    comparison._prepare(4, 0, tmp_path)
+    with ContenderRun(comparison._spec(NUMPY, 4, 0, tmp_path), 60) as run:
+        assert run.epoch() is None
+        run._process.stdin.close()
+        assert run._process.wait(30) == 1
+
+
+def test_a_process_comes_to_rest_when_its_threads_do():
+    def work():
+        while time.monotonic() < end:
+            pass
+
+    end = time.monotonic() + 0.3
+    thread = threading.Thread(target=work)
+    thread.start()
+    come_to_rest()
+    assert time.monotonic() >= end
+    thread.join()
 
 
 def test_all_start_from_the_weights_of_ours(fake):
@@ -222,18 +293,18 @@ def test_t_quantiles_are_those_of_the_tables():
 def test_interval_is_on_logarithms():
     low, high = interval([1.0, 2.0, 4.0])
     assert low * high == pytest.approx(4)  # symmetric about the geometric mean
-    assert high / 2 == pytest.approx(np.exp(4.3027 * np.log(2) / np.sqrt(3)), rel=1e-4)
+    assert high / 2 == pytest.approx(np.exp(4.3027 * np.log(2) * np.sqrt(1 + 1 / 3)), rel=1e-4)
     assert interval([3.0]) is None
     assert interval([3.0, 3.0]) == pytest.approx([3, 3])
 
 
-def test_interval_covers_19_of_20():
+def test_interval_covers_the_next_value_in_19_of_20():
     rng = np.random.default_rng(0)
     hits = 0
-    for sample in np.exp(rng.normal(0.5, 0.3, (2000, 3))):
+    for *sample, following in np.exp(rng.normal(0.5, 0.3, (4000, 4))):
         low, high = interval(sample)
-        hits += low <= np.exp(0.5) <= high
-    assert 0.935 < hits / 2000 < 0.965
+        hits += low <= following <= high
+    assert 0.94 < hits / 4000 < 0.96
 
 
 def run(*args, **environment):

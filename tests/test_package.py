@@ -39,7 +39,7 @@ ALLOWED = {
         "wholefile",
     },
     "compare": {
-        "contender_process",
+        "contender_run",
         "contenders",
         "datasets",
         "environment",
@@ -48,6 +48,7 @@ ALLOWED = {
         "results",
         "training",
     },
+    "contender_run": {"contenders"},
     "contender_process": {"finite", "network"},  # network: types only
     "report": {"plots", "results", "wholefile"},
     "results": {"contenders", "intervals", "wholefile"},

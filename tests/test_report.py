@@ -99,7 +99,7 @@ def test_ratio_is_taken_within_a_round(results):
     numpy = results["results"][1]
     assert numpy["ratio"] == pytest.approx(2.0)  # of 2, 2.2, 1.8; the slow round of both does not count
     low, high = numpy["spread"]["ratio"]
-    assert 1.5 < low < 1.8 and 2.2 < high < 2.6
+    assert 1.1 < low < 1.3 and 3.1 < high < 3.5
     assert numpy["seconds_to_accuracy"] == {"0.95": pytest.approx(0.2), "0.97": pytest.approx(0.4), "0.975": None}
 
 
@@ -116,7 +116,7 @@ def test_tables_are_whole_and_ranked(results):
     assert "…" not in text
     first = text.index("30 hidden units")
     assert first < text.index("fastmlp") < text.index("numpy") < text.index("jax")  # quicker, yet not ranked: last
-    assert "2.00 (1.55 to 2.56)" in text and "not ranked" in text and "2.0e-01" in text
+    assert "2.00 (1.21 to 3.28)" in text and "not ranked" in text and "2.0e-01" in text
     for column in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss", "Peak memory", "To 0.975"):
         assert column in text
     assert "torch: RuntimeError: no [paper] | ink" in text

@@ -76,12 +76,12 @@ def protocol(results: Results) -> list[str]:
         f"as many processors ({parameters['threads']}).",
         "All nets of a round get the same float32 data in memory, the same initial weights, batch size, learning rate "
         "and epochs; each shuffles the samples anew every epoch, as it does for its users.",
-        "Rounds are interleaved, A B C, A B C, …, so that a slow minute of the machine hits all nets; each hidden size "
-        "has its first round before any has its second, so that the intervals tell how the machine drifts too.",
+        "The nets of a round take turns, an epoch each, A B C, A B C, …, so that a slow moment of the machine hits all "
+        "of them. Each hidden size has its first round before any has its second.",
         "Import, first call (compilation, tracing) and epochs are timed apart; the time is that of the epochs. "
         "Evaluation stands outside.",
-        "Times and ratios are medians over the repeats; a ratio is taken within its round. Intervals are 95 %, by "
-        "Student's t on logarithms.",
+        "Times and ratios are medians over the repeats; a ratio is taken within its round. An interval is where one "
+        "more repeat is expected to lie, with 95 %, by Student's t on logarithms.",
         "A probe of the rate of multiply-adds on all threads stands before and after every round; a round in which it "
         f"falls below 80 % of its best is repeated. Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
         f"Parity: from the same weights, in the same order, the mean loss of the first epoch must be within {PARITY:g} "

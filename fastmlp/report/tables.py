@@ -42,7 +42,9 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     """Return what has to be known to read the tables: the task, how it was measured, and what is missing."""
     parameters, data, rounds = results["parameters"], results["data"], results["rounds"]
     repeats = parameters["repeats"]
-    of = "one run of each net" if repeats == 1 else f"medians of {repeats} repeats, 95 % intervals in brackets"
+    of = f"medians of {repeats} repeats, in brackets the 95 % interval for a further one"
+    if repeats == 1:
+        of = "one run of each net"
     lines = [
         f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
         f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}; "
