@@ -1,7 +1,8 @@
 """The results of a comparison: what is made of the runs, and the file that keeps it.
 
 A row stands for one net at one hidden size: medians over the repeats, and 95 % intervals under `spread`. Its `ratio` is
-the net's training time over ours, taken round by round, and the median of that.
+the net's training time over ours: the median over the epochs of a round, which the nets did in turn, and then over the
+rounds. An epoch that met a stall of the machine does not move it.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def make_row(
     """
     parity = _parity(repeats[0]["parity_loss"], our_loss)
     ratios = [
-        runs[net]["train_seconds"] / runs["fastmlp"]["train_seconds"]
+        _epoch_ratio(runs[net]["history"]["seconds"], runs["fastmlp"]["history"]["seconds"])
         for runs in rounds
         if net in runs and "fastmlp" in runs
     ]
@@ -98,6 +99,11 @@ def make_row(
         "history": repeats[0]["history"],
         "repeats": list(repeats),
     }
+
+
+def _epoch_ratio(seconds: Sequence[float], ours: Sequence[float]) -> float:
+    """The median over the epochs of a net's seconds by ours in the same turn."""
+    return statistics.median(its / our for its, our in zip(seconds, ours, strict=True))
 
 
 def _parity(loss: float | None, ours: float) -> dict[str, Any]:

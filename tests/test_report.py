@@ -95,6 +95,15 @@ def terminal(results):
 # --- Rows -------------------------------------------------------------------------------------------------------------
 
 
+def test_stall_in_an_epoch_stands_in_the_time_and_not_in_the_ratio():
+    ours, other = run_of(0.5), run_of(1.0)
+    for run, seconds in ((ours, [0.5, 1.0, 0.5]), (other, [1.0, 2.0, 50.0])):  # the second epoch is slow for both
+        run["history"] |= {"seconds": seconds, "val_accuracy": [0.9, 0.9, 0.9]}
+        run["train_seconds"] = sum(seconds)
+    row = make_row("numpy", 0.5, [other], [{"fastmlp": ours, "numpy": other}])
+    assert row["train_seconds"] == 53 and row["ratio"] == 2
+
+
 def test_ratio_is_taken_within_a_round(results):
     numpy = results["results"][1]
     assert numpy["ratio"] == pytest.approx(2.0)  # of 2, 2.2, 1.8; the slow round of both does not count

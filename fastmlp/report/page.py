@@ -80,8 +80,9 @@ def protocol(results: Results) -> list[str]:
         "of them. Each hidden size has its first round before any has its second.",
         "Import, first call (compilation, tracing) and epochs are timed apart; the time is that of the epochs. "
         "Evaluation stands outside.",
-        "Times and ratios are medians over the repeats; a ratio is taken within its round. An interval is where one "
-        "more repeat is expected to lie, with 95 %, by Student's t on logarithms.",
+        "Times and ratios are medians over the repeats. The ratio of a repeat is the median over its epochs, each over "
+        "fastmlp's in the same turn: a stall of the machine in one epoch does not move it, yet stands in the time. "
+        "An interval is where one more repeat is expected to lie, with 95 %, by Student's t on logarithms.",
         "A probe of the rate of multiply-adds on all threads stands before and after every round; a round in which it "
         f"falls below 80 % of its best is repeated. Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
         f"Parity: from the same weights, in the same order, the mean loss of the first epoch must be within {PARITY:g} "
