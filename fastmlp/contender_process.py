@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fastmlp.network import History
 
-__all__ = ["come_to_rest", "main", "peak_memory", "run"]
+__all__ = ["come_to_rest", "keep_memory", "main", "peak_memory", "run"]
 
 _WEIGHTS = ("W1", "b1", "W2", "b2")
 _GLANCE = 0.01  # seconds over which it is looked whether this process is at rest
@@ -43,6 +43,7 @@ def run(spec: dict[str, Any], events: TextIO) -> None:
     """Train the net of `spec` once, timed, and then, if it says so, one epoch in order for the parity check."""
     if spec["processors"]:
         os.sched_setaffinity(0, spec["processors"])
+    keep_memory()
     start = time.perf_counter()
     # Some libraries are loaded with the first net: it belongs to the import.
     net = import_module(spec["module"]).NeuralNetwork(
@@ -106,6 +107,18 @@ def come_to_rest() -> None:
         time.sleep(_GLANCE)
         if time.process_time() - before < _AT_REST * _GLANCE:
             break
+
+
+def keep_memory() -> None:
+    """Ask the system to leave the pages of this process in memory while it waits, where it may: on Linux, as root.
+
+    A system that takes idle pages back (DAMON) would else slow down after each wait who has the largest library.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        current, future, on_fault = 1, 2, 4  # MCL_...: what is in memory now, and what gets there later
+        ctypes.CDLL(None).mlockall(current | future | on_fault)
 
 
 def peak_memory() -> int | None:

@@ -173,6 +173,16 @@ def test_a_process_comes_to_rest_when_its_threads_do():
     thread.join()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux locks pages as they come")
+def test_a_process_keeps_its_memory_where_it_may(run_python):
+    code = "from fastmlp.contender_process import keep_memory; keep_memory(); print(open('/proc/self/status').read())"
+    status = dict(line.split(":", 1) for line in run_python(code).stdout.splitlines() if line)
+    may_lock = int(status["CapEff"], 16) >> 14 & 1  # CAP_IPC_LOCK
+    if not may_lock:
+        pytest.skip("this user may not keep as much memory")
+    assert int(status["VmLck"].split()[0]) > 0
+
+
 def test_all_start_from_the_weights_of_ours(fake):
     module = fake("raise ValueError(repr(self.W1.tolist()))")
     row = compared({"fake": module}, seed=7)[0]["results"][0]
