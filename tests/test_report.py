@@ -160,6 +160,10 @@ def test_headline_says_where_we_lose(results):
     assert "takes 0.50 (numpy, 30 hidden units)" in headline(results)
     results["results"][1]["spread"]["ratio"] = [0.4, 1.1]
     assert headline(results).endswith("Not sure from so few repeats at 30: its 95 % interval includes 1 there.")
+    for row in results["results"]:
+        row["spread"] = {"train_seconds": None, "ratio": None}
+    results["parameters"]["repeats"] = 1
+    assert headline(results).endswith("From one run of each net: how far it varies is not known.")
     results["results"] = [row for row in results["results"] if row["net"] != "numpy"]
     assert headline(results) == "No other net could be ranked beside fastmlp."
 

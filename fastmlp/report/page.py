@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -99,8 +98,8 @@ def headline(results: Results) -> str:
         if others:
             quickest = min(others, key=lambda row: float(row["ratio"]))
             nearest.append((quickest["ratio"], quickest["net"], size))
-            low, high = quickest["spread"]["ratio"] or (0, math.inf)
-            if low <= 1 <= high:
+            spread = quickest["spread"]["ratio"]
+            if spread is not None and spread[0] <= 1 <= spread[1]:
                 unsure.append(str(size))
     if not nearest:
         return "No other net could be ranked beside fastmlp."
@@ -112,6 +111,8 @@ def headline(results: Results) -> str:
             f"The quickest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
             f"({high[1]}, {high[2]}) fastmlp's training time."
         )
+    if results["parameters"]["repeats"] == 1:
+        told += " From one run of each net: how far it varies is not known."
     if unsure:
         told += f" Not sure from so few repeats at {', '.join(unsure)}: its 95 % interval includes 1 there."
     return told
