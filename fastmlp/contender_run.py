@@ -80,6 +80,7 @@ class ContenderRun:
                 result: dict[str, Any] | None = json.loads(told).get("result")
                 if result is not None:
                     _kill(process)  # some libraries take their time to go, or fall over
+                    process.wait()  # the system's tidying up is not to fall into the next net's epoch
                 return result
             process.wait()
         finally:

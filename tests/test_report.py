@@ -14,6 +14,7 @@ from fastmlp.cli import main
 from fastmlp.report import csv_text, markdown, print_tables, write_report
 from fastmlp.report.page import headline
 from fastmlp.report.plots import PLOTS, dense_epoch_seconds
+from fastmlp.report.tables import ranking
 from fastmlp.results import ResultsFileError, make_row, read_results, write_results
 
 
@@ -152,6 +153,15 @@ def test_csv_holds_every_row(results):
     assert rows[3]["error"] == "RuntimeError: no [paper] | ink" and rows[3]["train_seconds"] == ""
 
 
+def test_rank_is_by_the_ratio_which_a_stall_does_not_move(results):
+    results["results"][1]["train_seconds"] *= 100
+    results["results"][1]["ratio"] = 0.5
+    assert [row["net"] for row in ranking(results, 30)] == ["numpy", "fastmlp", "jax"]  # jax is not ranked
+    for row in results["results"][:3]:
+        row["ratio"] = None  # as without our own net
+    assert [row["net"] for row in ranking(results, 30)] == ["fastmlp", "numpy", "jax"]
+
+
 def test_headline_says_where_we_lose(results):
     assert headline(results) == (
         "The quickest other net takes 2.00 (numpy, 30 hidden units) to 2.00 times (numpy, 300) fastmlp's training time."
@@ -160,10 +170,8 @@ def test_headline_says_where_we_lose(results):
     assert "takes 0.50 (numpy, 30 hidden units)" in headline(results)
     results["results"][1]["spread"]["ratio"] = [0.4, 1.1]
     assert headline(results).endswith("Not sure from so few repeats at 30: its 95 % interval includes 1 there.")
-    for row in results["results"]:
-        row["spread"] = {"train_seconds": None, "ratio": None}
-    results["parameters"]["repeats"] = 1
-    assert headline(results).endswith("From one run of each net: how far it varies is not known.")
+    results["results"][5]["spread"]["ratio"] = None  # as where the comparison was interrupted after a round
+    assert "From a single run at 300: how far it varies is not known. Not sure from so few" in headline(results)
     results["results"] = [row for row in results["results"] if row["net"] != "numpy"]
     assert headline(results) == "No other net could be ranked beside fastmlp."
 

@@ -92,14 +92,16 @@ def protocol(results: Results) -> list[str]:
 
 def headline(results: Results) -> str:
     """Return in a sentence or two how the quickest other net stands to ours, and whether that is sure."""
-    nearest, unsure = [], []
+    nearest, single, unsure = [], [], []
     for size in results["parameters"]["hidden_sizes"]:
         others = [row for row in ranking(results, size) if row["net"] != "fastmlp" and row["ratio"] is not None]
         if others:
             quickest = min(others, key=lambda row: float(row["ratio"]))
             nearest.append((quickest["ratio"], quickest["net"], size))
             spread = quickest["spread"]["ratio"]
-            if spread is not None and spread[0] <= 1 <= spread[1]:
+            if spread is None:
+                single.append(str(size))
+            elif spread[0] <= 1 <= spread[1]:
                 unsure.append(str(size))
     if not nearest:
         return "No other net could be ranked beside fastmlp."
@@ -111,8 +113,8 @@ def headline(results: Results) -> str:
             f"The quickest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
             f"({high[1]}, {high[2]}) fastmlp's training time."
         )
-    if results["parameters"]["repeats"] == 1:
-        told += " From one run of each net: how far it varies is not known."
+    if single:
+        told += f" From a single run at {', '.join(single)}: how far it varies is not known."
     if unsure:
         told += f" Not sure from so few repeats at {', '.join(unsure)}: its 95 % interval includes 1 there."
     return told

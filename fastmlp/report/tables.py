@@ -20,9 +20,9 @@ _NARROWEST = 120  # columns of a terminal that a table needs; it is never cut
 
 
 def ranking(results: Mapping[str, Any], hidden_size: int) -> list[Row]:
-    """Return the rows of one hidden size that have a result: the quickest first, those that are not ranked last."""
+    """Return the rows of one hidden size that have a result, by their ratio or else time; last what is not ranked."""
     rows = [row for row in results["results"] if row["hidden_size"] == hidden_size and "error" not in row]
-    return sorted(rows, key=lambda row: (not row["parity"]["passed"], row["train_seconds"]))
+    return sorted(rows, key=lambda row: (not row["parity"]["passed"], row["ratio"] or row["train_seconds"]))
 
 
 def failures(results: Mapping[str, Any]) -> list[str]:
@@ -42,9 +42,9 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     """Return what has to be known to read the tables: the task, how it was measured, and what is missing."""
     parameters, data, rounds = results["parameters"], results["data"], results["rounds"]
     repeats = parameters["repeats"]
-    of = f"medians of {repeats} repeats, in brackets the 95 % interval for a further one"
-    if repeats == 1:
-        of = "one run of each net"
+    of = "one run of each net"
+    if repeats > 1:
+        of = f"medians of {repeats} repeats, in brackets the 95 % interval for a further one"
     lines = [
         f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
         f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}; "
