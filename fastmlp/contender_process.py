@@ -29,6 +29,7 @@ _WEIGHTS = ("W1", "b1", "W2", "b2")
 _GLANCE = 0.01  # seconds over which it is looked whether this process is at rest
 _AT_REST = 0.1  # of one processor
 _GLANCES = 100  # at most
+_CAP_IPC_LOCK = 1 << 14  # Linux' right to lock memory without limit
 
 
 def main() -> None:
@@ -110,11 +111,12 @@ def come_to_rest() -> None:
 
 
 def keep_memory() -> None:
-    """Ask the system to leave the pages of this process in memory while it waits, where it may: on Linux, as root.
+    """Ask the system to leave the pages of this process in memory while it waits: on Linux, with root's right to do so.
 
     A system that takes idle pages back (DAMON) would else slow down after each wait who has the largest library.
+    A process without that right has a limit instead, and would be refused all memory beyond it.
     """
-    if sys.platform == "linux":
+    if int(_status("CapEff") or "0", 16) & _CAP_IPC_LOCK:
         import ctypes
 
         current, future, on_fault = 1, 2, 4  # MCL_...: what is in memory now, and what gets there later
@@ -128,18 +130,23 @@ def peak_memory() -> int | None:
     True
     """
     # Linux counts the memory of the process that started this one into ru_maxrss, but not into VmHWM.
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    if held := _status("VmHWM"):
+        return int(held.split()[0]) * 1024
     try:
         import resource
     except ImportError:  # Windows
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _status(name: str) -> str | None:
+    """What Linux says of this process under `name`; None on another system, or where it does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.removeprefix(f"{name}:") for line in lines if line.startswith(f"{name}:")), None)
 
 
 def _array(spec: dict[str, Any], name: str) -> NDArray[Any]:
