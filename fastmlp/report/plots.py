@@ -7,10 +7,12 @@ apart, and the markers do it where colour does not.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.intervals import interval
 from fastmlp.plots import new_figure
 from fastmlp.report.tables import ranking
 from fastmlp.results import dense_flop
@@ -47,18 +49,17 @@ def dense_epoch_seconds(results: Results, hidden_size: int) -> float:
 def _epoch_time(results: Results) -> Figure:
     figure = new_figure(9, 5.6)
     axes = figure.subplots()
-    epochs = results["parameters"]["epochs"]
     sizes = sorted(results["parameters"]["hidden_sizes"])
     dense = [dense_epoch_seconds(results, size) for size in sizes]
     shown = [*dense]
     for net, rows in _by_net(results).items():
         of_net = [row["hidden_size"] for row in rows]
-        seconds = [row["train_seconds"] / epochs for row in rows]
+        seconds = [row["epoch_seconds"] for row in rows]
         _plot_net(axes, net, of_net, seconds)
         for row in rows:
-            spread, size = row["spread"]["train_seconds"], row["hidden_size"]
+            spread = interval([statistics.median(run["history"]["seconds"]) for run in row["repeats"]])
             if spread:
-                axes.vlines(size, spread[0] / epochs, spread[1] / epochs, color=_STYLES.get(net, _OTHER)[0], lw=1)
+                axes.vlines(row["hidden_size"], *spread, color=_STYLES.get(net, _OTHER)[0], lw=1)
         shown += seconds
     rate = results["environment"]["peak_gflops"]
     axes.plot(
@@ -124,7 +125,7 @@ def _speed_up(results: Results) -> Figure:
 
 
 PLOTS: dict[str, tuple[str, Callable[[Results], Figure]]] = {
-    "epoch-time": ("Time per epoch against hidden size", _epoch_time),
+    "epoch-time": ("Time of an epoch against hidden size (median; line: 95 % interval)", _epoch_time),
     "speed-up": ("How many times fastmlp's training time the others take (line: 95 % interval)", _speed_up),
     "accuracy": ("Test accuracy after training against hidden size (median of the repeats)", _accuracy),
     "loss": ("Test loss against training time", _loss),
