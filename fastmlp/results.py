@@ -89,6 +89,7 @@ def make_row(
         "ratio": statistics.median(ratios) if ranked else None,
         "spread": {
             "train_seconds": interval([run["train_seconds"] for run in repeats]),
+            "epoch_seconds": interval([statistics.median(run["history"]["seconds"]) for run in repeats]),
             "ratio": interval(ratios) if ranked else None,
         },
         "parity": parity,
@@ -169,7 +170,7 @@ _ROW = {
     "train_accuracy": _NUMBER,
     "train_loss": _MAYBE,
     "ratio": _MAYBE,
-    "spread": {"train_seconds": _is_interval, "ratio": _is_interval},
+    "spread": {"train_seconds": _is_interval, "epoch_seconds": _is_interval, "ratio": _is_interval},
     "parity": {"relative": _MAYBE, "passed": bool},
     "seconds_to_accuracy": dict.fromkeys(ACCURACIES, _MAYBE),
     "history": _HISTORY,

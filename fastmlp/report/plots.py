@@ -7,12 +7,10 @@ apart, and the markers do it where colour does not.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.intervals import interval
 from fastmlp.plots import new_figure
 from fastmlp.report.tables import ranking
 from fastmlp.results import dense_flop
@@ -57,8 +55,7 @@ def _epoch_time(results: Results) -> Figure:
         seconds = [row["epoch_seconds"] for row in rows]
         _plot_net(axes, net, of_net, seconds)
         for row in rows:
-            spread = interval([statistics.median(run["history"]["seconds"]) for run in row["repeats"]])
-            if spread:
+            if spread := row["spread"]["epoch_seconds"]:
                 axes.vlines(row["hidden_size"], *spread, color=_STYLES.get(net, _OTHER)[0], lw=1)
         shown += seconds
     rate = results["environment"]["peak_gflops"]

@@ -175,20 +175,21 @@ _PLAIN = (
     "train_seconds", "epoch_seconds", "import_seconds", "compile_seconds", "peak_memory_bytes", "test_accuracy",
     "test_loss", "train_accuracy", "train_loss", "ratio",
 )  # fmt: skip
+_WITH_INTERVAL = ("train_seconds", "epoch_seconds", "ratio")
 
 
 def csv_text(results: Mapping[str, Any]) -> str:
     """Return a line for each net and hidden size, with a header; numbers in full, empty where there is none."""
     file = io.StringIO()
     reached = [f"seconds_to_{accuracy}" for accuracy in ACCURACIES]
-    spreads = ["train_seconds_low", "train_seconds_high", "ratio_low", "ratio_high"]
+    spreads = [f"{name}_{end}" for name in _WITH_INTERVAL for end in ("low", "high")]
     names = ["hidden_size", "net", "dataset", *_PLAIN, *spreads, *reached, "parity", "version", "error"]
     writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in results["results"]:
         line = dict(row)
         if "error" not in row:
-            for name in ("train_seconds", "ratio"):
+            for name in _WITH_INTERVAL:
                 line[f"{name}_low"], line[f"{name}_high"] = row["spread"][name] or (None, None)
             line |= {f"seconds_to_{accuracy}": row["seconds_to_accuracy"][accuracy] for accuracy in ACCURACIES}
             line["parity"] = row["parity"]["relative"]
