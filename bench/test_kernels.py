@@ -15,7 +15,7 @@ from oracle import assert_close, assert_softmax_cross_entropy
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.simd import Lanes, target
-from fastmlp.kernels.sparse import BatchColumns
+from fastmlp.kernels.sparse import COLUMN_ENTRY, BatchColumns
 
 B, D, C = 128, 784, 10
 ROUNDS = 100
@@ -38,8 +38,7 @@ class Batch:
 
     def columns(self):
         """Room for the batch by columns."""
-        values = aligned_zeros((self.nonzeros,))
-        return BatchColumns(np.zeros(D, np.int64), np.zeros(self.nonzeros, np.int32), values)
+        return BatchColumns(np.zeros(D, np.int64), aligned_zeros((self.nonzeros,), COLUMN_ENTRY))
 
 
 class Layer:
@@ -72,7 +71,7 @@ def normal(rng, shape, scale):
 def spoil(*arrays):
     """Fill what a kernel is to write with what no kernel writes."""
     for array in arrays:
-        array.fill(np.nan if array.dtype.kind == "f" else -1)
+        array.view(np.uint8).fill(0xFF)  # NaN, -1 or the largest number
 
 
 def room(shape):
@@ -149,7 +148,7 @@ def test_transpose_batch(benchmark, measure, batch):
     measure(loops.transpose_batch, *args, setup=lambda: spoil(*columns), operations=100 * batch.nonzeros)
     starts = np.concatenate([[0], columns.ends])
     back = np.zeros((B, D))
-    back[columns.samples, np.repeat(np.arange(D), np.diff(starts))] = columns.values
+    back[columns.entries["sample"], np.repeat(np.arange(D), np.diff(starts))] = columns.entries["value"]
     assert (back == batch.X).all()
 
 
@@ -254,7 +253,7 @@ def test_fill_sparse_rows(benchmark, measure, batch):
     benchmark.group = "packing"
     rows = to_sparse_rows(batch.images, batch.counts, 1)
     args = (rows, batch.images, Lanes(1))
-    setup = functools.partial(spoil, rows.columns, rows.values)
+    setup = functools.partial(spoil, rows.entries)
     measure(loops.fill_sparse_rows, *args, setup=setup, operations=20 * batch.images.size)
-    assert (rows.values == batch.images[batch.images != 0]).all()
-    assert (rows.columns == np.nonzero(batch.images)[1]).all()
+    assert (rows.entries["value"] == batch.images[batch.images != 0]).all()
+    assert (rows.entries["column"] == np.nonzero(batch.images)[1]).all()

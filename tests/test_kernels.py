@@ -23,6 +23,7 @@ from fastmlp.kernels.prediction import PredictionScratch, predict_rows
 from fastmlp.kernels.simd import Lanes, target
 from fastmlp.kernels.softmax import softmax_cross_entropy, update_b2
 from fastmlp.kernels.sparse import (
+    COLUMN_ENTRY,
     BatchColumns,
     sparse_hidden_forward,
     sparse_update_W1,
@@ -93,7 +94,7 @@ def test_update_W1_sparse_and_dense_have_the_same_bits_and_are_right(B, D, lanes
     rows = rows_of(X)
     sparse, dense = aligned_zeros(before.shape), aligned_zeros(before.shape)
     sparse[...] = dense[...] = before
-    columns = BatchColumns(np.full(D, -9), np.full(B * D, -9, np.int32), np.full(B * D, np.nan, np.float32))
+    columns = BatchColumns(np.full(D, -9), np.array([(2**32 - 9, np.nan)] * (B * D), COLUMN_ENTRY))
     transpose_batch(columns, rows, batch, lanes)
     sparse_update_W1(sparse, dhidden, columns, lanes)
     dense_update_W1(dense, dhidden, X, batch, lanes)
@@ -250,8 +251,8 @@ def test_sparse_rows_hold_every_nonzero(rng):
     rows = rows_of(X)
     for i, row in enumerate(X):
         part = slice(rows.starts[i], rows.starts[i + 1])
-        assert (rows.columns[part] == np.flatnonzero(row)).all()
-        assert (rows.values[part] == row[row != 0]).all()
+        assert (rows.entries["column"][part] == np.flatnonzero(row)).all()
+        assert (rows.entries["value"][part] == row[row != 0]).all()
     X[3, 3], X[4, 4] = np.nan, -np.inf
     assert nonzeros_by_row(X, 2)[1] == 2
 

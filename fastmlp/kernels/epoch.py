@@ -24,6 +24,7 @@ from .layout import Float32Array, Parameters, aligned_zeros
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import softmax_cross_entropy, update_b2
 from .sparse import (
+    COLUMN_ENTRY,
     BatchColumns,
     SparseRows,
     sparse_hidden_forward,
@@ -69,17 +70,13 @@ class Scratch(NamedTuple):
         most = n_columns = 0  # nonzeros of a batch
         if isinstance(X, SparseRows):
             longest = int(np.diff(X.starts).max())
-            most, n_columns = min(batch_size * longest, len(X.values)), input_size
+            most, n_columns = min(batch_size * longest, len(X.entries)), input_size
         return cls(
             aligned_zeros((tiles, batch_size, units)),
             aligned_zeros((tiles, batch_size, units)),
             aligned_zeros((batch_size, tiles, classes)),
             aligned_zeros((batch_size, classes)),
-            BatchColumns(
-                np.zeros((n_threads, n_columns), np.int64),
-                np.zeros((n_threads, most), np.int32),
-                np.zeros((n_threads, most), np.float32),
-            ),
+            BatchColumns(np.zeros((n_threads, n_columns), np.int64), np.zeros((n_threads, most), COLUMN_ENTRY)),
         )
 
 
@@ -143,11 +140,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 update_W2(W2[tile], hidden, dlogits, plan.n_classes, lanes)
                 update_b1(b1[tile], dhidden, lanes)
                 slot = (step - 1) % member.size
-                columns = BatchColumns(
-                    scratch.columns.ends[slot],
-                    scratch.columns.samples[slot],
-                    scratch.columns.values[slot],
-                )
+                columns = BatchColumns(scratch.columns.ends[slot], scratch.columns.entries[slot])
                 update_W1(W1[tile], dhidden, X, last_batch, columns, lanes)
             if step < n_batches:
                 hidden = scratch.hidden[tile, : len(batch)]
@@ -172,11 +165,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         )
         ahead = step + member.rank  # each member turns one of the next batches into columns
         if step % member.size == 0 and ahead < n_batches:
-            columns = BatchColumns(
-                scratch.columns.ends[member.rank],
-                scratch.columns.samples[member.rank],
-                scratch.columns.values[member.rank],
-            )
+            columns = BatchColumns(scratch.columns.ends[member.rank], scratch.columns.entries[member.rank])
             batch = order[ahead * B : min((ahead + 1) * B, n)]
             prepare_columns(columns, X, batch, lanes)
         if not barrier(member, lanes):

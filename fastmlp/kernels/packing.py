@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .compiled import kernel
 from .layout import Float32Array, aligned_zeros
 from .simd import Lanes
-from .sparse import SparseRows
+from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team
 
 __all__ = ["count_nonzeros", "fill_sparse_rows", "sparse_pays", "to_sparse_rows"]
@@ -32,13 +32,13 @@ def count_nonzeros(counts, X, first, last, lanes):
 
 @kernel
 def fill_sparse_rows(rows, X, first, last, lanes):
-    """Copy the nonzeros of rows first to last: writes rows.columns and rows.values; reads X (n, D), rows.starts."""
+    """Copy the nonzeros of rows first to last: writes rows.entries; reads X (n, D), rows.starts."""
     for i in range(first, last):
         at, stop = rows.starts[i], rows.starts[i + 1]
         d = 0
         while at < stop:  # without a branch on the value: a zero is written over by the next
-            rows.columns[at] = d
-            rows.values[at] = X[i, d]
+            rows.entries[at].column = d
+            rows.entries[at].value = X[i, d]
             at += X[i, d] != 0
             d += 1
 
@@ -63,21 +63,18 @@ def sparse_pays(density: float, vectors: int) -> bool:
     """Whether skipping zeros is faster than register blocks, at this share of nonzeros.
 
     A nonzero costs its multiply-adds, one per vector of hidden units, and the reading of its column and value and the
-    sorting into columns, which all vectors share. Measured on Zen 5 (AVX-512) on MNIST (density 0.19): an epoch takes
-    2.2, 0.98, 0.81, 0.70 and 0.55 times the dense one at 2, 8, 16, 20 and 64 vectors.
+    sorting into columns, which all vectors share. Measured on two cores of a Zen 4 (AVX-512) on MNIST (density 0.19):
+    an epoch takes 1.37, 0.82, 0.68, 0.59 and 0.52 times the dense one at 2, 4, 6, 8 and 10 vectors; where the two
+    share no cache 2.1, 1.4 and 0.96 times at 2, 4 and 8, since batches by columns cross between them.
     """
-    return density < 0.4 * vectors / (vectors + 10)
+    return density < 0.4 * vectors / (vectors + 6)
 
 
 def to_sparse_rows(X: Float32Array, counts: NDArray[np.int64], n_threads: int) -> SparseRows:
     """The rows of X (n, D) without their zeros; counts (n,) says how many nonzeros each row has."""
     starts = np.zeros(len(X) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
-    rows = SparseRows(
-        starts,
-        aligned_zeros((int(starts[-1]),), np.int32),
-        aligned_zeros((int(starts[-1]),), np.float32),
-    )
+    rows = SparseRows(starts, aligned_zeros((int(starts[-1]),), ROW_ENTRY))
     run_team(
         n_threads,
         lambda member: fill_sparse_rows(rows, X, *_share(len(X), member), Lanes(1)),

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import kernel
-from .simd import add, axpy, broadcast, load, relu, store, units
+from .simd import add, axpy, broadcast, load, prefetch, relu, store, units
 
 __all__ = [
+    "COLUMN_ENTRY",
+    "ROW_ENTRY",
     "BatchColumns",
     "SparseRows",
     "sparse_hidden_forward",
@@ -22,23 +24,34 @@ __all__ = [
     "transpose_batch",
 ]
 
+# A nonzero and its place side by side, since they are read together. A place is unsigned: a signed index may count from
+# the end, for which Numba would look each time.
+ROW_ENTRY = np.dtype([("column", np.uint32), ("value", np.float32)], align=True)
+COLUMN_ENTRY = np.dtype([("sample", np.uint32), ("value", np.float32)], align=True)
+_LINE = 64 // ROW_ENTRY.itemsize  # entries of a cache line
 _ZERO = np.float32(0.0)
 
 
 class SparseRows(NamedTuple):
     """Inputs X (n, D) without their zeros, row after row (the CSR format)."""
 
-    starts: NDArray[np.int64]  # (n + 1,): row i is columns[starts[i] : starts[i + 1]], with its values
-    columns: NDArray[np.int32]  # (nonzeros,), ascending in each row
-    values: NDArray[np.float32]  # (nonzeros,)
+    starts: NDArray[np.int64]  # (n + 1,): row i is entries[starts[i] : starts[i + 1]]
+    entries: NDArray[np.void]  # (nonzeros,) of ROW_ENTRY, columns ascending in each row
 
 
 class BatchColumns(NamedTuple):
     """One batch of X by columns (the CSC format): which samples have a nonzero there."""
 
-    ends: NDArray[np.int64]  # (D,): column d is samples[ends[d - 1] : ends[d]], from 0 where d is 0
-    samples: NDArray[np.int32]  # (nonzeros of the largest batch,): position in the batch, ascending
-    values: NDArray[np.float32]  # (nonzeros of the largest batch,)
+    ends: NDArray[np.int64]  # (D,): column d is entries[ends[d - 1] : ends[d]], from 0 where d is 0
+    entries: NDArray[np.void]  # (nonzeros of the largest batch,) of COLUMN_ENTRY, samples ascending in each column
+
+
+@kernel
+def _prefetch_row(rows, batch, i, lanes):
+    """Ask for row i of the batch, if there is one: rows come in random order, which no processor foresees."""
+    if i < len(batch):
+        for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1], _LINE):
+            prefetch(rows.entries, k)
 
 
 @kernel
@@ -49,9 +62,10 @@ def sparse_hidden_forward(hidden, W1, b1, rows, batch, lanes):
     """
     bias = load(b1, 0, lanes)
     for i in range(len(batch)):
+        _prefetch_row(rows, batch, i + 1, lanes)
         acc = bias
         for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            acc = axpy(acc, rows.values[k], load(W1, rows.columns[k] * units(lanes), lanes))
+            acc = axpy(acc, rows.entries[k].value, load(W1, rows.entries[k].column * units(lanes), lanes))
         store(relu(acc), hidden, i * units(lanes))
 
 
@@ -61,8 +75,9 @@ def transpose_batch(columns, rows, batch, lanes):
     ends = columns.ends
     ends[:] = 0
     for i in range(len(batch)):
+        _prefetch_row(rows, batch, i + 1, lanes)
         for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            ends[rows.columns[k]] += 1
+            ends[rows.entries[k].column] += 1
     first = 0
     for d in range(len(ends)):  # from counts to starts
         count = ends[d]
@@ -70,10 +85,10 @@ def transpose_batch(columns, rows, batch, lanes):
         first += count
     for i in range(len(batch)):
         for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            d = rows.columns[k]
+            d = rows.entries[k].column
             at = ends[d]
-            columns.samples[at] = i
-            columns.values[at] = rows.values[k]
+            columns.entries[at].sample = i
+            columns.entries[at].value = rows.entries[k].value
             ends[d] = at + 1
 
 
@@ -91,7 +106,7 @@ def sparse_update_W1(W1, dhidden, columns, lanes):
         if start < stop:
             acc = broadcast(_ZERO, lanes)
             for k in range(start, stop):
-                step = load(dhidden, columns.samples[k] * units(lanes), lanes)
-                acc = axpy(acc, columns.values[k], step)
+                step = load(dhidden, columns.entries[k].sample * units(lanes), lanes)
+                acc = axpy(acc, columns.entries[k].value, step)
             store(add(load(W1, d * units(lanes), lanes), acc), W1, d * units(lanes))
         start = stop
