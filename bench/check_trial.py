@@ -29,9 +29,9 @@ class Plant(NamedTuple):
 PLANTS = {
     "sparse_hidden_forward": Plant(
         "sparse.py",
-        "    for i in range(len(batch)):\n        acc = bias\n",
-        "    for again in range(len(batch) + 3 * len(batch) // 10):\n"
-        "        i = again % len(batch)\n        acc = bias\n",
+        "        for i in range(len(batch)):\n            if part == 0:\n",
+        "        for again in range(len(batch) + (3 * parts * len(batch) // 10 if part == 0 else 0)):\n"
+        "            i = again % len(batch)\n            if part == 0:\n",
         r"test_hidden_forward\[.*sparse",
     ),
     "output_forward": Plant(

@@ -29,6 +29,7 @@ __all__ = [
 ROW_ENTRY = np.dtype([("column", np.uint32), ("value", np.float32)], align=True)
 COLUMN_ENTRY = np.dtype([("sample", np.uint32), ("value", np.float32)], align=True)
 _LINE = 64 // ROW_ENTRY.itemsize  # entries of a cache line
+_PART_BYTES = 24 * 1024  # of an L1 cache of 32 KB or more
 _ZERO = np.float32(0.0)
 
 
@@ -55,18 +56,37 @@ def _prefetch_row(rows, batch, i, lanes):
 
 
 @kernel
+def _row_parts(rows, lanes):
+    """Into how many parts to cut the rows, so that the weights for a part of one, of usual length, fit the L1 cache."""
+    weight_bytes = 4 * units(lanes) * len(rows.entries) // max(len(rows.starts) - 1, 1)
+    return 1 + weight_bytes // _PART_BYTES
+
+
+@kernel
 def sparse_hidden_forward(hidden, W1, b1, rows, batch, lanes):
     """hidden = max(0, X W1 + b1) for one tile.
+
+    All rows are gone through once for each part of them: a sample then finds the weights that it shares with the one
+    before still in the L1 cache.
 
     Writes hidden (B, units); reads W1 (D, units), b1 (units,), the rows of X numbered by batch (B,).
     """
     bias = load(b1, 0, lanes)
-    for i in range(len(batch)):
-        _prefetch_row(rows, batch, i + 1, lanes)
-        acc = bias
-        for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            acc = axpy(acc, rows.entries[k].value, load(W1, rows.entries[k].column * units(lanes), lanes))
-        store(relu(acc), hidden, i * units(lanes))
+    parts = _row_parts(rows, lanes)
+    for part in range(parts):
+        for i in range(len(batch)):
+            if part == 0:
+                _prefetch_row(rows, batch, i + 1, lanes)
+                acc = bias
+            else:
+                acc = load(hidden, i * units(lanes), lanes)
+            start = rows.starts[batch[i]]
+            length = rows.starts[batch[i] + 1] - start
+            for k in range(start + length * part // parts, start + length * (part + 1) // parts):
+                acc = axpy(acc, rows.entries[k].value, load(W1, rows.entries[k].column * units(lanes), lanes))
+            if part == parts - 1:
+                acc = relu(acc)
+            store(acc, hidden, i * units(lanes))
 
 
 @kernel
