@@ -1,11 +1,13 @@
 """A training epoch: every thread of a team runs `train_epoch` and owns some tiles of hidden units.
 
 The weights of a tile, its hidden values and their gradients stay with their thread; only the tiles' shares of the
-logits and dlogits (B x C each) cross between threads, at two barriers per batch:
+logits and dlogits (B x C each) cross between threads, at two barriers per batch. Every thread sorts all of the batch
+into columns: to read what another has sorted takes as long where the two share a cache, and far longer elsewhere.
 
     own tiles     update by the last batch; forward pass of this batch        (a tile is in cache for both)
     -- barrier    the logits of all tiles are there
-    own rows      softmax, loss, dlogits; own batch by columns
+    own rows      softmax, loss, dlogits
+    all rows      the batch by columns, for the update of the own tiles
     -- barrier    dlogits are there
 """
 
@@ -126,6 +128,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     W1, b1, W2, b2 = parameters
     order, n, B = plan.order, len(plan.order), plan.batch_size
     n_tiles, n_batches = W1.shape[0], -(-n // B)
+    columns = BatchColumns(scratch.columns.ends[member.rank], scratch.columns.entries[member.rank])
     for step in range(n_batches + 1):
         batch = order[step * B : min((step + 1) * B, n)]
         last_batch = order[max(step - 1, 0) * B : min(step * B, n)]
@@ -139,8 +142,6 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 hidden_backward(dhidden, hidden, dlogits, W2[tile], plan.n_classes, lanes)
                 update_W2(W2[tile], hidden, dlogits, plan.n_classes, lanes)
                 update_b1(b1[tile], dhidden, lanes)
-                slot = (step - 1) % member.size
-                columns = BatchColumns(scratch.columns.ends[slot], scratch.columns.entries[slot])
                 update_W1(W1[tile], dhidden, X, last_batch, columns, lanes)
             if step < n_batches:
                 hidden = scratch.hidden[tile, : len(batch)]
@@ -163,10 +164,6 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             -plan.lr / np.float32(len(batch)),
             lanes,
         )
-        ahead = step + member.rank  # each member turns one of the next batches into columns
-        if step % member.size == 0 and ahead < n_batches:
-            columns = BatchColumns(scratch.columns.ends[member.rank], scratch.columns.entries[member.rank])
-            batch = order[ahead * B : min((ahead + 1) * B, n)]
-            prepare_columns(columns, X, batch, lanes)
+        prepare_columns(columns, X, batch, lanes)
         if not barrier(member, lanes):
             break

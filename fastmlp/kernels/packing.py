@@ -64,10 +64,10 @@ def sparse_pays(density: float, vectors: int) -> bool:
 
     A nonzero costs its multiply-adds, one per vector of hidden units, and the reading of its column and value and the
     sorting into columns, which all vectors share. Measured on two cores of a Zen 4 (AVX-512) on MNIST (density 0.19):
-    an epoch takes 1.37, 0.82, 0.68, 0.59 and 0.52 times the dense one at 2, 4, 6, 8 and 10 vectors; where the two
-    share no cache 2.1, 1.4 and 0.96 times at 2, 4 and 8, since batches by columns cross between them.
+    an epoch takes 1.3, 0.84, 0.67, 0.58, 0.52 and 0.36 times the dense one at 2, 4, 6, 8, 10 and 64 vectors. That
+    processor does one multiply-add of a vector in a cycle; where it is two, zeros pay later, so the limit lies between.
     """
-    return density < 0.4 * vectors / (vectors + 6)
+    return density < 0.45 * vectors / (vectors + 6)
 
 
 def to_sparse_rows(X: Float32Array, counts: NDArray[np.int64], n_threads: int) -> SparseRows:

@@ -95,7 +95,6 @@ def transpose_batch(columns, rows, batch, lanes):
     ends = columns.ends
     ends[:] = 0
     for i in range(len(batch)):
-        _prefetch_row(rows, batch, i + 1, lanes)
         for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
             ends[rows.entries[k].column] += 1
     first = 0
