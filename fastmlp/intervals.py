@@ -7,14 +7,15 @@ import statistics
 from collections.abc import Sequence
 from functools import cache
 
-__all__ = ["interval", "t_quantile"]
+__all__ = ["interval", "interval_of_medians", "t_quantile"]
 
 
-def interval(values: Sequence[float]) -> list[float] | None:
+def interval(values: Sequence[float], least: float = 0.0) -> list[float] | None:
     """Return the 95 % interval for one more value like these positive `values`, by Student's t on their logarithms.
 
     With n logarithms of mean m and standard deviation s it is exp(m -+ t s sqrt(1 + 1/n)): wider than that of the
-    centre, since it is to hold what another run of the same thing gives. None for fewer than two.
+    centre, since it is to hold what another run of the same thing gives. None for fewer than two. Two or three values
+    may be near each other by chance: s is taken to be `least` at least.
     (G. J. Hahn and W. Q. Meeker, Statistical Intervals, 1991, section 4.7.)
 
     >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
@@ -23,9 +24,30 @@ def interval(values: Sequence[float]) -> list[float] | None:
     if len(values) < 2 or min(values) <= 0:
         return None
     logs = [math.log(value) for value in values]
-    half = t_quantile(len(logs) - 1) * statistics.stdev(logs) * math.sqrt(1 + 1 / len(logs))
+    half = t_quantile(len(logs) - 1) * max(statistics.stdev(logs), least) * math.sqrt(1 + 1 / len(logs))
     mean = statistics.fmean(logs)
     return [math.exp(mean - half), math.exp(mean + half)]
+
+
+def interval_of_medians(groups: Sequence[Sequence[float]]) -> list[float] | None:
+    """Return the `interval` of the medians of `groups`, not narrower than the scatter within the groups allows.
+
+    The standard error of the median of n logarithms with interquartile range R is 1.25 R / (1.35 sqrt(n)).
+    (R. McGill, J. W. Tukey and W. A. Larsen, Variations of box plots, The American Statistician 32, 1978.)
+
+    >>> interval_of_medians([[1.0, 1.0], [1.0, 1.0]])
+    [1.0, 1.0]
+    >>> [round(bound, 2) for bound in interval_of_medians([[1.0, 1.1, 1.2], [1.0, 1.1, 1.2]])]
+    [0.52, 2.35]
+    """
+    errors = []
+    for group in groups:
+        logs = [math.log(value) if value > 0 else -math.inf for value in group]
+        if len(logs) > 1 and min(logs) > -math.inf:
+            low, _, high = statistics.quantiles(logs, n=4, method="inclusive")
+            errors.append(1.25 * (high - low) / (1.35 * math.sqrt(len(logs))))
+    least = math.sqrt(statistics.fmean(error**2 for error in errors)) if errors else 0.0
+    return interval([statistics.median(group) for group in groups], least)
 
 
 @cache

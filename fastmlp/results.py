@@ -19,7 +19,7 @@ from typing import Any
 
 from fastmlp import __version__
 from fastmlp.contenders import MODULES
-from fastmlp.intervals import interval
+from fastmlp.intervals import interval, interval_of_medians
 
 __all__ = [
     "ACCURACIES",
@@ -75,7 +75,7 @@ def make_row(
     """
     parity = _parity(repeats[0]["parity_loss"], our_loss)
     ratios = [
-        _epoch_ratio(runs[net]["history"]["seconds"], runs["fastmlp"]["history"]["seconds"])
+        _epoch_ratios(runs[net]["history"]["seconds"], runs["fastmlp"]["history"]["seconds"])
         for runs in rounds
         if net in runs and "fastmlp" in runs
     ]
@@ -86,11 +86,11 @@ def make_row(
         **{name: _median([run[name] for run in repeats]) for name in _MEDIANS},
         "epoch_seconds": _median([seconds for run in repeats for seconds in run["history"]["seconds"]]),
         "peak_memory_bytes": None if memory is None else round(memory),
-        "ratio": statistics.median(ratios) if ranked else None,
+        "ratio": statistics.median(map(statistics.median, ratios)) if ranked else None,
         "spread": {
             "train_seconds": interval([run["train_seconds"] for run in repeats]),
-            "epoch_seconds": interval([statistics.median(run["history"]["seconds"]) for run in repeats]),
-            "ratio": interval(ratios) if ranked else None,
+            "epoch_seconds": interval_of_medians([run["history"]["seconds"] for run in repeats]),
+            "ratio": interval_of_medians(ratios) if ranked else None,
         },
         "parity": parity,
         "seconds_to_accuracy": {
@@ -102,9 +102,9 @@ def make_row(
     }
 
 
-def _epoch_ratio(seconds: Sequence[float], ours: Sequence[float]) -> float:
-    """The median over the epochs of a net's seconds by ours in the same turn."""
-    return statistics.median(its / our for its, our in zip(seconds, ours, strict=True))
+def _epoch_ratios(seconds: Sequence[float], ours: Sequence[float]) -> list[float]:
+    """A net's seconds by ours in the same turn, of each epoch."""
+    return [its / our for its, our in zip(seconds, ours, strict=True)]
 
 
 def _parity(loss: float | None, ours: float) -> dict[str, Any]:

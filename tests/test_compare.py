@@ -19,7 +19,7 @@ from fastmlp.compare import Comparison, Plan
 from fastmlp.contender_process import come_to_rest
 from fastmlp.contender_run import ContenderRun
 from fastmlp.datasets import Dataset
-from fastmlp.intervals import interval, t_quantile
+from fastmlp.intervals import interval, interval_of_medians, t_quantile
 from fastmlp.network import NeuralNetwork
 
 FASTMLP = contenders.MODULES["fastmlp"].name
@@ -315,6 +315,26 @@ def test_interval_is_on_logarithms():
     assert high / 2 == pytest.approx(np.exp(4.3027 * np.log(2) * np.sqrt(1 + 1 / 3)), rel=1e-4)
     assert interval([3.0]) is None
     assert interval([3.0, 3.0]) == pytest.approx([3, 3])
+
+
+def test_interval_of_medians_that_agree_by_chance_is_as_wide_as_the_scatter_within():
+    alike = [[1.0, 1.2, 1.4, 1.6], [1.0, 1.3, 1.3, 1.6], [1.3, 1.3, 1.3, 1.3]]  # of median 1.3 each
+    low, high = interval_of_medians(alike)
+    assert low < 1.2 and high > 1.4 and low * high == pytest.approx(1.3**2)
+    apart = [[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]  # no scatter within
+    assert interval_of_medians(apart) == interval([1.0, 2.0, 4.0])
+    assert interval_of_medians([[1.0], [2.0]]) == interval([1.0, 2.0])  # of one epoch
+    assert interval_of_medians([[1.0, 2.0]]) is None
+
+
+def test_interval_of_medians_covers_those_of_another_run_in_19_of_20():
+    rng = np.random.default_rng(1)
+    inside = 0
+    for _ in range(1000):  # epochs of two speeds, as on a machine that changes between two states
+        runs = np.where(rng.random((5, 20)) < 0.5, 1.0, 1.2) * np.exp(rng.normal(0, 0.02, (5, 20)))
+        low, high = interval_of_medians(runs[:3].tolist())
+        inside += low <= np.median(np.median(runs[3:], axis=1)) <= high
+    assert inside >= 950
 
 
 def test_interval_covers_the_next_value_in_19_of_20():
