@@ -42,10 +42,9 @@ def interval_of_medians(groups: Sequence[Sequence[float]]) -> list[float] | None
     """
     errors = []
     for group in groups:
-        logs = [math.log(value) if value > 0 else -math.inf for value in group]
-        if len(logs) > 1 and min(logs) > -math.inf:
-            low, _, high = statistics.quantiles(logs, n=4, method="inclusive")
-            errors.append(1.25 * (high - low) / (1.35 * math.sqrt(len(logs))))
+        if len(group) > 1 and min(group) > 0:
+            low, _, high = statistics.quantiles(map(math.log, group), n=4, method="inclusive")
+            errors.append(1.25 * (high - low) / (1.35 * math.sqrt(len(group))))
     least = math.sqrt(statistics.fmean(error**2 for error in errors)) if errors else 0.0
     return interval([statistics.median(group) for group in groups], least)
 
