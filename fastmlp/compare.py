@@ -22,7 +22,7 @@ import numpy as np
 from fastmlp.contender_run import ContenderRun, RunFailedError
 from fastmlp.contenders import not_installed
 from fastmlp.network import NeuralNetwork
-from fastmlp.results import SCHEMA, dense_flop, make_row
+from fastmlp.results import SCHEMA, add_spread, dense_flop, make_row
 from fastmlp.training import DivergenceError
 
 if TYPE_CHECKING:
@@ -278,4 +278,5 @@ class Comparison:
                 {"net": net, "hidden_size": size, "dataset": self._data.name, "error": not_installed(net)}
                 for net in self._missing
             ]
+        add_spread(rows)
         return rows

@@ -1,4 +1,4 @@
-"""How far a measured time can be trusted: the 95 % interval for one more repeat."""
+"""How far measured times can be trusted: the intervals that hold what one more repeat of each gives."""
 
 from __future__ import annotations
 
@@ -7,46 +7,32 @@ import statistics
 from collections.abc import Sequence
 from functools import cache
 
-__all__ = ["interval", "interval_of_medians", "t_quantile"]
+__all__ = ["intervals", "t_quantile"]
 
 
-def interval(values: Sequence[float], least: float = 0.0) -> list[float] | None:
-    """Return the 95 % interval for one more value like these positive `values`, by Student's t on their logarithms.
+def intervals(groups: Sequence[Sequence[float]]) -> list[list[float]] | None:
+    """Return for each group of positive values where one more of it will be; with 95 % all these intervals hold.
 
-    With n logarithms of mean m and standard deviation s it is exp(m -+ t s sqrt(1 + 1/n)): wider than that of the
-    centre, since it is to hold what another run of the same thing gives. None for fewer than two. Two or three values
-    may be near each other by chance: s is taken to be `least` at least.
-    (G. J. Hahn and W. Q. Meeker, Statistical Intervals, 1991, section 4.7.)
+    The standard deviation s of the logarithms is taken to be that of all groups, pooled, with f degrees of freedom:
+    two or three values alone agree or differ much by chance. For n values whose logarithms have the mean m the interval
+    is exp(m -+ t s sqrt(1 + 1/n)), where Student's t with f degrees of freedom is beyond +-t in 0.05 / k of all cases,
+    for k groups. None where no group has a second value.
+    (G. J. Hahn and W. Q. Meeker, Statistical Intervals, 1991, section 4.7; for all of them, Bonferroni's inequality.)
 
-    >>> [round(bound, 3) for bound in interval([1.0, 1.1, 1.2])]
-    [0.697, 1.726]
+    >>> [[round(bound, 3) for bound in interval] for interval in intervals([[1.0, 1.1, 1.2]])]
+    [[0.697, 1.726]]
+    >>> [[round(bound, 3) for bound in interval] for interval in intervals([[1.0, 1.1, 1.2], [2.0, 2.0, 2.0]])]
+    [[0.846, 1.423], [1.542, 2.595]]
     """
-    if len(values) < 2 or min(values) <= 0:
+    logs = [[math.log(value) for value in group] for group in groups]
+    freedom = sum(len(group) - 1 for group in logs)
+    if freedom == 0:
         return None
-    logs = [math.log(value) for value in values]
-    half = t_quantile(len(logs) - 1) * max(statistics.stdev(logs), least) * math.sqrt(1 + 1 / len(logs))
-    mean = statistics.fmean(logs)
-    return [math.exp(mean - half), math.exp(mean + half)]
-
-
-def interval_of_medians(groups: Sequence[Sequence[float]]) -> list[float] | None:
-    """Return the `interval` of the medians of `groups`, not narrower than the scatter within the groups allows.
-
-    The standard error of the median of n logarithms with interquartile range R is 1.25 R / (1.35 sqrt(n)).
-    (R. McGill, J. W. Tukey and W. A. Larsen, Variations of box plots, The American Statistician 32, 1978.)
-
-    >>> interval_of_medians([[1.0, 1.0], [1.0, 1.0]])
-    [1.0, 1.0]
-    >>> [round(bound, 2) for bound in interval_of_medians([[1.0, 1.1, 1.2], [1.0, 1.1, 1.2]])]
-    [0.52, 2.35]
-    """
-    errors = []
-    for group in groups:
-        if len(group) > 1 and min(group) > 0:
-            low, _, high = statistics.quantiles(map(math.log, group), n=4, method="inclusive")
-            errors.append(1.25 * (high - low) / (1.35 * math.sqrt(len(group))))
-    least = math.sqrt(statistics.fmean(error**2 for error in errors)) if errors else 0.0
-    return interval([statistics.median(group) for group in groups], least)
+    means = [statistics.fmean(group) for group in logs]
+    squares = sum((value - mean) ** 2 for group, mean in zip(logs, means, strict=True) for value in group)
+    ts = t_quantile(freedom, 1 - 0.05 / len(logs)) * math.sqrt(squares / freedom)
+    halves = [ts * math.sqrt(1 + 1 / len(group)) for group in logs]
+    return [[math.exp(mean - half), math.exp(mean + half)] for mean, half in zip(means, halves, strict=True)]
 
 
 @cache

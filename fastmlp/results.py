@@ -1,8 +1,9 @@
 """The results of a comparison: what is made of the runs, and the file that keeps it.
 
-A row stands for one net at one hidden size: medians over the repeats, and 95 % intervals under `spread`. Its `ratio` is
-the net's training time over ours: the median over the epochs of a round, which the nets did in turn, and then over the
-rounds. An epoch that met a stall of the machine does not move it.
+A row stands for one net at one hidden size: medians over the repeats, and under `spread` the intervals that hold, with
+95 % in all rows, what one more repeat gives. Its `ratio` is the net's training time over ours: the median over the
+epochs of a round, which the nets did in turn (`ratios`), and then over the rounds. An epoch that met a stall of the
+machine does not move it.
 """
 
 from __future__ import annotations
@@ -12,20 +13,21 @@ import json
 import math
 import os
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from fastmlp import __version__
 from fastmlp.contenders import MODULES
-from fastmlp.intervals import interval, interval_of_medians
+from fastmlp.intervals import intervals
 
 __all__ = [
     "ACCURACIES",
     "PARITY",
     "SCHEMA",
     "ResultsFileError",
+    "add_spread",
     "dense_flop",
     "make_row",
     "read_results",
@@ -48,6 +50,13 @@ _MEDIANS = (
     "train_accuracy",
     "train_loss",
 )
+
+# What is told with an interval: how to take a value of each repeat from a row.
+_SPREAD: dict[str, Callable[[Mapping[str, Any]], list[float]]] = {
+    "train_seconds": lambda row: [run["train_seconds"] for run in row["repeats"]],
+    "epoch_seconds": lambda row: [statistics.median(run["history"]["seconds"]) for run in row["repeats"]],
+    "ratio": lambda row: row["ratios"] if row["net"] != "fastmlp" else [],
+}
 
 
 class ResultsFileError(ValueError):
@@ -75,7 +84,7 @@ def make_row(
     """
     parity = _parity(repeats[0]["parity_loss"], our_loss)
     ratios = [
-        _epoch_ratios(runs[net]["history"]["seconds"], runs["fastmlp"]["history"]["seconds"])
+        _median_ratio(runs[net]["history"]["seconds"], runs["fastmlp"]["history"]["seconds"])
         for runs in rounds
         if net in runs and "fastmlp" in runs
     ]
@@ -86,12 +95,8 @@ def make_row(
         **{name: _median([run[name] for run in repeats]) for name in _MEDIANS},
         "epoch_seconds": _median([seconds for run in repeats for seconds in run["history"]["seconds"]]),
         "peak_memory_bytes": None if memory is None else round(memory),
-        "ratio": statistics.median(map(statistics.median, ratios)) if ranked else None,
-        "spread": {
-            "train_seconds": interval([run["train_seconds"] for run in repeats]),
-            "epoch_seconds": interval_of_medians([run["history"]["seconds"] for run in repeats]),
-            "ratio": interval_of_medians(ratios) if ranked else None,
-        },
+        "ratio": statistics.median(ratios) if ranked else None,
+        "ratios": ratios if ranked else [],
         "parity": parity,
         "seconds_to_accuracy": {
             accuracy: _median([_seconds_to(float(accuracy), run["history"]) for run in repeats])
@@ -102,9 +107,24 @@ def make_row(
     }
 
 
-def _epoch_ratios(seconds: Sequence[float], ours: Sequence[float]) -> list[float]:
-    """A net's seconds by ours in the same turn, of each epoch."""
-    return [its / our for its, our in zip(seconds, ours, strict=True)]
+def add_spread(rows: Sequence[dict[str, Any]]) -> None:
+    """Give each of the `rows` of a comparison that has a result its intervals, under `spread`.
+
+    None where there are none: for a net without a ratio, for our own, which is always 1, or from single repeats.
+    """
+    rows = [row for row in rows if "error" not in row]
+    for row in rows:
+        row["spread"] = dict.fromkeys(_SPREAD)
+    for name, values in _SPREAD.items():
+        measured = [row for row in rows if values(row)]
+        found: Sequence[list[float] | None] = intervals([values(row) for row in measured]) or [None] * len(measured)
+        for row, interval in zip(measured, found, strict=True):
+            row["spread"][name] = interval
+
+
+def _median_ratio(seconds: Sequence[float], ours: Sequence[float]) -> float:
+    """The median of a net's seconds by ours in the same turn, over the epochs."""
+    return statistics.median(its / our for its, our in zip(seconds, ours, strict=True))
 
 
 def _parity(loss: float | None, ours: float) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fastmlp.compare import Comparison, Plan
 from fastmlp.contender_process import come_to_rest
 from fastmlp.contender_run import ContenderRun
 from fastmlp.datasets import Dataset
-from fastmlp.intervals import interval, interval_of_medians, t_quantile
+from fastmlp.intervals import intervals, t_quantile
 from fastmlp.network import NeuralNetwork
 
 FASTMLP = contenders.MODULES["fastmlp"].name
@@ -95,11 +95,12 @@ def test_results_have_what_the_schema_says():
     for row in rows:
         assert len(row["repeats"]) == 2
         assert row["train_seconds"] > 0 and row["import_seconds"] > 0 and row["peak_memory_bytes"] > 1e6
-        assert row["ratio"] > 0 and row["spread"]["ratio"][0] <= row["spread"]["ratio"][1]
+        assert row["spread"]["train_seconds"][0] <= row["spread"]["train_seconds"][1]
         assert row["parity"]["passed"] and row["parity"]["relative"] < 1e-4
         assert set(row["seconds_to_accuracy"]) == {"0.95", "0.97", "0.975"}
         assert len(row["history"]["val_accuracy"]) == 1
-    assert rows[0]["ratio"] == 1
+    assert rows[0]["ratio"] == 1 and rows[0]["spread"]["ratio"] is None
+    assert rows[1]["ratio"] > 0 and rows[1]["spread"]["ratio"][0] <= rows[1]["spread"]["ratio"][1]
     # Each size has its first round before any has its second.
     done = [(event.hidden_size, event.repeat, event.net) for event in events if event.result]
     assert done == [(size, r, net) for r in (0, 1) for size in (4, 6) for net in ("fastmlp", "numpy")]
@@ -309,41 +310,30 @@ def test_t_quantiles_are_those_of_the_tables():
     assert t_quantile(4, 0.99) == pytest.approx(4.6041, abs=1e-4)
 
 
-def test_interval_is_on_logarithms():
-    low, high = interval([1.0, 2.0, 4.0])
+def test_intervals_are_on_logarithms():
+    [[low, high]] = intervals([[1.0, 2.0, 4.0]])
     assert low * high == pytest.approx(4)  # symmetric about the geometric mean
     assert high / 2 == pytest.approx(np.exp(4.3027 * np.log(2) * np.sqrt(1 + 1 / 3)), rel=1e-4)
-    assert interval([3.0]) is None
-    assert interval([3.0, 3.0]) == pytest.approx([3, 3])
+    assert intervals([[3.0], [4.0]]) is None
+    assert intervals([[3.0, 3.0]]) == [pytest.approx([3, 3])]
 
 
-def test_interval_of_medians_that_agree_by_chance_is_as_wide_as_the_scatter_within():
-    alike = [[1.0, 1.2, 1.4, 1.6], [1.0, 1.3, 1.3, 1.6], [1.3, 1.3, 1.3, 1.3]]  # of median 1.3 each
-    low, high = interval_of_medians(alike)
-    assert low < 1.2 and high > 1.4 and low * high == pytest.approx(1.3**2)
-    apart = [[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]  # no scatter within
-    assert interval_of_medians(apart) == interval([1.0, 2.0, 4.0])
-    assert interval_of_medians([[1.0], [2.0]]) == interval([1.0, 2.0])  # of one epoch
-    assert interval_of_medians([[1.0, 2.0]]) is None
+def test_intervals_share_their_scatter():
+    apart, alike, single = intervals([[1.0, 2.0], [5.0, 5.0], [3.0]])
+    # s = log 2 / 2 with two degrees of freedom; t is 7.6488 for 0.05 / 3
+    half = 7.6488 * np.log(2) / 2
+    assert apart[1] / np.sqrt(2) == pytest.approx(np.exp(half * np.sqrt(3 / 2)), rel=1e-4)
+    assert alike[1] / 5 == pytest.approx(np.exp(half * np.sqrt(3 / 2)), rel=1e-4)
+    assert single[1] / 3 == pytest.approx(np.exp(half * np.sqrt(2)), rel=1e-4)
 
 
-def test_interval_of_medians_covers_those_of_another_run_in_19_of_20():
-    rng = np.random.default_rng(1)
-    inside = 0
-    for _ in range(1000):  # epochs of two speeds, as on a machine that changes between two states
-        runs = np.where(rng.random((5, 20)) < 0.5, 1.0, 1.2) * np.exp(rng.normal(0, 0.02, (5, 20)))
-        low, high = interval_of_medians(runs[:3].tolist())
-        inside += low <= np.median(np.median(runs[3:], axis=1)) <= high
-    assert inside >= 950
-
-
-def test_interval_covers_the_next_value_in_19_of_20():
+def test_intervals_hold_the_next_value_of_all_groups_in_19_of_20():
     rng = np.random.default_rng(0)
     hits = 0
-    for *sample, following in np.exp(rng.normal(0.5, 0.3, (4000, 4))):
-        low, high = interval(sample)
-        hits += low <= following <= high
-    assert 0.94 < hits / 4000 < 0.96
+    for values in np.exp(rng.normal(0.5, 0.3, (2000, 6, 4))):
+        found = intervals(values[:, :3].tolist())
+        hits += all(low <= following <= high for (low, high), following in zip(found, values[:, 3], strict=True))
+    assert 0.94 < hits / 2000 < 0.97
 
 
 def run(*args, **environment):

@@ -81,8 +81,9 @@ def protocol(results: Results) -> list[str]:
         "Evaluation stands outside.",
         "Times and ratios are medians over the repeats. The ratio of a repeat is the median over its epochs, each over "
         "fastmlp's in the same turn: a stall of the machine in one epoch does not move it, yet stands in the time. "
-        "An interval is where one more repeat is expected to lie, with 95 %, by Student's t on logarithms; repeats "
-        "that agree by chance do not make it narrower than the scatter of their epochs allows.",
+        "With 95 % the intervals of all nets and hidden sizes hold what one more repeat gives: by Student's t on "
+        "logarithms and Bonferroni's inequality, with one standard deviation, pooled, since the few repeats of a net "
+        "may agree by chance.",
         "A probe of the rate of multiply-adds on all threads stands before and after every round; a round in which it "
         f"falls below 80 % of its best is repeated. Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
         f"Parity: from the same weights, in the same order, the mean loss of the first epoch must be within {PARITY:g} "
@@ -117,7 +118,7 @@ def headline(results: Results) -> str:
     if single:
         told += f" From a single run at {', '.join(single)}: how far it varies is not known."
     if unsure:
-        told += f" Not sure from so few repeats at {', '.join(unsure)}: its 95 % interval includes 1 there."
+        told += f" Not sure from so few repeats at {', '.join(unsure)}: its interval includes 1 there."
     return told
 
 

@@ -44,7 +44,7 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     repeats = parameters["repeats"]
     of = "one run of each net"
     if repeats > 1:
-        of = f"medians of {repeats} repeats, in brackets the 95 % interval for a further one"
+        of = f"medians of {repeats} repeats, in brackets the intervals that all hold with 95 % for a further one"
     lines = [
         f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
         f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}; "
