@@ -1,12 +1,14 @@
 """The regression gate: is HEAD slower than BASE? `make bench-check`, or `python bench/check.py [--base REV] [-k EXPR]`.
 
-Both commits are laid out in a temporary folder and measured in one run, in turns, each process a fresh one, by the
-benchmarks of HEAD. What looks slower is measured again, and fails only where that confirms it (`check_rule.py`).
+Both commits are laid out in a temporary folder and measured by the benchmarks of HEAD in pairs of fresh processes,
+which take turns benchmark by benchmark: a slow moment of the machine hits both. What looks slower is measured again,
+and fails only where that confirms it (`check_rule.py`).
 
 Exit codes: 0 nothing got slower, 1 something did, 2 cannot be done, 130 interrupted.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -123,8 +126,22 @@ def start(side: Side, suite: Path, seconds: float, *arguments: str) -> subproces
     command += ["--benchmark-only", f"--benchmark-max-time={seconds}", "--continue-on-collection-errors", "-p"]
     command += ["no:cacheprovider", f"--rootdir={suite}", f"--config-file={suite / 'pyproject.toml'}"]
     (side.folder / "result.json").unlink(missing_ok=True)
+    pipe = subprocess.PIPE
     with (side.folder / "output.txt").open("wb") as output:
-        return subprocess.Popen(command, cwd=suite, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        return subprocess.Popen(command, bufsize=0, cwd=suite, env=environment, stdin=pipe, stdout=pipe, stderr=output)
+
+
+def take_turns(processes: Sequence[subprocess.Popen[bytes]], turns: int) -> None:
+    """Let the processes do so many benchmarks, each in its turn: A B, B A, ... One that has ended is passed over."""
+    for process in processes:
+        assert process.stdout
+        process.stdout.readline()  # until it has imported all
+    for turn in range(turns):
+        for process in processes if turn % 2 == 0 else reversed(processes):
+            assert process.stdin and process.stdout
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(b"\n")
+                process.stdout.readline()  # until its benchmark is over
 
 
 def finish(side: Side, process: subprocess.Popen[bytes]) -> Outcome:
@@ -138,16 +155,19 @@ def finish(side: Side, process: subprocess.Popen[bytes]) -> Outcome:
         raise CannotCheckError(f"the benchmarks do not run with {side.name}: {last}") from None
 
 
-def run(sides: list[Side], suite: Path, seconds: float, *arguments: str) -> list[Outcome]:
-    """Run a process for each of the sides, at the same time."""
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        processes.extend(start(side, suite, seconds, *arguments) for side in sides)
-        return [finish(side, process) for side, process in zip(sides, processes, strict=True)]
-    finally:
+def run(sides: Sequence[Side], suite: Path, seconds: float, *arguments: str, turns: int = 0) -> list[Outcome]:
+    """Run a process for each of the sides: so many benchmarks in turns, and then at the same time."""
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for side in sides:
+            processes.append(stack.enter_context(start(side, suite, seconds, *arguments)))
+            stack.callback(processes[-1].kill)
+        if turns:
+            take_turns(processes, turns)
         for process in processes:
-            process.kill()
-            process.wait()
+            assert process.stdin
+            process.stdin.close()
+        return [finish(side, process) for side, process in zip(sides, processes, strict=True)]
 
 
 def compile_both(base: Side, head: Side, suite: Path, expression: str) -> tuple[list[str], float, dict[str, str]]:
@@ -173,7 +193,7 @@ def compile_both(base: Side, head: Side, suite: Path, expression: str) -> tuple[
 
 
 def measure_pairs(base: Side, head: Side, suite: Path, names: list[str], pairs: int, what: str) -> dict[str, Times]:
-    """Measure these benchmarks in pairs of processes: BASE HEAD, HEAD BASE, BASE HEAD, ...
+    """Measure these benchmarks in pairs of processes, each of which begins with the other side.
 
     After as many pairs as a screen has, only those go on that still look slower.
     """
@@ -181,8 +201,8 @@ def measure_pairs(base: Side, head: Side, suite: Path, names: list[str], pairs: 
     for pair in range(pairs):
         tell(f"{what}: pair {pair + 1} of {pairs}")
         fastest = {}
-        for side in (base, head) if pair % 2 == 0 else (head, base):
-            (outcome,) = run([side], suite, SECONDS, *names)
+        sides = (base, head) if pair % 2 == 0 else (head, base)
+        for side, outcome in zip(sides, run(sides, suite, SECONDS, *names, turns=len(names)), strict=True):
             if outcome.failed or set(outcome.fastest) != set(names):
                 name = next(iter(outcome.failed), "a benchmark")
                 raise CannotCheckError(f"{name} ran once with {side.name} and then failed: {outcome.failed.get(name)}")

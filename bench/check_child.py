@@ -2,12 +2,16 @@
 
     python -P check_child.py CHECKOUT RESULT.json [pytest's arguments ...]
 
+A line on stdout says that all is imported. Each benchmark then waits for a line on stdin, and a line on stdout says
+that it is over; nothing waits once stdin is closed.
 RESULT.json holds the fastest round of each benchmark in seconds, how long all of its rounds took, and what failed, with
 the reason. The exit code is pytest's.
 """
 
 import json
+import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,27 @@ class Failures:
             self.reasons[report.nodeid] = reason(report.longrepr)
 
 
+class Turns:
+    """A pytest plugin that lets another process have its turn between two tests. What pytest prints goes to stderr."""
+
+    def __init__(self) -> None:
+        self._stdin, self._stdout = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+
+    def pytest_collection_finish(self) -> None:
+        self._say_done()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        self._stdin.readline()
+        result = yield
+        self._say_done()
+        return result
+
+    def _say_done(self) -> None:
+        print(file=self._stdout, flush=True)
+
+
 def reason(longrepr: object) -> str:
     """The error that ended a test, in one line.
 
@@ -48,7 +73,7 @@ def main(checkout: str, result: str, *arguments: str) -> int:
     if Path(checkout).resolve() not in Path(fastmlp.__file__).resolve().parents:
         sys.exit(f"the fastmlp that was imported is not the one of {checkout}: {fastmlp.__file__}")
     failures, report = Failures(), Path(result).with_suffix(".benchmark.json")
-    code = pytest.main([*arguments, f"--benchmark-json={report}"], plugins=[failures])
+    code = pytest.main([*arguments, f"--benchmark-json={report}"], plugins=[failures, Turns()])
     measured = json.loads(report.read_text() or "{}").get("benchmarks", []) if report.exists() else []
     Path(result).write_text(
         json.dumps(

@@ -1,7 +1,7 @@
 """When a benchmark has become slower: arithmetic on the times of pairs of processes, and nothing else.
 
 A process gives each benchmark one number, the fastest of its rounds: what disturbs a round only ever makes it slower.
-A pair is a process with BASE and one with HEAD, run one after the other.
+A pair is a process with BASE and one with HEAD, which take turns benchmark by benchmark.
 """
 
 import statistics
