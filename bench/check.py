@@ -1,8 +1,8 @@
 """The regression gate: is HEAD slower than BASE? `make bench-check`, or `python bench/check.py [--base REV] [-k EXPR]`.
 
 Both commits are laid out in a temporary folder and measured by the benchmarks of HEAD in pairs of fresh processes,
-which take turns benchmark by benchmark: a slow moment of the machine hits both. What looks slower is measured again,
-and fails only where that confirms it (`check_rule.py`).
+which take turns benchmark by benchmark: a slow moment of the machine hits both. What looks slower after some pairs is
+measured in more of them, and fails only where it still does (`check_rule.py`).
 
 Exit codes: 0 nothing got slower, 1 something did, 2 cannot be done, 130 interrupted.
 """
@@ -28,9 +28,9 @@ CHILD = Path(__file__).with_name("check_child.py")
 
 KERNELS = "test_kernels and not 128-units and not 1024-units"  # the default of -k: two widths of the tile
 SECONDS = 0.05  # for each benchmark in each process
-SCREEN_PAIRS = 3
-CONFIRM_PAIRS = 5
-PROCESS_SECONDS = 2.0  # of imports in each process, for the forecast
+SCREEN_PAIRS = 5  # of processes, for all benchmarks
+PAIRS = 10  # for those that look slower
+START_SECONDS = 4.0  # of imports and data in each pair of processes, for the forecast
 
 
 class CannotCheckError(Exception):
@@ -135,13 +135,13 @@ def take_turns(processes: Sequence[subprocess.Popen[bytes]], turns: int) -> None
     """Let the processes do so many benchmarks, each in its turn: A B, B A, ... One that has ended is passed over."""
     for process in processes:
         assert process.stdout
-        process.stdout.readline()  # until it has imported all
+        process.stdout.readline()  # until it is ready
     for turn in range(turns):
         for process in processes if turn % 2 == 0 else reversed(processes):
             assert process.stdin and process.stdout
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(b"\n")
-                process.stdout.readline()  # until its benchmark is over
+                process.stdout.readline()  # until it is ready for the next one
 
 
 def finish(side: Side, process: subprocess.Popen[bytes]) -> Outcome:
@@ -192,23 +192,24 @@ def compile_both(base: Side, head: Side, suite: Path, expression: str) -> tuple[
     return both, sum(max(of_head.total[name], SECONDS) for name in both), missing
 
 
-def measure_pairs(base: Side, head: Side, suite: Path, names: list[str], pairs: int, what: str) -> dict[str, Times]:
+def measure_pairs(base: Side, head: Side, suite: Path, names: list[str]) -> dict[str, Times]:
     """Measure these benchmarks in pairs of processes, each of which begins with the other side.
 
     After as many pairs as a screen has, only those go on that still look slower.
     """
     times = {name: Times((), ()) for name in names}
-    for pair in range(pairs):
-        tell(f"{what}: pair {pair + 1} of {pairs}")
+    for pair in range(1, PAIRS + 1):
+        looks = names[0] if len(names) == 1 else f"{len(names)} that look slower"
+        tell(f"all: pair {pair} of {SCREEN_PAIRS}" if pair <= SCREEN_PAIRS else f"{looks}: pair {pair} of {PAIRS}")
         fastest = {}
-        sides = (base, head) if pair % 2 == 0 else (head, base)
+        sides = (base, head) if pair % 2 else (head, base)
         for side, outcome in zip(sides, run(sides, suite, SECONDS, *names, turns=len(names)), strict=True):
             if outcome.failed or set(outcome.fastest) != set(names):
                 name = next(iter(outcome.failed), "a benchmark")
                 raise CannotCheckError(f"{name} ran once with {side.name} and then failed: {outcome.failed.get(name)}")
             fastest[side] = outcome.fastest
         times |= {name: times[name].and_a_pair(fastest[base][name], fastest[head][name]) for name in names}
-        if pair + 1 >= SCREEN_PAIRS:
+        if pair >= SCREEN_PAIRS:
             names = [name for name in names if is_suspect(times[name])]
         if not names:
             break
@@ -261,17 +262,11 @@ def check(base_revision: str, expression: str, scratch: Path) -> int:
     if not names:
         name, why = next(iter(missing.items()))
         raise CannotCheckError(f"BASE can run none of these benchmarks ({name}: {why})")
-    forecast = 2 * SCREEN_PAIRS * (PROCESS_SECONDS + 1.5 * seconds)
+    forecast = SCREEN_PAIRS * (START_SECONDS + 2 * 1.5 * seconds)
     again = "more if something looks slower"
     tell(f"{len(names)} benchmarks in {SCREEN_PAIRS} pairs of processes: about {forecast:.0f} s, {again}")
-    times = measure_pairs(base, head, suite, names, SCREEN_PAIRS, "all")
-    suspects = [name for name in names if is_suspect(times[name])]
-    slower = set()
-    if suspects:
-        what = suspects[0] if len(suspects) == 1 else f"{len(suspects)} that look slower"
-        confirmed = measure_pairs(base, head, suite, suspects, CONFIRM_PAIRS, f"again {what}")
-        times |= confirmed
-        slower = {name for name in suspects if is_slower(confirmed[name])}
+    times = measure_pairs(base, head, suite, names)
+    slower = {name for name in names if len(times[name].head) == PAIRS and is_slower(times[name])}
     print_table(times, slower, missing)
     for name in sorted(slower, key=lambda name: -times[name].ratio):
         print(f"slower: {name} takes {times[name].ratio:.2f} times as long as in BASE")

@@ -2,8 +2,8 @@
 
     python -P check_child.py CHECKOUT RESULT.json [pytest's arguments ...]
 
-A line on stdout says that all is imported. Each benchmark then waits for a line on stdin, and a line on stdout says
-that it is over; nothing waits once stdin is closed.
+A line on stdout says that the next benchmark is ready to run, or that all are over. Each waits for a line on stdin;
+nothing waits once stdin is closed.
 RESULT.json holds the fastest round of each benchmark in seconds, how long all of its rounds took, and what failed, with
 the reason. The exit code is pytest's.
 """
@@ -11,7 +11,6 @@ the reason. The exit code is pytest's.
 import json
 import os
 import sys
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -35,23 +34,18 @@ class Failures:
 
 
 class Turns:
-    """A pytest plugin that lets another process have its turn between two tests. What pytest prints goes to stderr."""
+    """A pytest plugin that lets another process have its turn before each test. What pytest prints goes to stderr."""
 
     def __init__(self) -> None:
         self._stdin, self._stdout = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
 
-    def pytest_collection_finish(self) -> None:
-        self._say_done()
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        print(file=self._stdout, flush=True)
         self._stdin.readline()
-        result = yield
-        self._say_done()
-        return result
 
-    def _say_done(self) -> None:
+    def pytest_sessionfinish(self) -> None:
         print(file=self._stdout, flush=True)
 
 

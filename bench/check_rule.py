@@ -1,65 +1,56 @@
 """When a benchmark has become slower: arithmetic on the times of pairs of processes, and nothing else.
 
-A process gives each benchmark one number, the fastest of its rounds: what disturbs a round only ever makes it slower.
-A pair is a process with BASE and one with HEAD, which take turns benchmark by benchmark.
+A process gives each benchmark one number, the fastest of its rounds. What disturbs it only ever makes it slower, often
+for as long as it lives and by as much as what is looked for (a neighbour on the same core). So the fastest process of
+each side is compared, and the second fastest tells whether that was luck.
 """
 
-import statistics
 from typing import NamedTuple
 
-SUSPECT = 1.10  # measured again
-SLOWER = 1.15  # fails, where it is confirmed: half way between no change and 1.3
+SUSPECT = 1.05  # by either: measured again
+SLOWER = 1.15  # the fastest: half way between no change and 1.3
+AGREES = 1.05  # the second fastest
 
 
 class Times(NamedTuple):
-    """The seconds of one benchmark, pair by pair."""
+    """The seconds of one benchmark in the processes of each side."""
 
     base: tuple[float, ...]
     head: tuple[float, ...]
 
     def and_a_pair(self, base: float, head: float) -> "Times":
-        """These times and one more pair."""
+        """These times and those of one more pair of processes."""
         return Times((*self.base, base), (*self.head, head))
 
     @property
-    def by_pairs(self) -> float:
-        """HEAD / BASE, the median over the pairs: a pair that was disturbed does not move it.
-
-        >>> Times((1.0, 1.0, 1.0), (1.2, 9.0, 1.2)).by_pairs
-        1.2
-        """
-        return statistics.median(head / base for base, head in zip(self.base, self.head, strict=True))
-
-    @property
-    def by_best(self) -> float:
+    def ratio(self) -> float:
         """HEAD / BASE, the fastest of each: one quiet process on each side is enough.
 
-        >>> Times((1.0, 2.0, 2.0), (2.4, 2.4, 1.2)).by_best
+        >>> Times((1.0, 2.0, 2.0), (2.4, 2.4, 1.2)).ratio
         1.2
         """
         return min(self.head) / min(self.base)
 
     @property
-    def ratio(self) -> float:
-        """The one of the two that is nearer to no change.
+    def second_ratio(self) -> float:
+        """HEAD / BASE, the second fastest of each: a single lucky process does not move it.
 
-        >>> Times((1.0, 1.0, 1.0), (1.3, 1.3, 1.2)).ratio, Times((1.0, 1.0, 1.0), (0.8, 0.9, 1.1)).ratio
-        (1.2, 0.9)
+        >>> Times((1.0, 0.5, 1.0), (1.2, 1.2, 1.2)).second_ratio
+        1.2
         """
-        low, high = sorted((self.by_pairs, self.by_best))
-        return low if low > 1 else high if high < 1 else 1.0
+        return sorted(self.head)[:2][-1] / sorted(self.base)[:2][-1]
 
 
 def is_suspect(times: Times) -> bool:
-    """Whether a first measurement looks slower in either way, so that it is worth a second one."""
-    return max(times.by_pairs, times.by_best) >= SUSPECT
+    """Whether a benchmark looks slower in either way, so that it is worth more pairs."""
+    return max(times.ratio, times.second_ratio) >= SUSPECT
 
 
 def is_slower(times: Times) -> bool:
-    """Whether a benchmark is slower in both ways: by the median of the pairs and by the fastest of each side."""
-    return times.ratio >= SLOWER
+    """Whether a benchmark is slower by the fastest of each side, and the second fastest agree."""
+    return times.ratio >= SLOWER and times.second_ratio >= AGREES
 
 
 def is_faster(times: Times) -> bool:
-    """Whether a benchmark is faster in both ways, by as much."""
-    return times.ratio <= 1 / SLOWER
+    """Whether a benchmark is faster, by as much."""
+    return times.ratio <= 1 / SLOWER and times.second_ratio <= 1 / AGREES

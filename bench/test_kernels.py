@@ -18,7 +18,7 @@ from fastmlp.kernels.simd import Lanes, target
 from fastmlp.kernels.sparse import COLUMN_ENTRY, BatchColumns
 
 B, D, C = 128, 784, 10
-ROUNDS = 100
+ROUNDS = 300
 ENOUGH = 1e7  # operations of a round: some tenths of a millisecond
 
 

@@ -19,12 +19,12 @@ BENCH = Path(check.__file__).parent
 # ---------------------------------------------------------------------- the decision
 
 
-def noisy(seed: int, factor: float, pairs: int = check.CONFIRM_PAIRS) -> Times:
-    """Pairs of processes on a machine whose speed wanders: up to 5 % each, and every twelfth is disturbed."""
+def noisy(seed: int, factor: float, pairs: int = check.PAIRS) -> Times:
+    """Pairs of processes on a machine whose speed wanders: up to 5 % each, and every fourth is disturbed throughout."""
     rng = random.Random(seed)
 
     def second() -> float:
-        return rng.uniform(1, 1.05) * (rng.uniform(1.3, 3) if rng.random() < 1 / 12 else 1)
+        return rng.uniform(1, 1.05) * (rng.uniform(1.3, 3) if rng.random() < 1 / 4 else 1)
 
     return Times(tuple(second() for _ in range(pairs)), tuple(factor * second() for _ in range(pairs)))
 
@@ -34,12 +34,13 @@ def test_noise_raises_no_alarm():
 
 
 def test_more_work_by_three_tenths_does():
-    assert all(is_suspect(noisy(seed, 1.3, pairs=check.SCREEN_PAIRS)) for seed in range(300))
-    assert all(is_slower(noisy(seed, 1.3)) for seed in range(300))
+    assert sum(is_suspect(noisy(seed, 1.3, pairs=check.SCREEN_PAIRS)) for seed in range(300)) >= 297
+    assert sum(is_slower(noisy(seed, 1.3)) for seed in range(300)) >= 299
 
 
 def test_less_work_is_faster_and_not_slower():
-    assert all(is_faster(noisy(seed, 0.7)) and not is_slower(noisy(seed, 0.7)) for seed in range(300))
+    assert sum(is_faster(noisy(seed, 0.7)) for seed in range(300)) >= 299
+    assert not any(is_slower(noisy(seed, 0.7)) for seed in range(300))
 
 
 @pytest.mark.parametrize("disturbed", range(3))
@@ -110,7 +111,7 @@ def repository(tmp_path, monkeypatch):
     made = Repository(tmp_path / "checkout")
     monkeypatch.setattr(check, "ROOT", made.folder)
     monkeypatch.setattr(check, "SCREEN_PAIRS", 1)
-    monkeypatch.setattr(check, "CONFIRM_PAIRS", 1)
+    monkeypatch.setattr(check, "PAIRS", 2)
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set where the tests run in a hook of git
         monkeypatch.delenv(name, raising=False)
     temporary = tmp_path / "tmp"
@@ -135,7 +136,7 @@ def test_what_got_slower_is_named_and_what_cannot_be_compared_too(repository, ca
     out, err = capsys.readouterr()
     assert "slower: bench/test_kernels.py::test_adds takes " in out
     assert "test_counts not comparable, with BASE: AttributeError: module 'fastmlp' has no attribute 'counts'" in out
-    assert "1 benchmarks in 1 pairs" in err and "again bench/test_kernels.py::test_adds: pair 1 of 1" in err
+    assert "1 benchmarks in 1 pairs" in err and "bench-check: bench/test_kernels.py::test_adds: pair 2 of 2" in err
     assert repository.git("worktree", "list").count("\n") == 0 and repository.git("status", "--porcelain") == ""
 
 
