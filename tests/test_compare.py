@@ -333,7 +333,7 @@ def test_intervals_hold_the_next_value_of_all_groups_in_19_of_20():
     for values in np.exp(rng.normal(0.5, 0.3, (2000, 6, 4))):
         found = intervals(values[:, :3].tolist())
         hits += all(low <= following <= high for (low, high), following in zip(found, values[:, 3], strict=True))
-    assert 0.94 < hits / 2000 < 0.97
+    assert 0.94 < hits / 2000 < 0.96
 
 
 def run(*args, **environment):
