@@ -11,11 +11,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from fastmlp.comparison.report import markdown
+from fastmlp.comparison.report.page import headline
+from fastmlp.comparison.report.plots import draw
+from fastmlp.comparison.results import read_results
 from fastmlp.plots import save_figure
-from fastmlp.report import markdown
-from fastmlp.report.page import headline
-from fastmlp.report.plots import draw
-from fastmlp.results import read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "comparison.json"

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from fastmlp import Dataset, NeuralNetwork, load_mnist, load_synthetic
-from fastmlp.datasets.synthetic import draw_digits, draw_labels
+from fastmlp.datasets.synthetic.digits import draw_digits, draw_labels
 
 PER_DIGIT = 20
 GAP = 12

@@ -26,9 +26,9 @@ from arithmetic import our_inputs, training_flop
 
 import fastmlp
 from fastmlp import NeuralNetwork, contenders
+from fastmlp.comparison.results import PARITY
 from fastmlp.kernels.layout import choose_lanes
 from fastmlp.kernels.team import available_processors
-from fastmlp.results import PARITY
 
 SIZES = (30, 128, 300)
 SAMPLES, BATCH, LR = 12_800, 128, 0.1  # a hundred batches

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastmlp.datasets import (
-        DataError,
         Dataset,
         load_dataset,
         load_files,
         load_mnist,
         load_synthetic,
     )
-    from fastmlp.network import DivergenceError, History, NeuralNetwork, Score
+    from fastmlp.errors import DataError, DivergenceError, FastmlpError
+    from fastmlp.network import History, NeuralNetwork, Score
 
 __version__ = "0.1.0"
 
@@ -27,6 +27,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DivergenceError",
+    "FastmlpError",
     "History",
     "NeuralNetwork",
     "Score",
@@ -37,13 +38,17 @@ __all__ = [
     "load_synthetic",
 ]
 
-_NETWORK_NAMES = {"DivergenceError", "History", "NeuralNetwork", "Score"}
+_HOMES = {
+    "errors": {"DataError", "DivergenceError", "FastmlpError"},
+    "network": {"History", "NeuralNetwork", "Score"},
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'fastmlp' has no attribute '{name}'")
-    module = import_module("fastmlp.network" if name in _NETWORK_NAMES else "fastmlp.datasets")
+    home = next((home for home, names in _HOMES.items() if name in names), "datasets")
+    module = import_module(f"fastmlp.{home}")
     value: object = getattr(module, name)
     globals()[name] = value
     return value

@@ -1,5 +1,8 @@
 """The command line: finds the command, and turns what goes wrong into one sentence and an exit code.
 
+Only what is meant to be read becomes a sentence: a `FastmlpError`, and what the operating system refuses. Any other
+exception is a defect of ours and shows its traceback.
+
 The commands are in `fastmlp.commands`. Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 data not available,
 130 interrupted.
 """
@@ -17,12 +20,17 @@ from typing import Any
 import click
 
 from fastmlp import __version__
+from fastmlp.errors import DataError, FastmlpError, ModelFileError, ResultsFileError
 
 __all__ = ["main"]
 
 COMMANDS = ("train", "compare", "report", "evaluate", "predict", "export", "import", "data", "info", "warmup")
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
+_DEFECT = (
+    f"This is a defect of fastmlp {__version__}, not a mistake of yours: please report it to its developers, with the "
+    "lines above and what `fastmlp info` prints."
+)
 
 
 class _DataUnavailable(click.ClickException):
@@ -52,28 +60,28 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
         except KeyboardInterrupt:
             ctx.exit(_EXIT_INTERRUPTED)
-        except Exception as error:
+        except (FastmlpError, OSError, MemoryError) as error:
             raise _as_click_error(error) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            error.add_note(_DEFECT)  # which ends the traceback
+            raise
 
 
-def _as_click_error(error: Exception) -> click.ClickException:
-    from fastmlp.datasets import DataError
-    from fastmlp.modelfile import ModelFileError
-    from fastmlp.results import ResultsFileError
-
+def _as_click_error(error: FastmlpError | OSError | MemoryError) -> click.ClickException:
     told = str(error)
     if isinstance(error, OSError) and error.strerror:
         told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        told = f"there is not enough memory. {told}"
     sentence = " ".join(told.split()) or type(error).__name__
-    if isinstance(error, (DataError, ModelFileError, ResultsFileError)):
-        return _DataUnavailable(sentence)
-    if isinstance(error, (ValueError, TypeError, ArithmeticError, ImportError, OSError, MemoryError)):
-        return click.ClickException(sentence)
-    raise error  # a defect of ours: the traceback is what is needed
+    kind = (
+        _DataUnavailable if isinstance(error, (DataError, ModelFileError, ResultsFileError)) else click.ClickException
+    )
+    return kind(sentence)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.datasets import Dataset
+from fastmlp.errors import InvalidValueError
 from fastmlp.network import NeuralNetwork
 
 __all__ = ["Confusion", "Evaluation", "Mistake", "as_model_sees", "confusion_matrix", "evaluate"]
@@ -167,7 +168,7 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
     """
     width = data.x_train.shape[1]
     if width != net.input_size:
-        raise ValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
+        raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
     numbers = _numbers_in_model(data, net)
     factor = _scale_to_model(data, net)
     return data._replace(
@@ -190,7 +191,7 @@ def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:
     unknown = present[numbers[present] < 0]
     if len(unknown):
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-        raise ValueError(
+        raise InvalidValueError(
             f"{data.name} has the class {names[unknown[0]]!r}, which the model does not know; its classes are {shown}"
         )
     return numbers

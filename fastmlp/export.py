@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from fastmlp.contenders import CPU_VARIABLES
-from fastmlp.modelfile import ModelFileError
+from fastmlp.errors import MissingLibraryError, ModelFileError
+from fastmlp.files.atomic import write_whole
 from fastmlp.network import NeuralNetwork
-from fastmlp.wholefile import write_whole
 
 __all__ = ["from_keras", "to_keras", "to_onnx"]
 
@@ -33,7 +33,7 @@ def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
         import onnx
         from onnx import TensorProto, helper, numpy_helper
     except ImportError:
-        raise ImportError("exporting to ONNX needs onnx: pip install 'fastmlp[onnx]'") from None
+        raise MissingLibraryError("exporting to ONNX needs onnx: pip install 'fastmlp[onnx]'") from None
     nodes = [
         helper.make_node("Gemm", ["X", "W1", "b1"], ["hidden_in"]),
         helper.make_node("Relu", ["hidden_in"], ["hidden"]),
@@ -85,7 +85,7 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
     """Return the net that a .keras file holds: one hidden Dense layer with relu, one Dense layer with softmax.
 
     The configuration is read before Keras is: a model with any other layer is refused, so that nothing in the file is
-    ever run. Raises fastmlp.modelfile.ModelFileError for a file that is no such model, ImportError where Keras is
+    ever run. Raises fastmlp.files.model.ModelFileError for a file that is no such model, ImportError where Keras is
     missing, OSError where the file cannot be opened.
     """
     path = Path(path)
@@ -146,5 +146,5 @@ def _keras() -> Any:
     try:
         import keras
     except ImportError:
-        raise ImportError("this needs Keras: pip install 'fastmlp[keras]'") from None
+        raise MissingLibraryError("this needs Keras: pip install 'fastmlp[keras]'") from None
     return keras

@@ -14,21 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastmlp import __version__
-from fastmlp.inputs import as_inputs, as_labels, check_integer, check_number
+from fastmlp.arrays import Float32Array
+from fastmlp.engine.inputs import as_inputs, as_labels, check_integer, check_number
+from fastmlp.engine.training import History, TrainingRun, compile_inputs, compile_training, outcome_of
+from fastmlp.errors import DivergenceError, InvalidTypeError, InvalidValueError, ModelFileError
+from fastmlp.files.model import ModelFile, read_model, write_model
 from fastmlp.kernels.epoch import Outcome
-from fastmlp.kernels.layout import (
-    Float32Array,
-    choose_lanes,
-    pack_parameters,
-    unpack_parameters,
-)
+from fastmlp.kernels.layout import choose_lanes, pack_parameters, unpack_parameters
 from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
 from fastmlp.kernels.prediction import CHUNK, PredictionScratch, predict_rows
 from fastmlp.kernels.simd import target
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, available_processors, run_team
-from fastmlp.modelfile import ModelFile, ModelFileError, read_model, write_model
-from fastmlp.training import DivergenceError, History, TrainingRun, compile_inputs, compile_training, outcome_of
 
 __all__ = ["DivergenceError", "History", "NeuralNetwork", "Score", "warmup"]
 
@@ -80,7 +77,7 @@ class NeuralNetwork:
         self._input_size = check_integer("input_size", input_size)
         self._output_size = check_integer("output_size", output_size)
         if init not in _INITIALISERS:
-            raise ValueError(f"init is {init!r}; it must be one of {', '.join(_INITIALISERS)}")
+            raise InvalidValueError(f"init is {init!r}; it must be one of {', '.join(_INITIALISERS)}")
         self.init = init
         if seed is not None:
             seed = check_integer("seed", seed, minimum=0)
@@ -142,9 +139,9 @@ class NeuralNetwork:
     def class_names(self, value: Sequence[str] | None) -> None:
         if value is not None:
             if isinstance(value, str) or not all(isinstance(name, str) for name in value):
-                raise TypeError(f"class_names is {value!r}; it must be one string per class")
+                raise InvalidTypeError(f"class_names is {value!r}; it must be one string per class")
             if len(value) != self.output_size or len(set(value)) != len(value):
-                raise ValueError(f"class_names must be {self.output_size} different names, one per class")
+                raise InvalidValueError(f"class_names must be {self.output_size} different names, one per class")
             value = tuple(value)
         self._class_names = value
 
@@ -205,9 +202,9 @@ class NeuralNetwork:
         arrays = list(self._unpacked())
         array = as_inputs(name, value, ndim=arrays[index].ndim)
         if array.shape != arrays[index].shape:
-            raise ValueError(f"{name} has shape {array.shape}; this net's is {arrays[index].shape}")
+            raise InvalidValueError(f"{name} has shape {array.shape}; this net's is {arrays[index].shape}")
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity; weights must be finite")
+            raise InvalidValueError(f"{name} holds NaN or infinity; weights must be finite")
         arrays[index] = array
         self._parameters = pack_parameters(*arrays)
 
@@ -228,7 +225,7 @@ class NeuralNetwork:
         """Write the net to `path`, an .npz that `load` reads; an existing file is replaced, whole or not at all.
 
         The state of the random numbers goes along, so that a loaded net trains on to the same bits. `training` is what
-        else is to be kept in the file, as JSON: see `fastmlp.modelfile.read_model`. Raises OSError where the file
+        else is to be kept in the file, as JSON: see `fastmlp.files.model.read_model`. Raises OSError where the file
         cannot be written.
         """
         W1, b1, W2, b2 = self._unpacked()
@@ -251,7 +248,7 @@ class NeuralNetwork:
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
         """Return the net that `save` wrote to `path`; nothing in the file is ever run.
 
-        Raises fastmlp.modelfile.ModelFileError (a ValueError) for a file that is damaged, altered, no model or newer
+        Raises fastmlp.files.model.ModelFileError (a ValueError) for a file that is damaged, altered, no model or newer
         than this version; OSError where it cannot be opened.
 
         >>> import tempfile
@@ -312,7 +309,7 @@ class NeuralNetwork:
         batch_size = check_integer("batch_size", batch_size)
         number_epochs = check_integer("number_epochs", number_epochs)
         if callback is not None and not callable(callback):
-            raise TypeError(f"callback is {callback!r}; it must be a function of (epoch, history)")
+            raise InvalidTypeError(f"callback is {callback!r}; it must be a function of (epoch, history)")
         X, y = self._checked(X, Y)
         validation_set = None if validation is None else self._checked_validation(validation)
         if batch_size > len(X):
@@ -417,7 +414,7 @@ class NeuralNetwork:
     def _checked_inputs(self, X: ArrayLike, name: str = "X") -> Float32Array:
         array = as_inputs(name, X, ndim=2)
         if array.shape[1] != self.input_size:
-            raise ValueError(f"{name} has {array.shape[1]} columns; this net has input_size={self.input_size}")
+            raise InvalidValueError(f"{name} has {array.shape[1]} columns; this net has input_size={self.input_size}")
         return array
 
     def _checked(self, X: ArrayLike, Y: ArrayLike, of: str = "") -> tuple[Float32Array, NDArray[np.int64]]:
@@ -428,7 +425,7 @@ class NeuralNetwork:
         self, validation: tuple[ArrayLike, ArrayLike]
     ) -> tuple[Float32Array | SparseRows, NDArray[np.int64]]:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise ValueError("validation must be a pair (X, Y)")
+            raise InvalidValueError("validation must be a pair (X, Y)")
         X, y = self._checked(*validation, of="validation ")
         return self._prepared(X, self._threads_for(len(X)), "validation X"), y
 
@@ -437,7 +434,7 @@ class NeuralNetwork:
         counts, unusable = nonzeros_by_row(X, n_threads)
         if unusable:
             row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
-            raise ValueError(
+            raise InvalidValueError(
                 f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
             )
         if sparse_pays(counts.sum() / X.size, self._parameters.b1.size // target().width):

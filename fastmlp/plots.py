@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.wholefile import write_whole
+from fastmlp.errors import InvalidValueError, MissingLibraryError
+from fastmlp.files.atomic import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,10 +51,10 @@ def check_picture(path: Path) -> None:
     >>> check_picture(Path("history.gif"))
     Traceback (most recent call last):
         ...
-    ValueError: history.gif: a picture must end in .png, .svg or .pdf
+    fastmlp.errors.InvalidValueError: history.gif: a picture must end in .png, .svg or .pdf
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(f"{path}: a picture must end in .png, .svg or .pdf")
+        raise InvalidValueError(f"{path}: a picture must end in .png, .svg or .pdf")
     new_figure(1, 1)
 
 
@@ -163,7 +164,7 @@ def new_figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("pictures need matplotlib: pip install 'fastmlp[plot]'") from None
+        raise MissingLibraryError("pictures need matplotlib: pip install 'fastmlp[plot]'") from None
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 

@@ -268,7 +268,7 @@ def test_a_damaged_copy_of_keras_is_passed_over(tmp_path, fastmlp):
 
 # The cache
 
-FEW_DIGITS = "from fastmlp.datasets import synthetic as s; s.N_TRAIN, s.N_TEST = 200, 100\n"
+FEW_DIGITS = "from fastmlp.datasets.synthetic import digits as s; s.N_TRAIN, s.N_TEST = 200, 100\n"
 
 
 FULL_DISK = (

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import fastmlp.datasets
-from fastmlp.datasets import DataError, Dataset, load_dataset, load_mnist
+from fastmlp.datasets import Dataset, load_dataset, load_mnist
 from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.idx import parse_idx, to_idx
+from fastmlp.errors import DataError
 
 
 def run(program, **environment):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from fastmlp import NeuralNetwork
 from fastmlp.cli import main
-from fastmlp.modelfile import ModelFileError
+from fastmlp.errors import ModelFileError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from test_npz import DAMAGED
 
-from fastmlp.datasets import DataError, load_files
+from fastmlp.datasets import load_files
 from fastmlp.datasets.idx import to_idx
+from fastmlp.errors import DataError
 
 random = np.random.default_rng(0)
 X = random.normal(size=(12, 3)).astype(np.float32)

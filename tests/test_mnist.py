@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from test_npz import DAMAGED
 
-from fastmlp.datasets import DataError, download, load_dataset, load_mnist, mnist
+from fastmlp.datasets import download, load_dataset, load_mnist, mnist
 from fastmlp.datasets.idx import to_idx
+from fastmlp.errors import DataError
 
 TRAIN, TEST = 30, 10
 random = np.random.default_rng(0)

@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from fastmlp.datasets import DataError
 from fastmlp.datasets.npz import read_npz
-from fastmlp.modelfile import ModelFileError, read_model, write_model
+from fastmlp.errors import DataError, ModelFileError
+from fastmlp.files.model import read_model, write_model
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = np.arange(40) % 3

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from fastmlp import NeuralNetwork
 from fastmlp.cli import main
 from fastmlp.commands.predict import _read
-from fastmlp.datasets import DataError
 from fastmlp.datasets.inputs_only import read_inputs
+from fastmlp.errors import DataError
 
 Image = pytest.importorskip("PIL.Image")
 from PIL import ImageDraw  # noqa: E402
 
-from fastmlp.images import read_digit  # noqa: E402
+from fastmlp.datasets.images import read_digit  # noqa: E402
 
 DRAWINGS = sorted((Path(__file__).parent / "drawings").glob("*.png"))
 

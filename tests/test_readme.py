@@ -7,8 +7,8 @@ import readme
 from PIL import Image
 
 from fastmlp.cli import COMMANDS
+from fastmlp.comparison.results import read_results
 from fastmlp.contenders import MODULES
-from fastmlp.results import read_results
 
 README = readme.README.read_text()
 

@@ -11,11 +11,12 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from fastmlp.cli import main
-from fastmlp.report import csv_text, markdown, print_tables, write_report
-from fastmlp.report.page import headline
-from fastmlp.report.plots import PLOTS, dense_epoch_seconds
-from fastmlp.report.tables import ranking
-from fastmlp.results import ResultsFileError, add_spread, make_row, read_results, write_results
+from fastmlp.comparison.report import csv_text, markdown, print_tables, write_report
+from fastmlp.comparison.report.page import headline
+from fastmlp.comparison.report.plots import PLOTS, dense_epoch_seconds
+from fastmlp.comparison.report.tables import ranking
+from fastmlp.comparison.results import add_spread, make_row, read_results, write_results
+from fastmlp.errors import ResultsFileError
 
 
 def run_of(seconds, parity_loss=0.5, repeat=0):

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from test_npz import DAMAGED
 
-from fastmlp.datasets import DataError, load_mnist, load_synthetic, synthetic
-from fastmlp.datasets.skeletons import parse
-from fastmlp.datasets.strokes import DIGITS, MANNERS
+from fastmlp.datasets import load_mnist, load_synthetic, synthetic
+from fastmlp.datasets.synthetic.skeletons import parse
+from fastmlp.datasets.synthetic.strokes import DIGITS, MANNERS
+from fastmlp.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_all_skeletons_of_a_family_have_the_same_strokes_and_corners():
     longest = max(
         shapes.strokes[b] - shapes.strokes[a] for a, b in zip(shapes.skeletons, shapes.skeletons[1:], strict=False)
     )
-    from fastmlp.datasets.drawing import _MAX_POINTS
+    from fastmlp.datasets.synthetic.drawing import _MAX_POINTS
 
     assert longest <= _MAX_POINTS
 
@@ -193,12 +194,12 @@ def test_a_fresh_process_without_a_place_for_compiled_code_draws_the_same_bytes(
             raise RuntimeError("cannot cache function: no locator available")
 
         Dispatcher.enable_caching = enable_caching
-        from fastmlp.datasets.synthetic import draw_digits
+        from fastmlp.datasets.synthetic.digits import draw_digits
         print(hashlib.sha256(draw_digits(np.arange(40) % 10, 5)).hexdigest())
     """)
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(Path(synthetic.__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(Path(synthetic.__file__).parents[3])},
         capture_output=True,
         text=True,
         timeout=120,

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from fastmlp import NeuralNetwork
 from fastmlp.cli import main
-from fastmlp.modelfile import read_model
+from fastmlp.files.model import read_model
 
 
 @pytest.fixture

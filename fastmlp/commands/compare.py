@@ -11,9 +11,10 @@ from click.core import ParameterSource
 from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, dataset_options, learning_rate
 from fastmlp.commands.report_options import print_results, report_options
 from fastmlp.contenders import MODULES, available, not_installed
+from fastmlp.errors import MissingLibraryError
 
 if TYPE_CHECKING:
-    from fastmlp.compare import Event, Plan
+    from fastmlp.comparison.comparison import Event, Plan
 
 __all__ = ["compare"]
 
@@ -92,18 +93,18 @@ def compare(
     for net in missing:
         click.echo(f"left out: {not_installed(net)}", err=True)
     if not chosen:
-        raise ImportError("none of these nets is installed")
+        raise MissingLibraryError("none of these nets is installed")
     if quick:
         given = {name: ctx.params[name] for name in _QUICK if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
         sizes = {"hidden_sizes": _QUICK_FOR_MANY} if len(chosen) > 4 else {}
         hidden_sizes, epochs, repeats = (_QUICK | sizes | given).values()
     data = choice.load()
 
-    from fastmlp.compare import Comparison, Plan
+    from fastmlp.commands.progress import RunReporter
+    from fastmlp.comparison.comparison import Comparison, Plan
+    from fastmlp.comparison.report.page import RESULTS
+    from fastmlp.comparison.results import write_results
     from fastmlp.kernels.team import available_processors
-    from fastmlp.progress import RunReporter
-    from fastmlp.report.page import RESULTS
-    from fastmlp.results import write_results
 
     plan = Plan(
         modules={net: MODULES[net].name for net in chosen},
@@ -147,7 +148,7 @@ def compare(
     print_results(results, form)
     save()
     if output and finished:
-        from fastmlp.report import write_report
+        from fastmlp.comparison.report import write_report
 
         click.echo(f"report written to {write_report(results, output)}", err=True)
     if interrupted:

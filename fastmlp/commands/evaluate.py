@@ -43,8 +43,8 @@ def evaluate(
     check_outputs([], [plot, plot_units], force)
     from fastmlp.evaluation import as_model_sees
     from fastmlp.evaluation import evaluate as evaluate_net
-    from fastmlp.finite import finite
-    from fastmlp.modelfile import read_model
+    from fastmlp.files.json_safe import finite
+    from fastmlp.files.model import read_model
     from fastmlp.network import NeuralNetwork
 
     content = read_model(model)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
+from fastmlp.errors import InvalidValueError
+
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
 
@@ -70,7 +72,7 @@ class DatasetChoice(NamedTuple):
                 test_fraction=self.test_fraction,
                 label_column=self.label_column,
             )
-        except ValueError as error:  # an option that does not apply
+        except InvalidValueError as error:  # an option that does not apply
             raise click.UsageError(str(error)) from error
 
 
@@ -155,11 +157,11 @@ def as_json_option(function: _Command) -> _Command:
 
 def learning_rate(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
     """Refuse a learning rate that is not a number above 0 before anything is loaded."""
-    from fastmlp.inputs import check_number
+    from fastmlp.engine.inputs import check_number
 
     try:
         return None if value is None else check_number("--lr", value)
-    except ValueError as error:
+    except InvalidValueError as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -170,7 +172,7 @@ def check_outputs(
 
     The file `replaced` may be there even without `force`.
     """
-    from fastmlp.wholefile import check_writable
+    from fastmlp.files.atomic import check_writable
 
     seen = set()
     try:
@@ -178,12 +180,12 @@ def check_outputs(
             if path is not None:
                 check_writable(path, force or path == replaced)
                 if path.resolve() in seen:
-                    raise ValueError(f"{path} is named for two outputs; name another file for one of them")
+                    raise InvalidValueError(f"{path} is named for two outputs; name another file for one of them")
                 seen.add(path.resolve())
         for path in pictures:
             if path is not None:
                 from fastmlp.plots import check_picture
 
                 check_picture(path)
-    except (ValueError, OSError) as error:
+    except (InvalidValueError, OSError) as error:
         raise click.UsageError(str(error)) from error

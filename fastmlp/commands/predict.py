@@ -41,7 +41,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or CSV file of inputs; - is stdin."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    from fastmlp.finite import finite
+    from fastmlp.files.json_safe import finite
     from fastmlp.network import NeuralNetwork
 
     net = NeuralNetwork.load(model, n_threads=threads)
@@ -86,8 +86,8 @@ def _standard_input() -> bytes:
 
 
 def _read(name: str, net: NeuralNetwork) -> _Inputs:
-    from fastmlp.datasets import DataError
-    from fastmlp.images import IMAGE_SUFFIXES, is_image, read_digit
+    from fastmlp.datasets.images import IMAGE_SUFFIXES, is_image, read_digit
+    from fastmlp.errors import DataError
 
     try:
         content = _standard_input() if name == "-" else Path(name).read_bytes()

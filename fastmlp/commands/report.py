@@ -16,8 +16,8 @@ __all__ = ["report"]
 @report_options
 def report(results: Path, output: Path | None, form: str) -> None:
     """Show RESULTS, the results.json of an earlier comparison."""
-    from fastmlp.report import write_report
-    from fastmlp.results import read_results
+    from fastmlp.comparison.report import write_report
+    from fastmlp.comparison.results import read_results
 
     content = read_results(results)
     print_results(content, form)

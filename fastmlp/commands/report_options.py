@@ -52,7 +52,7 @@ def report_options(function: _Command) -> _Command:
 
 def _check_folder(folder: Path, force: bool) -> None:
     """Refuse a folder for the report that cannot be written, or that holds something, as wrong usage."""
-    from fastmlp.wholefile import check_writable
+    from fastmlp.files.atomic import check_writable
 
     try:
         check_writable(folder / "report.html" if folder.is_dir() else folder, force=True)
@@ -70,7 +70,7 @@ def print_results(results: dict[str, Any], form: str) -> None:
         return
     from rich.console import Console
 
-    from fastmlp.report import csv_text, markdown, print_tables
+    from fastmlp.comparison.report import csv_text, markdown, print_tables
 
     if form == "table":
         print_tables(results, Console(highlight=False))

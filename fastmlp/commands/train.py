@@ -117,7 +117,7 @@ def train(
         if net == "fastmlp":
             contender.class_names, contender.input_scale = data.class_names, data.input_scale
 
-    from fastmlp.progress import EpochReporter, result_table
+    from fastmlp.commands.progress import EpochReporter, result_table
 
     if resume:
         hidden_size, lr, seed = contender.hidden_size, contender.lr, contender.seed
@@ -155,7 +155,7 @@ def train(
         result_table(row)
         return
     from fastmlp.environment import environment
-    from fastmlp.finite import finite
+    from fastmlp.files.json_safe import finite
 
     parameters = {
         "hidden_size": hidden_size,
@@ -270,7 +270,8 @@ def _is_given(ctx: click.Context, name: str) -> bool:
 
 def _read(ctx: click.Context, path: Path, epochs: int) -> dict[str, Any]:
     """Return what the model file at `path` says of its training, if it can be gone on with as asked."""
-    from fastmlp.modelfile import ModelFileError, read_model
+    from fastmlp.errors import ModelFileError
+    from fastmlp.files.model import read_model
 
     metadata = read_model(path).metadata
     for name in ("hidden_size", "seed"):

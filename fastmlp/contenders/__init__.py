@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+from fastmlp.errors import MissingLibraryError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -114,7 +116,7 @@ def load(name: str) -> type[Contender]:
     (5, 10)
     """
     if not available(name):
-        raise ImportError(not_installed(name))
+        raise MissingLibraryError(not_installed(name))
     net: type[Contender] = import_module(MODULES[name].name).NeuralNetwork
     return net
 

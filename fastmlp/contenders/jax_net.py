@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastmlp.contenders import Result, fit_and_test
 from fastmlp.contenders.numpy_net import glorot_uniform
 from fastmlp.datasets import load_mnist
+from fastmlp.errors import InvalidValueError
 from fastmlp.network import History, Score
 
 Float32Array = NDArray[np.float32]
@@ -177,7 +178,7 @@ def _cpu(n_threads: int | None) -> Any:
             os.environ["NPROC"] = before
         return device
     if n_threads not in (None, *_threads_at_start):
-        raise RuntimeError(f"XLA has begun with {_threads_at_start[0]} threads, and cannot change to {n_threads}")
+        raise InvalidValueError(f"XLA has begun with {_threads_at_start[0]} threads, and cannot change to {n_threads}")
     return jax.devices("cpu")[0]
 
 

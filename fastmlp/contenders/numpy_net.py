@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastmlp.contenders import Result, fit_and_test, thread_variables
 from fastmlp.datasets import load_mnist
+from fastmlp.errors import InvalidValueError
 from fastmlp.network import History, Score
 
 Float32Array = NDArray[np.float32]
@@ -185,7 +186,7 @@ def _check_threads(n_threads: int) -> None:
     variables = thread_variables(n_threads)
     if any(os.environ.get(name) != value for name, value in variables.items()):
         settings = " ".join(f"{name}={value}" for name, value in variables.items())
-        raise ValueError(
+        raise InvalidValueError(
             "NumPy takes its number of threads from the environment when it is loaded: "
             f"start the process with {settings}"
         )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastmlp.contenders import Result, fit_and_test, numpy_net
 from fastmlp.datasets import load_mnist
+from fastmlp.errors import InvalidValueError
 from fastmlp.network import History, Score
 
 Float32Array = NDArray[np.float32]
@@ -62,7 +63,9 @@ class NeuralNetwork:
         from sklearn.neural_network import MLPClassifier
 
         if output_size < 3:
-            raise ValueError("scikit-learn's net has one output for two classes, which is another net: it needs three")
+            raise InvalidValueError(
+                "scikit-learn's net has one output for two classes, which is another net: it needs three"
+            )
         self._n_threads = n_threads
         self._shape = hidden_size, input_size, output_size
         # No number, with which each partial_fit would begin with the same order; scikit-learn takes no Generator.

@@ -7,10 +7,11 @@ loads neither Numba nor pooch; the loaders do, where they need them.
 import os
 import warnings
 
-from fastmlp.datasets.dataset import DataError, Dataset
+from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.files import load_files
 from fastmlp.datasets.mnist import load_mnist
-from fastmlp.datasets.synthetic import load_synthetic
+from fastmlp.datasets.synthetic.digits import load_synthetic
+from fastmlp.errors import DataError, InvalidValueError
 
 __all__ = ["DataError", "Dataset", "load_dataset", "load_files", "load_mnist", "load_synthetic"]
 
@@ -47,12 +48,12 @@ def load_dataset(
     >>> load_dataset("no_such_file.csv")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    fastmlp.datasets.dataset.DataError: no_such_file.csv does not exist; ...
+    fastmlp.errors.DataError: no_such_file.csv does not exist; ...
     """
     if name not in ("auto", "mnist", "synthetic"):
         return load_files(name, test_fraction=test_fraction, label_column=label_column, seed=seed)
     if test_fraction is not None or label_column is not None:
-        raise ValueError(
+        raise InvalidValueError(
             "test_fraction and label_column are for your own files; "
             f"the dataset {name} has its own test part and labels"
         )

@@ -1,17 +1,11 @@
-"""What every loader returns, and the one error that every loader raises."""
+"""What every loader returns."""
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Float32Array = npt.NDArray[np.float32]
-Int64Array = npt.NDArray[np.int64]
-UInt8Array = npt.NDArray[np.uint8]
-
-
-class DataError(Exception):
-    """Data is not available, damaged, or not what it should be; the message says what to do."""
+from fastmlp.arrays import Float32Array, Int64Array
 
 
 class Dataset(NamedTuple):

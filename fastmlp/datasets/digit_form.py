@@ -8,8 +8,9 @@ the middle, which in MNIST is the pixel with the index 14. Source: http://yann.l
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.datasets.dataset import Float32Array, UInt8Array
+from fastmlp.arrays import Float32Array, UInt8Array
 from fastmlp.datasets.jit import compiled
+from fastmlp.errors import InvalidValueError
 
 SIZE = 28
 BOX = 20
@@ -48,7 +49,7 @@ def digit_form(image: npt.ArrayLike) -> Float32Array:
     ink, noise = _ink_and_noise(_grey(image))
     ink[ink <= noise] = 0
     if not (ink > _FAINT).any():
-        raise ValueError("there is no digit in the picture: nothing stands out from its edge")
+        raise InvalidValueError("there is no digit in the picture: nothing stands out from its edge")
     out = np.empty((SIZE, SIZE), np.float32)
     _fit_and_centre(ink, out)
     return (out / out.max()).reshape(SIZE * SIZE)  # a thin line is ink too
@@ -58,11 +59,11 @@ def _grey(image: npt.ArrayLike) -> Float32Array:
     """Return the picture as shades of grey (h, w)."""
     pixels = np.asarray(image)
     if pixels.dtype.kind not in "buif":
-        raise ValueError(f"a picture consists of numbers, not of {pixels.dtype}")
+        raise InvalidValueError(f"a picture consists of numbers, not of {pixels.dtype}")
     if pixels.size == 0 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
-        raise ValueError(f"a picture has the shape (h, w), (h, w, 3) or (h, w, 4), not {pixels.shape}")
+        raise InvalidValueError(f"a picture has the shape (h, w), (h, w, 3) or (h, w, 4), not {pixels.shape}")
     if not np.isfinite(pixels).all():
-        raise ValueError("the picture has values that are NaN or infinite")
+        raise InvalidValueError("the picture has values that are NaN or infinite")
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
     # the shares of ITU-R BT.601, as every picture library has them

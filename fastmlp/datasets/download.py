@@ -14,8 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastmlp.datasets.dataset import DataError
 from fastmlp.datasets.idx import decompress
+from fastmlp.errors import DataError
 
 DECIDE_SECONDS = 4.0
 """How long a mirror may take for its first file."""

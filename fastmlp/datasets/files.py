@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.datasets.cache import expand_home
-from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array, all_finite
+from fastmlp.datasets.dataset import Dataset, all_finite
 from fastmlp.datasets.idx import find_idx, parse_idx, read_content
 from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.table import read_table
+from fastmlp.errors import DataError, InvalidValueError
 
 DEFAULT_TEST_FRACTION = 1 / 7
 """As large a part as MNIST's."""
@@ -91,10 +93,10 @@ def load_files(
         raise DataError("the dataset has no name; name an .npz, a .csv or a folder of IDX files")
     path = expand_home(path)
     if test_fraction is not None and not 0 < test_fraction < 1:
-        raise ValueError(f"test_fraction must lie between 0 and 1, not be {test_fraction}")
+        raise InvalidValueError(f"test_fraction must lie between 0 and 1, not be {test_fraction}")
     train, test = _read(path, label_column)
     if test is not None and test_fraction is not None:
-        raise ValueError(f"{path} has a test part of its own; leave test_fraction out")
+        raise InvalidValueError(f"{path} has a test part of its own; leave test_fraction out")
 
     for part in (train, test) if test is not None else (train,):
         _check_lengths(path, part)
@@ -140,7 +142,7 @@ def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | No
         x, labels = read_table(path, label_column)
         return _Part(x, np.array(labels), "the table", "the label column"), None
     if label_column is not None:
-        raise ValueError(f"label_column is for CSV files, which {path} is not")
+        raise InvalidValueError(f"label_column is for CSV files, which {path} is not")
     if is_folder:
         return _read_folder(path)
     if suffix != ".npz":

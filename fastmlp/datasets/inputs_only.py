@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.datasets.dataset import DataError, Float32Array, all_finite
+from fastmlp.arrays import Float32Array
+from fastmlp.datasets.dataset import all_finite
 from fastmlp.datasets.idx import GZIP_MAGIC
 from fastmlp.datasets.npz import read_npz
+from fastmlp.errors import DataError
 
 _NAMES = ("X", "x_test", "x")
 

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.datasets.cache import cache_dir, expand_home
-from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array
+from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.download import download
 from fastmlp.datasets.idx import decompress, find_idx, parse_idx, read_content, to_idx
 from fastmlp.datasets.npz import read_npz
-from fastmlp.wholefile import write_whole
+from fastmlp.errors import DataError
+from fastmlp.files.atomic import write_whole
 
 SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
@@ -68,7 +70,7 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     >>> load_mnist("no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    fastmlp.datasets.dataset.DataError: the MNIST folder no/such/folder does not exist; ...
+    fastmlp.errors.DataError: the MNIST folder no/such/folder does not exist; ...
     """
     data_dir = data_dir or os.environ.get("FASTMLP_DATA_DIR")
     if data_dir:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.datasets.dataset import DataError
+from fastmlp.errors import DataError
 
 _DAMAGE = (OSError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
 """What zipfile and NumPy raise where bytes are not as they were written; RuntimeError for a flag that says encrypted
@@ -43,6 +43,8 @@ def read_npz(
                 if not isinstance(arrays[name], np.ndarray):
                     raise DataError(f"{source}: {name} is not an array; save it with numpy.savez")
             return arrays
+    except DataError:
+        raise
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise DataError(f"{place} is damaged ({error}); save it again") from None

@@ -11,8 +11,10 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from fastmlp.datasets.dataset import DataError, Float32Array, all_finite
+from fastmlp.arrays import Float32Array
+from fastmlp.datasets.dataset import all_finite
 from fastmlp.datasets.idx import GZIP_MAGIC
+from fastmlp.errors import DataError
 
 _LABEL_NAMES = ("label", "class", "target", "y")
 _LARGEST = float(np.finfo(np.float32).max)

@@ -20,9 +20,11 @@ from numba.core import types
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array
+
 from .compiled import kernel
 from .dense import dense_hidden_forward, dense_update_W1
-from .layout import Float32Array, Parameters, aligned_zeros
+from .layout import Parameters, aligned_zeros
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import softmax_cross_entropy, update_b2
 from .sparse import (

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fastmlp.arrays import Float32Array
+
 from .simd import Lanes, target
 
 __all__ = [
@@ -23,8 +25,6 @@ __all__ = [
     "padded",
     "unpack_parameters",
 ]
-
-Float32Array = NDArray[np.float32]
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array
+
 from .compiled import kernel
-from .layout import Float32Array, aligned_zeros
+from .layout import aligned_zeros
 from .simd import Lanes
 from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team

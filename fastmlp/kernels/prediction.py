@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fastmlp.arrays import Float32Array
+
 from .compiled import kernel
 from .epoch import hidden_forward
-from .layout import Float32Array, Parameters, aligned_zeros
+from .layout import Parameters, aligned_zeros
 from .output import output_forward
 from .softmax import is_largest, logit, softmax
 

@@ -7,8 +7,10 @@ import time
 
 import numpy as np
 
+from fastmlp.arrays import Float32Array
+
 from .compiled import kernel
-from .layout import Float32Array, aligned_zeros
+from .layout import aligned_zeros
 from .simd import Lanes, axpy, block, broadcast, rows, store, units
 from .team import Member, barrier, run_team
 

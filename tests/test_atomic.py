@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fastmlp.wholefile import check_writable, remove_leftovers, write_whole
+from fastmlp.files.atomic import check_writable, remove_leftovers, write_whole
 
 
 def test_write_whole_replaces_and_can_be_read_by_others(tmp_path):
@@ -78,7 +78,7 @@ def test_writers_at_once_leave_one_whole_file(tmp_path):
 def test_the_leftover_of_a_killed_writer_is_removed_and_that_of_a_living_one_is_not(tmp_path):
     path = tmp_path / "model[1].npz"
     program = (
-        "import sys, time; from pathlib import Path; from fastmlp.wholefile import write_whole\n"
+        "import sys, time; from pathlib import Path; from fastmlp.files.atomic import write_whole\n"
         "def write(file):\n    file.write(b'half'); file.flush(); print('writing', flush=True); time.sleep(60)\n"
         "write_whole(Path(sys.argv[1]), write)"
     )

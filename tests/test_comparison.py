@@ -15,11 +15,11 @@ from click.testing import CliRunner
 
 from fastmlp import contenders
 from fastmlp.cli import main
-from fastmlp.compare import Comparison, Plan
-from fastmlp.contender_process import come_to_rest
-from fastmlp.contender_run import ContenderRun
+from fastmlp.comparison.child import come_to_rest
+from fastmlp.comparison.comparison import Comparison, Plan
+from fastmlp.comparison.intervals import intervals, t_quantile
+from fastmlp.comparison.run import ContenderRun
 from fastmlp.datasets import Dataset
-from fastmlp.intervals import intervals, t_quantile
 from fastmlp.network import NeuralNetwork
 
 FASTMLP = contenders.MODULES["fastmlp"].name
@@ -176,7 +176,7 @@ def test_a_process_comes_to_rest_when_its_threads_do():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux locks pages as they come")
 def test_a_process_keeps_its_memory_where_it_may(run_python):
-    code = "from fastmlp.contender_process import keep_memory; keep_memory(); print(open('/proc/self/status').read())"
+    code = "from fastmlp.comparison.child import keep_memory; keep_memory(); print(open('/proc/self/status').read())"
     status = dict(line.split(":", 1) for line in run_python(code).stdout.splitlines() if line)
     may_lock = int(status["CapEff"], 16) >> 14 & 1  # CAP_IPC_LOCK
     assert bool(int(status["VmLck"].split()[0])) == bool(may_lock)
@@ -186,7 +186,7 @@ def test_a_process_keeps_its_memory_where_it_may(run_python):
 def test_a_process_without_the_right_locks_nothing_and_so_can_get_more_memory(run_python):
     run_python(
         "import ctypes, os\n"
-        "from fastmlp.contender_process import keep_memory\n"
+        "from fastmlp.comparison.child import keep_memory\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "ctypes.CDLL = None  # a call fails\n"
         "keep_memory()"

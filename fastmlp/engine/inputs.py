@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastmlp.errors import InvalidTypeError, InvalidValueError
+
 __all__ = ["as_inputs", "as_labels", "check_integer", "check_number"]
 
 _FLOAT32 = np.finfo(np.float32)
@@ -20,13 +22,13 @@ def check_integer(name: str, value: Any, minimum: int = 1) -> int:
     30
     """
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value}; it must be a whole number")
+        raise InvalidTypeError(f"{name} is {value}; it must be a whole number")
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; it must be a whole number") from None
+        raise InvalidTypeError(f"{name} is {value!r}; it must be a whole number") from None
     if number < minimum:
-        raise ValueError(f"{name} is {number}; it must be at least {minimum}")
+        raise InvalidValueError(f"{name} is {number}; it must be at least {minimum}")
     return number
 
 
@@ -37,25 +39,25 @@ def check_number(name: str, value: Any) -> float:
     0.1
     """
     if isinstance(value, (bool, np.bool_, str, bytes)):
-        raise TypeError(f"{name} is {value!r}; it must be a number above 0")
+        raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0")
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; it must be a number above 0") from None
+        raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0") from None
     if not float(_FLOAT32.tiny) <= number <= float(_FLOAT32.max):  # NaN too
-        raise ValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
+        raise InvalidValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
     return number
 
 
 def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked values; fill or remove them")
+        raise InvalidValueError(f"{name} has masked values; fill or remove them")
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError(f"{name} is no array of numbers: its rows have different lengths") from None
+        raise InvalidValueError(f"{name} is no array of numbers: its rows have different lengths") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {array.dtype}; it must hold real numbers")
+        raise InvalidTypeError(f"{name} has dtype {array.dtype}; it must hold real numbers")
     return array
 
 
@@ -70,9 +72,9 @@ def as_inputs(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float32]:
     array = _as_array(name, value)
     if array.ndim != ndim:
         hint = "; one sample is X[None, :]" if ndim == 2 and array.ndim == 1 else ""
-        raise ValueError(f"{name} has {array.ndim} dimensions; it must have {ndim}{hint}")
+        raise InvalidValueError(f"{name} has {array.ndim} dimensions; it must have {ndim}{hint}")
     if array.size == 0:
-        raise ValueError(f"{name} is empty, of shape {array.shape}")
+        raise InvalidValueError(f"{name} is empty, of shape {array.shape}")
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is refused as such
         array = np.require(array, np.float32, ["C", "A"])
     return _writable_view(array)
@@ -106,25 +108,25 @@ def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> NDArray[np
     array = _as_array(name, value)
     if len(array.shape) == 0 or len(array) != n:
         length = len(array) if array.ndim else "no"
-        raise ValueError(f"{name} has {length} labels for {n} samples")
+        raise InvalidValueError(f"{name} has {length} labels for {n} samples")
     if array.ndim == 2:
         if array.shape[1] != n_classes:
-            raise ValueError(
+            raise InvalidValueError(
                 f"{name} has shape {array.shape}; labels are of shape ({n},), one-hot rows of shape ({n}, {n_classes})"
             )
         if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise ValueError(f"{name} is not one-hot: each row must hold one 1 and otherwise 0")
+            raise InvalidValueError(f"{name} is not one-hot: each row must hold one 1 and otherwise 0")
         array = array.argmax(axis=1)
     elif array.ndim != 1:
-        raise ValueError(f"{name} has {array.ndim} dimensions; labels have 1, one-hot rows 2")
+        raise InvalidValueError(f"{name} has {array.ndim} dimensions; labels have 1, one-hot rows 2")
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} has missing labels (NaN or infinity)")
+            raise InvalidValueError(f"{name} has missing labels (NaN or infinity)")
         if (array != np.floor(array)).any():
-            raise ValueError(f"{name} has fractional labels; they must be whole numbers")
+            raise InvalidValueError(f"{name} has fractional labels; they must be whole numbers")
     if array.min() < 0 or array.max() >= n_classes:
         worst = array.min() if array.min() < 0 else array.max()
-        raise ValueError(
+        raise InvalidValueError(
             f"{name} has the label {worst:g}; labels run from 0 to {n_classes - 1} (output_size={n_classes})"
         )
     return np.ascontiguousarray(array, np.int64)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.comparison.report.tables import ranking
+from fastmlp.comparison.results import dense_flop
 from fastmlp.plots import new_figure
-from fastmlp.report.tables import ranking
-from fastmlp.results import dense_flop
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

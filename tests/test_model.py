@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fastmlp import NeuralNetwork
-from fastmlp.modelfile import ModelFileError, read_model, write_model
+from fastmlp.errors import ModelFileError
+from fastmlp.files.model import read_model, write_model
 
 
 def make_net(**parameters):

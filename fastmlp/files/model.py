@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.finite import finite
-from fastmlp.wholefile import remove_leftovers, write_whole
+from fastmlp.errors import ModelFileError
+from fastmlp.files.atomic import remove_leftovers, write_whole
+from fastmlp.files.json_safe import finite
 
-__all__ = ["FORMAT", "ModelFile", "ModelFileError", "read_model", "write_model"]
+__all__ = ["FORMAT", "ModelFile", "read_model", "write_model"]
 
 FORMAT = 1
 """The version of the format; a file with a higher one is refused."""
@@ -30,10 +31,6 @@ _DAMAGE = (OSError, EOFError, RuntimeError, SyntaxError, MemoryError, tokenize.T
 """What zipfile and NumPy raise where bytes are not as they were written."""
 
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
-
-
-class ModelFileError(ValueError):
-    """A file holds no net that can be read; the message says why."""
 
 
 class ModelFile(NamedTuple):

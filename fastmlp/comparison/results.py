@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from fastmlp import __version__
+from fastmlp.comparison.intervals import intervals
 from fastmlp.contenders import MODULES
-from fastmlp.intervals import intervals
+from fastmlp.errors import ResultsFileError
 
 __all__ = [
     "ACCURACIES",
     "PARITY",
     "SCHEMA",
-    "ResultsFileError",
     "add_spread",
     "dense_flop",
     "make_row",
@@ -57,10 +57,6 @@ _SPREAD: dict[str, Callable[[Mapping[str, Any]], list[float]]] = {
     "epoch_seconds": lambda row: [statistics.median(run["history"]["seconds"]) for run in row["repeats"]],
     "ratio": lambda row: row["ratios"] if row["net"] != "fastmlp" else [],
 }
-
-
-class ResultsFileError(ValueError):
-    """A file holds no results of a comparison that can be read; the message says why."""
 
 
 def dense_flop(n: int, input_size: int, hidden_size: int, output_size: int) -> int:
@@ -217,7 +213,7 @@ _RESULTS = {
 
 def write_results(results: Mapping[str, Any], path: Path) -> None:
     """Write `results` to `path` as JSON, whole or not at all. Raises OSError where that cannot be done."""
-    from fastmlp.wholefile import write_whole
+    from fastmlp.files.atomic import write_whole
 
     text = json.dumps(results, allow_nan=False) + "\n"
     write_whole(path, lambda file: file.write(text.encode()))

@@ -29,7 +29,7 @@ class RunFailedError(Exception):
 
 
 class ContenderRun:
-    """The process of a run (`fastmlp.contender_process`), begun with the first epoch; ended with the context.
+    """The process of a run (`fastmlp.comparison.child`), begun with the first epoch; ended with the context.
 
     `timeout` is in seconds that the run itself took: the turns of others do not count.
     """
@@ -95,12 +95,12 @@ class ContenderRun:
         environment = {name: value for name, value in os.environ.items() if name not in _FROM_OUTSIDE}
         environment |= CPU_VARIABLES | thread_variables(self._spec["threads"])
         return subprocess.Popen(
-            [sys.executable, "-m", "fastmlp.contender_process"],
+            [sys.executable, "-m", "fastmlp.comparison.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env=environment,
-            cwd=Path(__file__).parents[1],  # this fastmlp, and nothing that lies where the user happens to be
+            cwd=Path(__file__).parents[2],  # this fastmlp, and nothing that lies where the user happens to be
             start_new_session=True,  # Ctrl-C reaches this process alone, which then ends that one
             encoding="utf-8",
         )

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.datasets import DataError
 from fastmlp.datasets.digit_form import digit_form
+from fastmlp.errors import DataError, InvalidValueError, MissingLibraryError
 
 __all__ = ["IMAGE_SUFFIXES", "is_image", "read_digit"]
 
@@ -41,9 +41,10 @@ def read_digit(content: bytes, name: str) -> NDArray[np.float32]:
     >>> read_digit(file.getvalue(), "one.png").reshape(28, 28)[14].argmax()
     np.int64(14)
     """
+    pixels = _pixels(content, name)
     try:
-        return digit_form(_pixels(content, name))
-    except ValueError as error:
+        return digit_form(pixels)
+    except InvalidValueError as error:
         raise DataError(f"{name}: {error}") from None
 
 
@@ -51,7 +52,7 @@ def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
-        raise ImportError("reading pictures needs Pillow: pip install 'fastmlp[images]'") from None
+        raise MissingLibraryError("reading pictures needs Pillow: pip install 'fastmlp[images]'") from None
     if not content:
         raise DataError(f"{name} is empty")
     with warnings.catch_warnings():

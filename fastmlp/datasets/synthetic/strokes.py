@@ -1,9 +1,9 @@
 """How people write the ten digits: skeletons of strokes, several ways for each.
 
-Drawn up by hand; what the text means stands in `fastmlp.datasets.skeletons`.
+Drawn up by hand; what the text means stands in `fastmlp.datasets.synthetic.skeletons`.
 """
 
-from fastmlp.datasets.skeletons import Family, Manner
+from fastmlp.datasets.synthetic.skeletons import Family, Manner
 
 MANNERS: tuple[Manner, ...] = (
     Manner(1.13, 1.05, 0.20),  # 0

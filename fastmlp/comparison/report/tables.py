@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.results import ACCURACIES, PARITY
+from fastmlp.comparison.results import ACCURACIES, PARITY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,6 +1,6 @@
 """The comparison: who runs when, on what, and what is made of the times.
 
-A round is one run of every net at one hidden size. Each run is a process of its own (`fastmlp.contender_run`), and all
+A round is one run of every net at one hidden size. Each run is a process of its own (`fastmlp.comparison.run`), and all
 go through the round together, an epoch each in turn, A B C, A B C, ..., so that what slows the machine down for some
 seconds slows all nets down. Each hidden size has its first round before any has its second, so that the repeats lie
 far apart. A short probe of the machine before and after tells whether a round was disturbed.
@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastmlp.contender_run import ContenderRun, RunFailedError
+from fastmlp.comparison.results import SCHEMA, add_spread, dense_flop, make_row
+from fastmlp.comparison.run import ContenderRun, RunFailedError
 from fastmlp.contenders import not_installed
+from fastmlp.errors import DivergenceError, InvalidValueError
 from fastmlp.network import NeuralNetwork
-from fastmlp.results import SCHEMA, add_spread, dense_flop, make_row
-from fastmlp.training import DivergenceError
 
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
@@ -141,7 +141,7 @@ class Comparison:
             return
         try:
             self._prepare(size, repeat, folder)
-        except (ValueError, MemoryError) as error:  # a size that no memory holds
+        except (InvalidValueError, MemoryError) as error:  # a size that no memory holds
             for net in nets:
                 self._errors[net, size] = " ".join(str(error).split()) or "there is not enough memory"
                 on_event(Event(net, size, repeat, error=self._errors[net, size]))
@@ -202,7 +202,7 @@ class Comparison:
             return math.nan
 
     def _spec(self, module: str, size: int, repeat: int, folder: Path) -> dict[str, Any]:
-        """What `fastmlp.contender_process` is to do."""
+        """What `fastmlp.comparison.child` is to do."""
         return {
             "module": module,
             "hidden_size": size,

@@ -1,8 +1,8 @@
-"""`python -m fastmlp.contender_process`: one run of one contender, in a process of its own.
+"""`python -m fastmlp.comparison.child`: one run of one contender, in a process of its own.
 
 A JSON object on stdin says what to run; each line on stdout is a JSON object too: one after each epoch, and the result
 at the end. After an epoch the process waits for an empty line on stdin, so that others can have their epoch meanwhile.
-What the libraries print goes to stderr. `fastmlp.contender_run` starts it, with the thread variables set.
+What the libraries print goes to stderr. `fastmlp.comparison.run` starts it, with the thread variables set.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from fastmlp.finite import finite
+from fastmlp.files.json_safe import finite
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,11 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from fastmlp.comparison.report.plots import PLOTS, draw
+from fastmlp.comparison.report.tables import DETAILS, DETAILS_NOTE, MEASURED, cells, failures, notes, ranking
+from fastmlp.comparison.results import PARITY, write_results
+from fastmlp.errors import MissingLibraryError
+from fastmlp.files.atomic import write_whole
 from fastmlp.plots import save_figure
-from fastmlp.report.plots import PLOTS, draw
-from fastmlp.report.tables import DETAILS, DETAILS_NOTE, MEASURED, cells, failures, notes, ranking
-from fastmlp.results import PARITY, write_results
-from fastmlp.wholefile import write_whole
 
 __all__ = ["PAGE", "RESULTS", "headline", "protocol", "write_report"]
 
@@ -62,7 +63,7 @@ def _write_plots(results: Results, folder: Path) -> dict[str, bytes] | None:
             for suffix in ("png", "svg"):
                 save_figure(figure, folder / f"{name}.{suffix}")
             pictures[name] = (folder / f"{name}.svg").read_bytes()
-    except ImportError:
+    except MissingLibraryError:
         return None
     return pictures
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastmlp.datasets.drawing import Skeletons
+from fastmlp.datasets.synthetic.drawing import Skeletons
 
 
 class Family(NamedTuple):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
 from fastmlp.datasets.cache import cache_dir
-from fastmlp.datasets.dataset import DataError, Dataset, Float32Array, Int64Array, UInt8Array
+from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.npz import read_npz
-from fastmlp.wholefile import write_whole
+from fastmlp.errors import DataError, InvalidValueError
+from fastmlp.files.atomic import write_whole
 
 VERSION = 1
 """To be raised when the drawings change: the cache must not serve the old ones."""
@@ -46,7 +48,7 @@ def load_synthetic(seed: int = 0) -> Dataset:
     (10000, 784)
     """
     if not 0 <= operator.index(seed) < 2**63:
-        raise ValueError(f"seed must lie between 0 and 2**63 - 1, not be {seed}")
+        raise InvalidValueError(f"seed must lie between 0 and 2**63 - 1, not be {seed}")
     path = cache_dir() / f"synthetic-v{VERSION}-seed{seed}.npz"
     drawn = _read_cache(path)
     if drawn is None:
@@ -92,9 +94,9 @@ def draw_digits(labels: Int64Array, seed: int) -> UInt8Array:
     np.uint8(255)
     """
     from fastmlp.datasets.digit_form import SIZE, form_all
-    from fastmlp.datasets.drawing import CANVAS, Hand, draw_all
-    from fastmlp.datasets.skeletons import parse
-    from fastmlp.datasets.strokes import DIGITS, MANNERS
+    from fastmlp.datasets.synthetic.drawing import CANVAS, Hand, draw_all
+    from fastmlp.datasets.synthetic.skeletons import parse
+    from fastmlp.datasets.synthetic.strokes import DIGITS, MANNERS
 
     shapes, hand = tuple(parse(DIGITS, MANNERS)), tuple(Hand())
     images = np.empty((len(labels), SIZE * SIZE), np.uint8)

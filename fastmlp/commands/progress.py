@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from fastmlp.compare import Event, Plan
+    from fastmlp.comparison.comparison import Event, Plan
     from fastmlp.network import History
 
 __all__ = ["EpochReporter", "RunReporter", "result_table"]

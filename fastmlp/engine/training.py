@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array
+from fastmlp.errors import DivergenceError
 from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
-from fastmlp.kernels.layout import Float32Array, Parameters, empty_parameters
+from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.simd import Lanes
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
 
-__all__ = ["DivergenceError", "History", "TrainingRun", "compile_inputs", "compile_training", "outcome_of"]
-
-
-class DivergenceError(ArithmeticError):
-    """Training has diverged: the loss or a weight is no longer finite, or the loss is beyond sense."""
+__all__ = ["History", "TrainingRun", "compile_inputs", "compile_training", "outcome_of"]
 
 
 @dataclass

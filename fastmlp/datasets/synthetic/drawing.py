@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastmlp.datasets.dataset import Float32Array, Int64Array, UInt8Array
+from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
 from fastmlp.datasets.jit import compiled, helper
 
 CANVAS = 64

@@ -1,0 +1,1 @@
+"""Digits drawn by our own code from stroke skeletons: stand-ins where MNIST cannot be had."""
