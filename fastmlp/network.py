@@ -1,43 +1,54 @@
-"""The net: parameters, training, prediction, and the checks of what people hand in."""
+"""The net that a user holds in hand: sizes, parameters, training, inference, and its file."""
 
 from __future__ import annotations
 
 import copy
-import math
 import os
-import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array
-from fastmlp.engine.inputs import as_inputs, as_labels, check_integer, check_number
-from fastmlp.engine.training import History, TrainingRun, compile_inputs, compile_training, outcome_of
-from fastmlp.errors import DivergenceError, InvalidTypeError, InvalidValueError, ModelFileError
+from fastmlp.engine import inference
+from fastmlp.engine.inference import Score
+from fastmlp.engine.initialisers import INITIALISERS
+from fastmlp.engine.inputs import Samples, as_rows, as_samples, check_class_names, check_integer, check_number
+from fastmlp.engine.training import Callback, FitOptions, History, Trainee
+from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.weights import Weights
+from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
-from fastmlp.kernels.epoch import Outcome
-from fastmlp.kernels.layout import choose_lanes, pack_parameters, unpack_parameters
-from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
-from fastmlp.kernels.prediction import CHUNK, PredictionScratch, predict_rows
-from fastmlp.kernels.simd import target
-from fastmlp.kernels.sparse import SparseRows
-from fastmlp.kernels.team import Member, available_processors, run_team
+from fastmlp.kernels.hidden import Inputs
+from fastmlp.kernels.team import available_processors
 
-__all__ = ["DivergenceError", "History", "NeuralNetwork", "Score", "warmup"]
+__all__ = ["History", "NeuralNetwork", "Score"]
 
-# Multiply-adds below which starting threads costs more than they save (about 0.1 ms of work).
-_WORK_FOR_THREADS = 5_000_000
+_ARGUMENTS = ("hidden_size", "input_size", "output_size", "lr", "init", "seed")  # of a net, kept in its file
 
 
-class Score(NamedTuple):
-    """Mean cross-entropy loss and accuracy (a fraction) over some samples."""
+class _Array:
+    """One of the net's arrays, as an attribute."""
 
-    loss: float
-    accuracy: float
+    def __init__(self, what: str) -> None:
+        self.__doc__ = f"{what} float32, a read-only copy; setting copies too."
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, net: None, owner: type) -> _Array: ...
+
+    @overload
+    def __get__(self, net: NeuralNetwork, owner: type) -> Float32Array: ...
+
+    def __get__(self, net: NeuralNetwork | None, owner: type) -> _Array | Float32Array:
+        return self if net is None else net._weights[self._name]
+
+    def __set__(self, net: NeuralNetwork, value: ArrayLike) -> None:
+        net._weights[self._name] = value
 
 
 class NeuralNetwork:
@@ -76,8 +87,8 @@ class NeuralNetwork:
         self.lr = lr
         self._input_size = check_integer("input_size", input_size)
         self._output_size = check_integer("output_size", output_size)
-        if init not in _INITIALISERS:
-            raise InvalidValueError(f"init is {init!r}; it must be one of {', '.join(_INITIALISERS)}")
+        if init not in INITIALISERS:
+            raise InvalidValueError(f"init is {init!r}; it must be one of {', '.join(INITIALISERS)}")
         self.init = init
         if seed is not None:
             seed = check_integer("seed", seed, minimum=0)
@@ -88,13 +99,10 @@ class NeuralNetwork:
         self.class_names = None
         self.input_scale = 1.0
         self._rng = np.random.default_rng(seed)
-        draw = _INITIALISERS[init]
-        W1 = draw(self._rng, self.input_size, self.hidden_size)
-        W2 = draw(self._rng, self.hidden_size, self.output_size)
-        b1 = np.zeros(self.hidden_size, np.float32)
-        b2 = np.zeros(self.output_size, np.float32)
-        self._lanes = choose_lanes(self.hidden_size)
-        self._parameters = pack_parameters(W1, b1, W2, b2)
+        self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
+        draw = INITIALISERS[init]
+        self.W1 = draw(self._rng, self.input_size, self.hidden_size)
+        self.W2 = draw(self._rng, self.hidden_size, self.output_size)
 
     def __repr__(self) -> str:
         return (
@@ -137,13 +145,7 @@ class NeuralNetwork:
 
     @class_names.setter
     def class_names(self, value: Sequence[str] | None) -> None:
-        if value is not None:
-            if isinstance(value, str) or not all(isinstance(name, str) for name in value):
-                raise InvalidTypeError(f"class_names is {value!r}; it must be one string per class")
-            if len(value) != self.output_size or len(set(value)) != len(value):
-                raise InvalidValueError(f"class_names must be {self.output_size} different names, one per class")
-            value = tuple(value)
-        self._class_names = value
+        self._class_names = None if value is None else check_class_names(value, self.output_size)
 
     @property
     def input_scale(self) -> float:
@@ -156,68 +158,14 @@ class NeuralNetwork:
 
     # --- Parameters ---------------------------------------------------------------------------------------------------
 
-    @property
-    def W1(self) -> Float32Array:
-        """Weights of the hidden layer (D, H) float32, a read-only copy; setting copies too."""
-        return self._unpacked()[0]
-
-    @W1.setter
-    def W1(self, value: ArrayLike) -> None:
-        self._set(0, "W1", value)
-
-    @property
-    def b1(self) -> Float32Array:
-        """Biases of the hidden layer (H,) float32, a read-only copy; setting copies too."""
-        return self._unpacked()[1]
-
-    @b1.setter
-    def b1(self, value: ArrayLike) -> None:
-        self._set(1, "b1", value)
-
-    @property
-    def W2(self) -> Float32Array:
-        """Weights of the output layer (H, C) float32, a read-only copy; setting copies too."""
-        return self._unpacked()[2]
-
-    @W2.setter
-    def W2(self, value: ArrayLike) -> None:
-        self._set(2, "W2", value)
-
-    @property
-    def b2(self) -> Float32Array:
-        """Biases of the output layer (C,) float32, a read-only copy; setting copies too."""
-        return self._unpacked()[3]
-
-    @b2.setter
-    def b2(self, value: ArrayLike) -> None:
-        self._set(3, "b2", value)
-
-    def _unpacked(self) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
-        arrays = unpack_parameters(self._parameters, self.hidden_size, self.output_size)
-        for array in arrays:
-            array.flags.writeable = False  # a copy: what is written there would be lost without a word
-        return arrays
-
-    def _set(self, index: int, name: str, value: ArrayLike) -> None:
-        arrays = list(self._unpacked())
-        array = as_inputs(name, value, ndim=arrays[index].ndim)
-        if array.shape != arrays[index].shape:
-            raise InvalidValueError(f"{name} has shape {array.shape}; this net's is {arrays[index].shape}")
-        if not np.isfinite(array).all():
-            raise InvalidValueError(f"{name} holds NaN or infinity; weights must be finite")
-        arrays[index] = array
-        self._parameters = pack_parameters(*arrays)
+    W1 = _Array("Weights of the hidden layer (D, H)")
+    b1 = _Array("Biases of the hidden layer (H,)")
+    W2 = _Array("Weights of the output layer (H, C)")
+    b2 = _Array("Biases of the output layer (C,)")
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        state["_parameters"] = self._unpacked()
-        state["_rng"] = copy.deepcopy(self._rng)  # copies go their own way
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lanes = choose_lanes(self.hidden_size)  # the tile of the machine that loads
-        self._parameters = pack_parameters(*state["_parameters"])
+        # Copies go their own way; a pickle makes its own copies in any case.
+        return self.__dict__ | {"_weights": self._weights.copy(), "_rng": copy.deepcopy(self._rng)}
 
     # --- Files --------------------------------------------------------------------------------------------------------
 
@@ -228,21 +176,13 @@ class NeuralNetwork:
         else is to be kept in the file, as JSON: see `fastmlp.files.model.read_model`. Raises OSError where the file
         cannot be written.
         """
-        W1, b1, W2, b2 = self._unpacked()
         metadata = {
             "fastmlp": __version__,
-            "hidden_size": self.hidden_size,
-            "input_size": self.input_size,
-            "output_size": self.output_size,
-            "class_names": self.class_names,
-            "input_scale": self.input_scale,
-            "lr": self.lr,
-            "init": self.init,
-            "seed": self.seed,
+            **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "input_scale")},
             "random_state": self._rng.bit_generator.state,
             "training": training,
         }
-        write_model(path, {"W1": W1, "b1": b1, "W2": W2, "b2": b2}, metadata)
+        write_model(path, self._weights.arrays(), metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
@@ -267,17 +207,10 @@ class NeuralNetwork:
         """Return the net of a model that `read_model` gave; `path` is for the messages. Raises ModelFileError."""
         arrays, metadata = model
         try:
-            net = cls(
-                metadata["hidden_size"],
-                metadata["lr"],
-                input_size=metadata["input_size"],
-                output_size=metadata["output_size"],
-                init=metadata["init"],
-                seed=metadata["seed"],
-                n_threads=n_threads,
-            )
+            net = cls(**{name: metadata[name] for name in _ARGUMENTS}, n_threads=n_threads)
             net._rng.bit_generator.state = metadata["random_state"]
-            net.W1, net.b1, net.W2, net.b2 = (arrays[name] for name in ("W1", "b1", "W2", "b2"))
+            for name, array in arrays.items():
+                net._weights[name] = array
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} holds metadata that make no net ({error})") from None
@@ -294,7 +227,7 @@ class NeuralNetwork:
         *,
         shuffle: bool = True,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
-        callback: Callable[[int, History], None] | None = None,
+        callback: Callback | None = None,
     ) -> History:
         """Train on X (n, D) and Y, labels (n,) or one-hot (n, C); a second call continues.
 
@@ -306,61 +239,12 @@ class NeuralNetwork:
         loss or a weight is not finite or the epoch's mean loss exceeds 100 ln C. After it, and after Ctrl-C, which
         goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch.
         """
-        batch_size = check_integer("batch_size", batch_size)
-        number_epochs = check_integer("number_epochs", number_epochs)
-        if callback is not None and not callable(callback):
-            raise InvalidTypeError(f"callback is {callback!r}; it must be a function of (epoch, history)")
-        X, y = self._checked(X, Y)
-        validation_set = None if validation is None else self._checked_validation(validation)
-        if batch_size > len(X):
-            warnings.warn(
-                f"batch_size {batch_size} is larger than the data: {len(X)} samples make one batch",
-                UserWarning,
-                stacklevel=2,
-            )
-            batch_size = len(X)
+        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback)
+        samples = self._samples(X, Y)
+        trainee = Trainee(self._weights, self._rng, lambda: self.lr, self._threads)
+        return fit_weights(trainee, samples, options, self._validation_samples(validation))
 
-        history = History()
-        start = time.perf_counter()
-        compile_inputs()
-        history.compile_seconds = time.perf_counter() - start
-        # An input's kind (sparse or dense) is known after the packing, which belongs to the training time.
-        start = time.perf_counter()
-        n_threads = self.n_threads or available_processors()
-        rows = self._prepared(X, n_threads)
-        packing_seconds = time.perf_counter() - start
-        start = time.perf_counter()
-        compile_training(self._lanes, isinstance(rows, SparseRows))
-        history.compile_seconds += time.perf_counter() - start
-
-        start = time.perf_counter() - packing_seconds
-        run = TrainingRun(
-            self._parameters, self._lanes, self.output_size, rows, y, batch_size=batch_size, n_threads=n_threads
-        )
-        for epoch in range(1, number_epochs + 1):
-            state = self._rng.bit_generator.state
-            order = self._rng.permutation(len(X)) if shuffle else np.arange(len(X))
-            try:
-                loss, accuracy = run.epoch(order, self.lr)
-            except DivergenceError as error:
-                self._rng.bit_generator.state = state
-                raise DivergenceError(f"training diverged in epoch {epoch}: {error}") from None
-            except BaseException:
-                self._rng.bit_generator.state = state  # the next fit draws this epoch's order again
-                raise
-            history.loss.append(loss)
-            history.accuracy.append(accuracy)
-            history.seconds.append(time.perf_counter() - start)
-            if validation_set is not None:
-                score = self._score(*validation_set)
-                history.val_loss.append(score.loss)
-                history.val_accuracy.append(score.accuracy)
-            if callback is not None:
-                callback(epoch, history)
-            start = time.perf_counter()
-        return history
-
-    # --- Prediction ---------------------------------------------------------------------------------------------------
+    # --- Inference ----------------------------------------------------------------------------------------------------
 
     def forward(self, X: ArrayLike) -> Float32Array:
         """Return the probabilities (n, C) float32 of X (n, D): softmax(max(0, X W1 + b1) W2 + b2).
@@ -373,97 +257,42 @@ class NeuralNetwork:
         >>> float(abs(net.forward(np.zeros((5, 3))).sum(1) - 1).max()) < 1e-6
         True
         """
-        X = self._checked_inputs(X)
-        probs = np.empty((len(X), self.output_size), np.float32)
-        rows = self._prepared(X, self._threads_for(len(X)))
-        self._predict(probs, outcome_of(0), rows, len(X), np.empty(0, np.int64))
-        return probs
+        array = as_rows("X", X, self.input_size)
+        return inference.forward(self._weights, self._prepared(array), len(array), self._threads)
 
-    def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
+    def score(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against Y, labels (n,) or one-hot (n, C).
 
         Raises ValueError or TypeError for data that does not fit the net.
         """
-        X, y = self._checked(X, Y)
-        return self._score(self._prepared(X, self._threads_for(len(X))), y)
+        samples = self._samples(X, Y)
+        return inference.score(self._weights, self._prepared(samples.X), samples.y, self._threads)
 
-    def _score(self, rows: Float32Array | SparseRows, y: NDArray[np.int64]) -> Score:
-        outcome = outcome_of(len(y))
-        self._predict(np.empty((0, self.output_size), np.float32), outcome, rows, len(y), y)
-        return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean()))
+    def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
+        """The original script's name for `score`."""
+        return self.score(X, Y)
 
-    def _predict(
-        self, probs: Float32Array, outcome: Outcome, rows: Float32Array | SparseRows, n: int, y: NDArray[np.int64]
-    ) -> None:
-        numbers = np.arange(n)
-
-        def predict(member: Member) -> None:
-            scratch = PredictionScratch.of(self._parameters, min(CHUNK, n))
-            predict_rows(probs, outcome, self._parameters, scratch, rows, y, numbers, member, self._lanes)
-
-        run_team(self._threads_for(n), predict)
-
-    def _threads_for(self, n: int) -> int:
-        """Threads that a forward pass over n rows is worth: one where starting others would take longer."""
-        if n * self.hidden_size * (self.input_size + self.output_size) < _WORK_FOR_THREADS:
-            return 1
-        return min(self.n_threads or available_processors(), -(-n // CHUNK))
+    def _forward_and_losses(self, X: ArrayLike, Y: ArrayLike) -> tuple[Float32Array, Float32Array]:
+        """Return the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
+        samples = self._samples(X, Y)
+        inputs = self._prepared(samples.X)
+        return inference.probabilities_and_losses(self._weights, inputs, samples.y, self._threads)
 
     # --- Inputs -------------------------------------------------------------------------------------------------------
 
-    def _checked_inputs(self, X: ArrayLike, name: str = "X") -> Float32Array:
-        array = as_inputs(name, X, ndim=2)
-        if array.shape[1] != self.input_size:
-            raise InvalidValueError(f"{name} has {array.shape[1]} columns; this net has input_size={self.input_size}")
-        return array
+    @property
+    def _threads(self) -> int:
+        return self.n_threads or available_processors()
 
-    def _checked(self, X: ArrayLike, Y: ArrayLike, of: str = "") -> tuple[Float32Array, NDArray[np.int64]]:
-        array = self._checked_inputs(X, f"{of}X")
-        return array, as_labels(f"{of}Y", Y, len(array), self.output_size)
+    def _samples(self, X: ArrayLike, Y: ArrayLike, part: str = "") -> Samples:
+        return as_samples(X, Y, self.input_size, self.output_size, part)
 
-    def _checked_validation(
-        self, validation: tuple[ArrayLike, ArrayLike]
-    ) -> tuple[Float32Array | SparseRows, NDArray[np.int64]]:
+    def _validation_samples(self, validation: tuple[ArrayLike, ArrayLike] | None) -> Samples | None:
+        if validation is None:
+            return None
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise InvalidValueError("validation must be a pair (X, Y)")
-        X, y = self._checked(*validation, of="validation ")
-        return self._prepared(X, self._threads_for(len(X)), "validation X"), y
+        return self._samples(*validation, part="validation ")
 
-    def _prepared(self, X: Float32Array, n_threads: int, name: str = "X") -> Float32Array | SparseRows:
-        """X as the kernels take it fastest; raises ValueError for NaN or infinity."""
-        counts, unusable = nonzeros_by_row(X, n_threads)
-        if unusable:
-            row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
-            raise InvalidValueError(
-                f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
-            )
-        if sparse_pays(counts.sum() / X.size, self._parameters.b1.size // target().width):
-            return to_sparse_rows(X, counts, n_threads)
-        return X
-
-
-def _glorot_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
-    """Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010, equation 16)."""
-    limit = math.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
-
-
-def _glorot_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Float32Array:
-    """Normal with variance 2 / (in + out) (Glorot and Bengio 2010, equation 12)."""
-    return rng.normal(0, math.sqrt(2 / (n_in + n_out)), (n_in, n_out)).astype(np.float32)
-
-
-_INITIALISERS = {"glorot_uniform": _glorot_uniform, "glorot_normal": _glorot_normal}
-
-
-def warmup(hidden_size: int) -> float:
-    """Compile every kernel that a net of this hidden size needs, and return the seconds it took.
-
-    Where compiled kernels can be kept on disk, later processes load them.
-    """
-    start = time.perf_counter()
-    net = NeuralNetwork(hidden_size, input_size=8, output_size=2, seed=0)
-    for X in (np.ones((1, 8)), np.zeros((1, 8))):  # dense and sparse
-        net.fit(X, np.zeros(1, int), 1, 1)
-        net.predict(X, np.zeros(1, int))
-    return time.perf_counter() - start
+    def _prepared(self, X: Float32Array) -> Inputs:
+        return inference.prepared(self._weights, X, self._threads)

@@ -7,21 +7,19 @@ import numpy as np
 import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
+from fastmlp.engine.weights import Weights
 from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
-from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
+from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.layout import (
-    Parameters,
     aligned_zeros,
     choose_lanes,
-    pack_parameters,
     padded,
-    unpack_parameters,
 )
 from fastmlp.kernels.output import hidden_backward, output_forward, update_b1, update_W2
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.prediction import PredictionScratch, predict_rows
+from fastmlp.kernels.prediction import PredictionScratch, network_forward
 from fastmlp.kernels.simd import Lanes, target
-from fastmlp.kernels.softmax import softmax_cross_entropy, update_b2
+from fastmlp.kernels.softmax import Outcome, softmax_cross_entropy, update_b2
 from fastmlp.kernels.sparse import (
     COLUMN_ENTRY,
     BatchColumns,
@@ -53,6 +51,14 @@ def sparse_input(rng, n, D):
     X[rng.random((n, D)) < 0.8] = 0
     X[n // 2] = 0
     return X
+
+
+def packed(W1, b1, W2, b2):
+    """The weights of a net with these arrays."""
+    weights = Weights(*W1.shape, len(b2))
+    for name, array in (("W1", W1), ("b1", b1), ("W2", W2), ("b2", b2)):
+        weights[name] = array
+    return weights
 
 
 def rows_of(X):
@@ -177,16 +183,18 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, sparse, 
     start = [rng.normal(size=shape).astype(np.float32) * 0.1 for shape in ((D, H), (H,), (H, C), (C,))]
     lr = np.float32(0.3)
 
-    parameters = pack_parameters(*start)
-    scratch = Scratch.of(parameters, rows, B, 2)
+    weights = packed(*start)
+    parameters = weights.packed
+    scratch = EpochScratch.of(parameters, rows, B, 2)
     for array in scratch[:4]:
         array[...] = np.nan
     outcome = Outcome(np.full(n, np.nan, np.float32), np.zeros(n, np.bool_))
-    plan = Plan(order, y[order], B, lr, C)
+    plan = EpochPlan(order, y[order], B, lr, C)
     run_team(2, lambda member: train_epoch(parameters, outcome, scratch, rows, plan, member, lanes))
-    trained = [*unpack_parameters(parameters, H, C), outcome.losses, outcome.hits]
+    trained = [*weights.arrays().values(), outcome.losses, outcome.hits]
 
-    W1, b1, W2, b2 = pack_parameters(*start)
+    alone = packed(*start)
+    W1, b1, W2, b2 = alone.packed
     tiles, classes = len(W1), len(b2)
     losses, hits = np.zeros(n, np.float32), np.zeros(n, np.bool_)
     for first in range(0, n, B):
@@ -213,7 +221,7 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, sparse, 
             update_b1(b1[t], dhidden[t], lanes)
             dense_update_W1(W1[t], dhidden[t], X, batch, lanes)
         update_b2(b2, dlogits, C, lanes)
-    composed = [*unpack_parameters(Parameters(W1, b1, W2, b2), H, C), losses, hits]
+    composed = [*alone.arrays().values(), losses, hits]
     for ours, theirs in zip(trained, composed, strict=True):
         assert ours.tobytes() == theirs.tobytes()
 
@@ -221,7 +229,7 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, sparse, 
 def test_prediction_does_not_depend_on_what_scratch_held(rng):
     X = sparse_input(rng, 9, 20)
     start = [rng.normal(size=shape).astype(np.float32) for shape in ((20, 40), (40,), (40, 3), (3,))]
-    parameters, lanes = pack_parameters(*start), choose_lanes(40)
+    parameters, lanes = packed(*start).packed, choose_lanes(40)
     outcome = Outcome(np.zeros(0, np.float32), np.zeros(0, np.bool_))
     results = []
     for fill in (0, np.nan):
@@ -231,19 +239,9 @@ def test_prediction_does_not_depend_on_what_scratch_held(rng):
         probs = np.full((9, 3), np.nan, np.float32)
         member = Member(aligned_zeros((24,), np.int64), 0, 1)
         no_labels = np.zeros(0, np.int64)
-        predict_rows(probs, outcome, parameters, scratch, X, no_labels, np.arange(9), member, lanes)
+        network_forward(probs, outcome, parameters, scratch, X, no_labels, np.arange(9), member, lanes)
         results.append(probs)
     assert results[0].tobytes() == results[1].tobytes()
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 17, 2), (784, 300, 10), (3, 33, 3000)])
-def test_packing_and_back(shape, rng):
-    D, H, C = shape
-    arrays = [rng.normal(size=s).astype(np.float32) for s in ((D, H), (H,), (H, C), (C,))]
-    packed = pack_parameters(*arrays)
-    for before, after in zip(arrays, unpack_parameters(packed, H, C), strict=True):
-        assert before.tobytes() == after.tobytes()
-    assert all(array.ctypes.data % 64 == 0 for array in packed)
 
 
 def test_sparse_rows_hold_every_nonzero(rng):

@@ -21,7 +21,7 @@ __all__ = ["warmup"]
 )
 def warmup(hidden_sizes: tuple[int, ...]) -> None:
     """Compile the kernels ahead, so that the first training does not wait."""
-    from fastmlp.network import warmup as warm_up
+    from fastmlp.engine.warmup import warm_up
 
     for hidden_size in hidden_sizes:
         seconds = warm_up(hidden_size)

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.kernels.hidden import Inputs, fastest_form
+from fastmlp.kernels.packing import nonzeros_by_row
 
-__all__ = ["as_inputs", "as_labels", "check_integer", "check_number"]
+__all__ = [
+    "Samples",
+    "as_inputs",
+    "as_labels",
+    "as_rows",
+    "as_samples",
+    "check_class_names",
+    "check_integer",
+    "check_number",
+    "prepare",
+]
 
 _FLOAT32 = np.finfo(np.float32)
 
@@ -49,6 +63,19 @@ def check_number(name: str, value: Any) -> float:
     return number
 
 
+def check_class_names(value: Sequence[str], n: int) -> tuple[str, ...]:
+    """Return `value` as n different names, one per class; TypeError or ValueError says what was wrong.
+
+    >>> check_class_names(["lily", "rose"], 2)
+    ('lily', 'rose')
+    """
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise InvalidTypeError(f"class_names is {value!r}; it must be one string per class")
+    if len(value) != n or len(set(value)) != len(value):
+        raise InvalidValueError(f"class_names must be {n} different names, one per class")
+    return tuple(value)
+
+
 def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InvalidValueError(f"{name} has masked values; fill or remove them")
@@ -61,7 +88,7 @@ def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def as_inputs(name: str, value: ArrayLike, ndim: int) -> NDArray[np.float32]:
+def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
     """Return `value` as a C-contiguous float32 array that Numba types in one way, copied only where needed.
 
     Raises TypeError for a dtype that cannot be numbers, ValueError for another number of dimensions or no elements.
@@ -97,7 +124,7 @@ def _writable_view(array: NDArray[Any]) -> NDArray[Any]:
     return array.view(np.ndarray) if array.flags.writeable else np.asarray(_Memory(array))
 
 
-def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> NDArray[np.int64]:
+def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> Int64Array:
     """Return labels (n,) int64 from labels (n,) or one-hot rows (n, C).
 
     Raises TypeError or ValueError for labels that are missing, fractional, negative, too large or too few.
@@ -130,3 +157,41 @@ def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> NDArray[np
             f"{name} has the label {worst:g}; labels run from 0 to {n_classes - 1} (output_size={n_classes})"
         )
     return np.ascontiguousarray(array, np.int64)
+
+
+class Samples(NamedTuple):
+    """Inputs X (n, D) float32 and their labels y (n,) int64, 0 to C - 1."""
+
+    X: Float32Array
+    y: Int64Array
+
+
+def as_rows(name: str, X: ArrayLike, input_size: int) -> Float32Array:
+    """Return X (n, D) as the kernels take it; raises InvalidValueError for another number of columns than the net's."""
+    array = as_inputs(name, X, ndim=2)
+    if array.shape[1] != input_size:
+        raise InvalidValueError(f"{name} has {array.shape[1]} columns; this net has input_size={input_size}")
+    return array
+
+
+def as_samples(X: ArrayLike, Y: ArrayLike, input_size: int, output_size: int, part: str = "") -> Samples:
+    """Return X (n, D) and Y, labels (n,) or one-hot (n, C), as samples; `part` stands before their names in messages.
+
+    Raises InvalidValueError or InvalidTypeError for what does not fit a net of these sizes.
+    """
+    array = as_rows(f"{part}X", X, input_size)
+    return Samples(array, as_labels(f"{part}Y", Y, len(array), output_size))
+
+
+def prepare(X: Float32Array, vectors: int, n_threads: int, name: str = "X") -> Inputs:
+    """Return X (n, D) in the form that is fastest for a hidden layer of `vectors` vectors.
+
+    Raises InvalidValueError for NaN or infinity.
+    """
+    counts, unusable = nonzeros_by_row(X, n_threads)
+    if unusable:
+        row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
+        raise InvalidValueError(
+            f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
+        )
+    return fastest_form(X, counts, vectors, n_threads)

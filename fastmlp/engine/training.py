@@ -1,23 +1,31 @@
-"""Training: what an epoch does, what it remembers, and how it can fail."""
+"""Training: the epochs of a `fit`, what is remembered of them, and how they can fail."""
 
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array
-from fastmlp.errors import DivergenceError
-from fastmlp.kernels.epoch import Outcome, Plan, Scratch, train_epoch
+from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.engine.inference import prepared, score
+from fastmlp.engine.inputs import Samples, check_integer, prepare
+from fastmlp.engine.stopwatch import Stopwatch
+from fastmlp.engine.weights import Weights
+from fastmlp.errors import DivergenceError, InvalidTypeError
+from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
+from fastmlp.kernels.hidden import Inputs
 from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.simd import Lanes
+from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
 
-__all__ = ["History", "TrainingRun", "compile_inputs", "compile_training", "outcome_of"]
+__all__ = ["Callback", "FitOptions", "History", "Trainee", "fit"]
 
 
 @dataclass
@@ -37,79 +45,176 @@ class History:
     compile_seconds: float = 0.0
 
 
-class TrainingRun:
-    """One `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
+Callback = Callable[[int, History], None]
+"""Called after each epoch with its number, from 1, and the history so far."""
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        lanes: Lanes,
-        output_size: int,
-        X: Float32Array | SparseRows,
-        y: NDArray[np.int64],
-        *,
-        batch_size: int,
-        n_threads: int,
-    ) -> None:
-        self._parameters, self._lanes, self._output_size = parameters, lanes, output_size
-        self._X, self._y, self._batch_size = X, y, batch_size
-        self._n_threads = min(n_threads, len(parameters.W1))
-        self._outcome = outcome_of(len(y))
-        self._scratch = Scratch.of(parameters, X, batch_size, self._n_threads)
-        self._before = Parameters(*(array.copy() for array in parameters))
 
-    def epoch(self, order: NDArray[np.int64], lr: float) -> tuple[float, float]:
-        """Train once through `order` (n,); return mean loss and accuracy, each batch taken before its update.
+@dataclass(frozen=True)
+class FitOptions:
+    """How a `fit` trains: checked, whatever they were given as."""
 
-        Raises DivergenceError. After it, and after Ctrl-C, the parameters are those from before the epoch.
+    batch_size: int
+    number_epochs: int
+    shuffle: bool
+    callback: Callback | None
+
+    @classmethod
+    def checked(cls, batch_size: Any, number_epochs: Any, shuffle: bool, callback: Callback | None) -> FitOptions:
+        """Return the options; raises InvalidValueError or InvalidTypeError for what cannot be used."""
+        if callback is not None and not callable(callback):
+            raise InvalidTypeError(f"callback is {callback!r}; it must be a function of (epoch, history)")
+        return cls(
+            check_integer("batch_size", batch_size), check_integer("number_epochs", number_epochs), shuffle, callback
+        )
+
+    def for_samples(self, n: int) -> FitOptions:
+        """Return the options for n samples: a batch holds at most all of them, and a warning says so."""
+        if self.batch_size <= n:
+            return self
+        warnings.warn(
+            f"batch_size {self.batch_size} is larger than the data: {n} samples make one batch",
+            UserWarning,
+            stacklevel=4,
+        )
+        return FitOptions(n, self.number_epochs, self.shuffle, self.callback)
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """What a `fit` trains: the weights, the generator that orders the samples, the learning rate and the threads."""
+
+    weights: Weights
+    rng: np.random.Generator
+    lr: Callable[[], float]
+    n_threads: int
+
+
+def fit(trainee: Trainee, samples: Samples, options: FitOptions, validation: Samples | None = None) -> History:
+    """Train for the epochs of `options`; the net is measured on the `validation` samples after each.
+
+    Raises DivergenceError. After it, and after Ctrl-C, weights and generator are those after the last full epoch.
+    """
+    options = options.for_samples(len(samples.y))
+    weights, n_threads = trainee.weights, trainee.n_threads
+    val_inputs = None if validation is None else prepared(weights, validation.X, n_threads, "validation X")
+    history, watch = History(), Stopwatch()
+    run = _Run(trainee, samples, options, watch)
+    history.compile_seconds = watch.seconds["compile"]
+    packing = watch.seconds["pack"]  # is time of the first epoch
+    for epoch in range(1, options.number_epochs + 1):
+        watch.seconds["train"] = packing if epoch == 1 else 0.0
+        with watch.on("train"):
+            try:
+                loss, accuracy = run.epoch()
+            except DivergenceError as error:
+                raise DivergenceError(f"training diverged in epoch {epoch}: {error}") from None
+        history.loss.append(loss)
+        history.accuracy.append(accuracy)
+        history.seconds.append(watch.seconds["train"])
+        if validation is not None and val_inputs is not None:
+            val = score(weights, val_inputs, validation.y, n_threads)
+            history.val_loss.append(val.loss)
+            history.val_accuracy.append(val.accuracy)
+        if options.callback is not None:
+            options.callback(epoch, history)
+    return history
+
+
+class _Run:
+    """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
+
+    def __init__(self, trainee: Trainee, samples: Samples, options: FitOptions, watch: Stopwatch) -> None:
+        self._trainee, self._y, self._options = trainee, samples.y, options
+        self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
+        (self._n_classes,) = trainee.weights.shapes["b2"]
+        with watch.on("compile"):
+            _compile_packing()
+        with watch.on("pack"):
+            self._X = prepare(samples.X, trainee.weights.vectors, trainee.n_threads)
+        with watch.on("compile"):
+            _compile_training(self._lanes, isinstance(self._X, SparseRows))
+        with watch.on("pack"):
+            self._n_threads = min(trainee.n_threads, len(self._parameters.W1))
+            self._outcome = Outcome.of(len(self._y))
+            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, self._n_threads)
+            self._rollback = _Rollback(self._parameters, self._X)
+
+    def epoch(self) -> tuple[float, float]:
+        """Train once through all samples; return mean loss and accuracy, each batch taken before its update.
+
+        Where that fails, weights and generator are put back to what they were before the epoch.
         """
-        self._before.copy_from(self._parameters)
-        plan = Plan(order, self._y[order], self._batch_size, np.float32(lr), self._output_size)
-
-        def train(member: Member) -> None:
-            train_epoch(self._parameters, self._outcome, self._scratch, self._X, plan, member, self._lanes)
-
+        rng, n, lr = self._trainee.rng, len(self._y), self._trainee.lr()
+        state = rng.bit_generator.state
+        self._rollback.save(self._parameters)
         try:
-            run_team(self._n_threads, train, inline=False)
-            loss = float(self._outcome.losses.mean(dtype=np.float64))
-            finite = all(np.isfinite(array).all() for array in self._parameters)
-            if not finite or not loss <= 100 * math.log(max(self._output_size, 2)):
-                raise DivergenceError(
-                    f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
-                    "try a smaller lr, or scale the inputs to about 0..1"
-                )
+            order = rng.permutation(n) if self._options.shuffle else np.arange(n)
+            plan = EpochPlan(order, self._y[order], self._options.batch_size, np.float32(lr), self._n_classes)
+            run_team(self._n_threads, lambda member: self._train(plan, member), inline=False)
+            return self._checked_result(lr)
         except BaseException:
-            self._parameters.copy_from(self._before)
+            self._rollback.restore(self._parameters)
+            rng.bit_generator.state = state  # the next fit draws this epoch's order again
             raise
+
+    def _train(self, plan: EpochPlan, member: Member) -> None:
+        train_epoch(self._parameters, self._outcome, self._scratch, self._X, plan, member, self._lanes)
+
+    def _checked_result(self, lr: float) -> tuple[float, float]:
+        loss = float(self._outcome.losses.mean(dtype=np.float64))
+        finite = all(np.isfinite(array).all() for array in self._parameters)
+        if not finite or not loss <= 100 * math.log(max(self._n_classes, 2)):
+            raise DivergenceError(
+                f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
+                "try a smaller lr, or scale the inputs to about 0..1"
+            )
         return loss, float(self._outcome.hits.mean())
 
 
-def outcome_of(n: int) -> Outcome:
-    """Room for the losses and hits of n samples."""
-    return Outcome(np.zeros(n, np.float32), np.zeros(n, np.bool_))
+class _Rollback:
+    """The parameters from before an epoch: one copy, of W1 only the rows that a training on X can change.
+
+    A column of X without any nonzero leaves its row of W1 as it is. Dense inputs can change all of it, and where there
+    are more nonzeros than weights, to look for such columns costs more than their rows.
+    """
+
+    def __init__(self, parameters: Parameters, X: Inputs) -> None:
+        self._rows: slice | Int64Array = slice(None)
+        if isinstance(X, SparseRows) and len(X.entries) < parameters.W1.size:
+            used = np.zeros(parameters.W1.shape[1], np.bool_)
+            used[X.entries["column"]] = True
+            self._rows = np.flatnonzero(used)
+        self._W1: Float32Array = parameters.W1[:, self._rows].copy()
+        self._others = [array.copy() for array in parameters[1:]]
+
+    def save(self, parameters: Parameters) -> None:
+        """Keep the values of `parameters`."""
+        if isinstance(self._rows, slice):
+            self._W1[...] = parameters.W1
+        else:
+            np.take(parameters.W1, self._rows, axis=1, out=self._W1, mode="clip")
+        for ours, theirs in zip(self._others, parameters[1:], strict=True):
+            ours[...] = theirs
+
+    def restore(self, parameters: Parameters) -> None:
+        """Put the values that were kept back into `parameters`."""
+        parameters.W1[:, self._rows] = self._W1
+        for ours, theirs in zip(self._others, parameters[1:], strict=True):
+            theirs[...] = ours
 
 
-def compile_inputs() -> None:
+def _compile_packing() -> None:
     """Compile, or load from disk, the kernels that take inputs in."""
     one = np.ones((1, 1), np.float32)
     counts, _ = nonzeros_by_row(one, 1)
     to_sparse_rows(one, counts, 1)
 
 
-def compile_training(lanes: Lanes, sparse: bool) -> None:
+def _compile_training(lanes: Lanes, sparse: bool) -> None:
     """Compile, or load from disk, the training kernel for this tile: run it on one sample."""
     one = np.ones((1, 1), np.float32)
-    X = to_sparse_rows(one, np.ones(1, np.int64), 1) if sparse else one
-    parameters = empty_parameters(1, 1, 1)
-    parameters = Parameters(
-        np.zeros((1, 1, lanes.units), np.float32),
-        np.zeros((1, lanes.units), np.float32),
-        np.zeros((1, 4, lanes.units), np.float32),
-        parameters.b2,
-    )
-    scratch = Scratch.of(parameters, X, 1, 1)
-    plan = Plan(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.float32(0), 1)
-    run_team(
-        1,
-        lambda member: train_epoch(parameters, outcome_of(1), scratch, X, plan, member, lanes),
-    )
+    X: Inputs = to_sparse_rows(one, np.ones(1, np.int64), 1) if sparse else one
+    parameters = empty_parameters(1, 1, 1, lanes)
+    scratch = EpochScratch.of(parameters, X, 1, 1)
+    plan = EpochPlan(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.float32(0), 1)
+    run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

@@ -8,7 +8,20 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import kernel
-from .simd import add, block, broadcast, load, rank1, rank1_rows, relu, repeat_rows, row_offsets, rows, store, units
+from .simd import (
+    add,
+    block,
+    block_rows,
+    broadcast,
+    load,
+    rank1,
+    rank1_rows,
+    relu,
+    repeat_rows,
+    row_offsets,
+    store,
+    units,
+)
 
 __all__ = ["dense_hidden_forward", "dense_update_W1"]
 
@@ -32,9 +45,9 @@ def dense_hidden_forward(hidden, W1, b1, X, batch, lanes):
     Writes hidden (B, units); reads W1 (D, units), b1 (units,), the rows of X (n, D) numbered by batch (B,).
     """
     i = 0
-    while i + rows(block(lanes)) <= len(batch):
+    while i + block_rows(lanes) <= len(batch):
         _forward_block(hidden, W1, b1, X, batch, i, lanes, block(lanes))
-        i += rows(block(lanes))
+        i += block_rows(lanes)
     while i < len(batch):
         _forward_block(hidden, W1, b1, X, batch, i, lanes, lanes)
         i += 1
@@ -57,9 +70,9 @@ def dense_update_W1(W1, dhidden, X, batch, lanes):
     Writes W1 (D, units); reads dhidden (B, units) and the rows of X (n, D) numbered by batch (B,).
     """
     k = 0
-    while k + rows(block(lanes)) <= X.shape[1]:
+    while k + block_rows(lanes) <= X.shape[1]:
         _update_block(W1, dhidden, X, batch, k, lanes, block(lanes))
-        k += rows(block(lanes))
+        k += block_rows(lanes)
     while k < X.shape[1]:
         _update_block(W1, dhidden, X, batch, k, lanes, lanes)
         k += 1

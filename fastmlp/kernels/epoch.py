@@ -16,48 +16,31 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba.core import types
-from numba.extending import overload
-from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import kernel
-from .dense import dense_hidden_forward, dense_update_W1
+from .hidden import Inputs, columns_scratch, hidden_forward, prepare_columns, update_W1
 from .layout import Parameters, aligned_zeros
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import softmax_cross_entropy, update_b2
-from .sparse import (
-    COLUMN_ENTRY,
-    BatchColumns,
-    SparseRows,
-    sparse_hidden_forward,
-    sparse_update_W1,
-    transpose_batch,
-)
+from .sparse import BatchColumns
 from .team import barrier, stopped
 
-__all__ = ["Outcome", "Plan", "Scratch", "hidden_forward", "train_epoch"]
+__all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
 
 
-class Plan(NamedTuple):
+class EpochPlan(NamedTuple):
     """What an epoch does: the order of the samples, their labels in that order, batch size and learning rate."""
 
-    order: NDArray[np.int64]  # (n,)
-    y: NDArray[np.int64]  # (n,)
+    order: Int64Array  # (n,)
+    y: Int64Array  # (n,)
     batch_size: int
     lr: np.float32
     n_classes: int
 
 
-class Outcome(NamedTuple):
-    """Each sample's loss and whether it was classified rightly, before its batch's update, in the epoch's order."""
-
-    losses: Float32Array  # (n,)
-    hits: NDArray[np.bool_]  # (n,)
-
-
-class Scratch(NamedTuple):
+class EpochScratch(NamedTuple):
     """Memory of a training run, sized once. Whatever it holds at the start of an epoch does not matter."""
 
     hidden: Float32Array  # (tiles, B, units)
@@ -67,64 +50,24 @@ class Scratch(NamedTuple):
     columns: BatchColumns  # a batch by columns for each thread: (threads, ...)
 
     @classmethod
-    def of(cls, parameters: Parameters, X: Float32Array | SparseRows, batch_size: int, n_threads: int) -> Scratch:
-        """Scratch for these parameters and inputs; batches of sparse rows are turned into columns."""
+    def of(cls, parameters: Parameters, X: Inputs, batch_size: int, n_threads: int) -> EpochScratch:
+        """Scratch for these parameters and inputs."""
         tiles, input_size, units = parameters.W1.shape
         classes = len(parameters.b2)
-        most = n_columns = 0  # nonzeros of a batch
-        if isinstance(X, SparseRows):
-            longest = int(np.diff(X.starts).max())
-            most, n_columns = min(batch_size * longest, len(X.entries)), input_size
         return cls(
             aligned_zeros((tiles, batch_size, units)),
             aligned_zeros((tiles, batch_size, units)),
             aligned_zeros((batch_size, tiles, classes)),
             aligned_zeros((batch_size, classes)),
-            BatchColumns(np.zeros((n_threads, n_columns), np.int64), np.zeros((n_threads, most), COLUMN_ENTRY)),
+            columns_scratch(X, input_size, batch_size, n_threads),
         )
-
-
-def hidden_forward(hidden, W1, b1, X, batch, lanes):
-    """The forward pass that fits the type of X: an array, or SparseRows."""
-    raise NotImplementedError("for kernels only")
-
-
-def update_W1(W1, dhidden, X, batch, columns, lanes):
-    """The update of W1 that fits the type of X: an array, or SparseRows with the batch by columns."""
-    raise NotImplementedError("for kernels only")
-
-
-def prepare_columns(columns, X, batch, lanes):
-    """A batch of sparse rows by columns, as the update wants it; nothing for an array."""
-    raise NotImplementedError("for kernels only")
-
-
-@overload(hidden_forward)
-def _hidden_forward(hidden, W1, b1, X, batch, lanes):
-    if isinstance(X, types.Array):
-        return lambda hidden, W1, b1, X, batch, lanes: dense_hidden_forward(hidden, W1, b1, X, batch, lanes)
-    return lambda hidden, W1, b1, X, batch, lanes: sparse_hidden_forward(hidden, W1, b1, X, batch, lanes)
-
-
-@overload(update_W1)
-def _update_W1(W1, dhidden, X, batch, columns, lanes):
-    if isinstance(X, types.Array):
-        return lambda W1, dhidden, X, batch, columns, lanes: dense_update_W1(W1, dhidden, X, batch, lanes)
-    return lambda W1, dhidden, X, batch, columns, lanes: sparse_update_W1(W1, dhidden, columns, lanes)
-
-
-@overload(prepare_columns)
-def _prepare_columns(columns, X, batch, lanes):
-    if isinstance(X, types.Array):
-        return lambda columns, X, batch, lanes: None
-    return lambda columns, X, batch, lanes: transpose_batch(columns, X, batch, lanes)
 
 
 @kernel
 def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     """One epoch of mini-batch gradient descent, run by each member of a team at the same time.
 
-    Writes parameters (by tiles), outcome and scratch; reads X (an array (n, D) or SparseRows) and plan.
+    Writes parameters (by tiles), outcome and scratch; reads X (n, D) in any form and plan.
     Leaves early, with parameters in between, where the team is told to stop.
     """
     W1, b1, W2, b2 = parameters

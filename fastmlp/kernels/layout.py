@@ -21,9 +21,7 @@ __all__ = [
     "aligned_zeros",
     "choose_lanes",
     "empty_parameters",
-    "pack_parameters",
     "padded",
-    "unpack_parameters",
 ]
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -73,54 +71,14 @@ class Parameters(NamedTuple):
     W2: Float32Array  # (tiles, C padded to 4, units): transposed, a row per class
     b2: Float32Array  # (C padded to a vector,)
 
-    def copy_from(self, other: Parameters) -> None:
-        """Overwrite the values in place."""
-        for ours, theirs in zip(self, other, strict=True):
-            ours[...] = theirs
 
-
-def empty_parameters(input_size: int, hidden_size: int, output_size: int) -> Parameters:
-    """Packed parameters, all zero."""
-    units = choose_lanes(hidden_size).units
+def empty_parameters(input_size: int, hidden_size: int, output_size: int, lanes: Lanes) -> Parameters:
+    """Packed parameters in tiles of this width, all zero."""
+    units = lanes.units
     tiles = -(-hidden_size // units)
     return Parameters(
         aligned_zeros((tiles, input_size, units)),
         aligned_zeros((tiles, units)),
         aligned_zeros((tiles, padded(output_size, 4), units)),
         aligned_zeros((padded(output_size, target().width),)),
-    )
-
-
-def pack_parameters(W1: Float32Array, b1: Float32Array, W2: Float32Array, b2: Float32Array) -> Parameters:
-    """W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) to their packed form; H and C are read from W2.
-
-    >>> net = [np.ones(shape, np.float32) for shape in ((5, 3), (3,), (3, 2), (2,))]
-    >>> all((a == b).all() for a, b in zip(net, unpack_parameters(pack_parameters(*net), 3, 2)))
-    True
-    """
-    hidden_size, output_size = W2.shape
-    packed = empty_parameters(W1.shape[0], hidden_size, output_size)
-    units = packed.b1.shape[1]
-    for tile, first in enumerate(range(0, hidden_size, units)):
-        ours = slice(first, min(first + units, hidden_size))
-        width = ours.stop - first
-        packed.W1[tile, :, :width] = W1[:, ours]
-        packed.b1[tile, :width] = b1[ours]
-        packed.W2[tile, :output_size, :width] = W2[ours].T
-    packed.b2[:output_size] = b2
-    return packed
-
-
-def unpack_parameters(
-    packed: Parameters, hidden_size: int, output_size: int
-) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
-    """Packed parameters back to W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), as new arrays."""
-    input_size = packed.W1.shape[1]
-    W1 = packed.W1.transpose(1, 0, 2).reshape(input_size, -1)[:, :hidden_size]
-    W2 = packed.W2.transpose(0, 2, 1).reshape(-1, packed.W2.shape[1])[:hidden_size, :output_size]
-    return (
-        np.array(W1, order="C"),
-        packed.b1.reshape(-1)[:hidden_size].copy(),
-        np.array(W2, order="C"),
-        packed.b2[:output_size].copy(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import kernel
-from .simd import add, block, broadcast, dot4, load, masked, rank1, rows, store, store4, units
+from .simd import add, block, block_rows, broadcast, dot4, load, masked, rank1, store, store4, units
 
 __all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1"]
 
@@ -43,9 +43,9 @@ def hidden_backward(dhidden, hidden, dlogits, W2, n_classes, lanes):
     Writes dhidden (B, units); reads hidden (B, units), dlogits (B, C padded), W2 (C padded to 4, units).
     """
     i = 0
-    while i + rows(block(lanes)) <= hidden.shape[0]:
+    while i + block_rows(lanes) <= hidden.shape[0]:
         _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))
-        i += rows(block(lanes))
+        i += block_rows(lanes)
     while i < hidden.shape[0]:
         _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, lanes)
         i += 1
@@ -68,9 +68,9 @@ def update_W2(W2, hidden, dlogits, n_classes, lanes):
     Writes W2 (C padded to 4, units), a row per class; reads hidden (B, units), dlogits (B, C padded).
     """
     c = 0
-    while c + rows(block(lanes)) <= n_classes:
+    while c + block_rows(lanes) <= n_classes:
         _update_block(W2, hidden, dlogits, c, lanes, block(lanes))
-        c += rows(block(lanes))
+        c += block_rows(lanes)
     while c < n_classes:
         _update_block(W2, hidden, dlogits, c, lanes, lanes)
         c += 1

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import kernel
 from .layout import aligned_zeros
@@ -13,7 +12,7 @@ from .simd import Lanes
 from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team
 
-__all__ = ["count_nonzeros", "fill_sparse_rows", "sparse_pays", "to_sparse_rows"]
+__all__ = ["count_nonzeros", "fill_sparse_rows", "nonzeros_by_row", "sparse_pays", "to_sparse_rows"]
 
 
 @kernel
@@ -33,14 +32,14 @@ def count_nonzeros(counts, X, first, last, lanes):
 
 
 @kernel
-def fill_sparse_rows(rows, X, first, last, lanes):
-    """Copy the nonzeros of rows first to last: writes rows.entries; reads X (n, D), rows.starts."""
+def fill_sparse_rows(sparse, X, first, last, lanes):
+    """Copy the nonzeros of rows first to last: writes sparse.entries; reads X (n, D), sparse.starts."""
     for i in range(first, last):
-        at, stop = rows.starts[i], rows.starts[i + 1]
+        at, stop = sparse.starts[i], sparse.starts[i + 1]
         d = 0
         while at < stop:  # without a branch on the value: a zero is written over by the next
-            rows.entries[at].column = d
-            rows.entries[at].value = X[i, d]
+            sparse.entries[at].column = d
+            sparse.entries[at].value = X[i, d]
             at += X[i, d] != 0
             d += 1
 
@@ -49,7 +48,7 @@ def _share(n: int, member: Member) -> tuple[int, int]:
     return n * member.rank // member.size, n * (member.rank + 1) // member.size
 
 
-def nonzeros_by_row(X: Float32Array, n_threads: int) -> tuple[NDArray[np.int64], int]:
+def nonzeros_by_row(X: Float32Array, n_threads: int) -> tuple[Int64Array, int]:
     """Count the nonzeros of each row of X (n, D) and, in all, the values that are NaN or infinite."""
     counts = np.zeros(len(X), np.int64)
     unusable: list[int] = []
@@ -73,13 +72,13 @@ def sparse_pays(density: float, vectors: int) -> bool:
     return density < 0.45 * vectors / (vectors + 6)
 
 
-def to_sparse_rows(X: Float32Array, counts: NDArray[np.int64], n_threads: int) -> SparseRows:
+def to_sparse_rows(X: Float32Array, counts: Int64Array, n_threads: int) -> SparseRows:
     """The rows of X (n, D) without their zeros; counts (n,) says how many nonzeros each row has."""
     starts = np.zeros(len(X) + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
-    rows = SparseRows(starts, aligned_zeros((int(starts[-1]),), ROW_ENTRY))
+    sparse = SparseRows(starts, aligned_zeros((int(starts[-1]),), ROW_ENTRY))
     run_team(
         n_threads,
-        lambda member: fill_sparse_rows(rows, X, *_share(len(X), member), Lanes(1)),
+        lambda member: fill_sparse_rows(sparse, X, *_share(len(X), member), Lanes(1)),
     )
-    return rows
+    return sparse

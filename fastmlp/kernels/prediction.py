@@ -7,12 +7,12 @@ from typing import NamedTuple
 from fastmlp.arrays import Float32Array
 
 from .compiled import kernel
-from .epoch import hidden_forward
+from .hidden import hidden_forward
 from .layout import Parameters, aligned_zeros
 from .output import output_forward
 from .softmax import is_largest, logit, softmax
 
-__all__ = ["CHUNK", "PredictionScratch", "predict_rows"]
+__all__ = ["CHUNK", "PredictionScratch", "network_forward"]
 
 CHUNK = 128  # rows: as many as share a pass over the weights
 
@@ -37,17 +37,17 @@ class PredictionScratch(NamedTuple):
 
 
 @kernel
-def predict_rows(probs, outcome, parameters, scratch, X, y, rows, member, lanes):
+def network_forward(probs, outcome, parameters, scratch, X, y, samples, member, lanes):
     """Probabilities, and the loss and hit of each row whose label is given, for this member's chunks.
 
-    Writes probs (n or 0, C), outcome (n or 0 rows) and scratch; reads parameters, X (an array (n, D) or SparseRows),
-    labels y (n or 0,) and rows = 0, 1, ... n - 1.
+    Writes probs (n or 0, C), outcome (n or 0) and scratch; reads parameters, X (n, D) in any form,
+    labels y (n or 0,) and samples = 0, 1, ... n - 1.
     """
     W1, b1, W2, b2 = parameters
     n_classes = probs.shape[1]
     chunk = len(scratch.hidden)
-    for first in range(member.rank * chunk, len(rows), member.size * chunk):
-        batch = rows[first : min(first + chunk, len(rows))]
+    for first in range(member.rank * chunk, len(samples), member.size * chunk):
+        batch = samples[first : min(first + chunk, len(samples))]
         hidden = scratch.hidden[: len(batch)]
         for tile in range(W1.shape[0]):
             hidden_forward(hidden, W1[tile], b1[tile], X, batch, lanes)

@@ -11,7 +11,7 @@ from fastmlp.arrays import Float32Array
 
 from .compiled import kernel
 from .layout import aligned_zeros
-from .simd import Lanes, axpy, block, broadcast, rows, store, units
+from .simd import Lanes, axpy, block, block_rows, broadcast, store, units
 from .team import Member, barrier, run_team
 
 __all__ = ["Probe", "multiply_add"]
@@ -28,7 +28,7 @@ _STEP = np.float32(0.5)
 def multiply_add(total, factors, repeats, member, lanes):
     """total = repeats * sum(factors) / 2 in every lane of a register block: nothing but multiply-adds on registers.
 
-    Writes total (rows(block) * units,); reads factors (n,). Each factor is 2 * rows(block) * units operations.
+    Writes total (block_rows * units,); reads factors (n,). Each factor is 2 * block_rows * units operations.
     """
     acc = broadcast(np.float32(0.0), block(lanes))
     step = broadcast(_STEP, block(lanes))
@@ -43,7 +43,7 @@ def multiply_add(total, factors, repeats, member, lanes):
 @kernel
 def _block_units(lanes):
     """Float32 lanes of the register block."""
-    return rows(block(lanes)) * units(lanes)
+    return block_rows(lanes) * units(lanes)
 
 
 class Probe:

@@ -42,6 +42,7 @@ __all__ = [
     "add",
     "axpy",
     "block",
+    "block_rows",
     "broadcast",
     "dot4",
     "exp_shifted",
@@ -55,7 +56,6 @@ __all__ = [
     "relu",
     "repeat_rows",
     "row_offsets",
-    "rows",
     "scaled",
     "store",
     "store4",
@@ -281,11 +281,11 @@ def units(typingctx, lanes):
 
 
 @intrinsic
-def rows(typingctx, lanes):
-    """Rows of the tile, a compile-time constant."""
+def block_rows(typingctx, lanes):
+    """Rows of the register block of this width, a compile-time constant."""
     if not isinstance(lanes, LanesType):
         return None
-    value = lanes.rows
+    value = target().block_rows(lanes.vectors)
 
     def codegen(context, builder, signature, args):
         return context.get_constant(types.intp, value)
@@ -321,7 +321,7 @@ vector = _tag("vector", lambda lanes: LanesType(1, 1), "Tag of a single vector."
 
 @intrinsic
 def load(typingctx, array, offset, lanes):
-    """Tile of the rows * units(lanes) consecutive elements from `offset`."""
+    """Tile of the consecutive elements from `offset`."""
     if not (_is_array(array) and isinstance(lanes, LanesType)):
         return None
     tile = TileType(lanes.rows, lanes.vectors)
@@ -348,7 +348,7 @@ def broadcast(typingctx, value, lanes):
 
 @intrinsic
 def repeat_rows(typingctx, tile, lanes):
-    """Tile of rows(lanes) copies of a one-row tile."""
+    """Tile whose rows are all copies of a one-row tile."""
     if not (isinstance(tile, TileType) and tile.rows == 1 and isinstance(lanes, LanesType)):
         return None
     result = TileType(lanes.rows, tile.vectors)

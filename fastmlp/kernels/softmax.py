@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+
+from fastmlp.arrays import BoolArray, Float32Array
 
 from .compiled import kernel
 from .simd import (
@@ -22,10 +25,22 @@ from .simd import (
     vector,
 )
 
-__all__ = ["is_largest", "logit", "softmax", "softmax_cross_entropy", "update_b2"]
+__all__ = ["Outcome", "is_largest", "logit", "softmax", "softmax_cross_entropy", "update_b2"]
 
 _MINUS_INFINITY = np.float32(-np.inf)
 _ZERO = np.float32(0.0)
+
+
+class Outcome(NamedTuple):
+    """Each sample's loss and whether it was classified rightly; in training before its batch's update."""
+
+    losses: Float32Array  # (n,)
+    hits: BoolArray  # (n,)
+
+    @classmethod
+    def of(cls, n: int) -> Outcome:
+        """Room for n samples."""
+        return cls(np.zeros(n, np.float32), np.zeros(n, np.bool_))
 
 
 @kernel

@@ -48,66 +48,66 @@ class BatchColumns(NamedTuple):
 
 
 @kernel
-def _prefetch_row(rows, batch, i, lanes):
+def _prefetch_row(X, batch, i, lanes):
     """Ask for row i of the batch, if there is one: rows come in random order, which no processor foresees."""
     if i < len(batch):
-        for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1], _LINE):
-            prefetch(rows.entries, k)
+        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1], _LINE):
+            prefetch(X.entries, k)
 
 
 @kernel
-def _row_parts(rows, lanes):
+def _row_parts(X, lanes):
     """Into how many parts to cut the rows, so that the weights for a part of one, of usual length, fit the L1 cache."""
-    weight_bytes = 4 * units(lanes) * len(rows.entries) // max(len(rows.starts) - 1, 1)
+    weight_bytes = 4 * units(lanes) * len(X.entries) // max(len(X.starts) - 1, 1)
     return 1 + weight_bytes // _PART_BYTES
 
 
 @kernel
-def sparse_hidden_forward(hidden, W1, b1, rows, batch, lanes):
+def sparse_hidden_forward(hidden, W1, b1, X, batch, lanes):
     """hidden = max(0, X W1 + b1) for one tile.
 
-    All rows are gone through once for each part of them: a sample then finds the weights that it shares with the one
-    before still in the L1 cache.
+    Each row is cut into parts, and a part of all rows is done before the next: a sample then finds the weights that it
+    shares with the one before still in the L1 cache.
 
     Writes hidden (B, units); reads W1 (D, units), b1 (units,), the rows of X numbered by batch (B,).
     """
     bias = load(b1, 0, lanes)
-    parts = _row_parts(rows, lanes)
+    parts = _row_parts(X, lanes)
     for part in range(parts):
         for i in range(len(batch)):
             if part == 0:
-                _prefetch_row(rows, batch, i + 1, lanes)
+                _prefetch_row(X, batch, i + 1, lanes)
                 acc = bias
             else:
                 acc = load(hidden, i * units(lanes), lanes)
-            start = rows.starts[batch[i]]
-            length = rows.starts[batch[i] + 1] - start
+            start = X.starts[batch[i]]
+            length = X.starts[batch[i] + 1] - start
             for k in range(start + length * part // parts, start + length * (part + 1) // parts):
-                acc = axpy(acc, rows.entries[k].value, load(W1, rows.entries[k].column * units(lanes), lanes))
+                acc = axpy(acc, X.entries[k].value, load(W1, X.entries[k].column * units(lanes), lanes))
             if part == parts - 1:
                 acc = relu(acc)
             store(acc, hidden, i * units(lanes))
 
 
 @kernel
-def transpose_batch(columns, rows, batch, lanes):
+def transpose_batch(columns, X, batch, lanes):
     """The batch by columns, by a counting sort: writes columns; reads the rows of X numbered by batch (B,)."""
     ends = columns.ends
     ends[:] = 0
     for i in range(len(batch)):
-        for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            ends[rows.entries[k].column] += 1
+        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1]):
+            ends[X.entries[k].column] += 1
     first = 0
     for d in range(len(ends)):  # from counts to starts
         count = ends[d]
         ends[d] = first
         first += count
     for i in range(len(batch)):
-        for k in range(rows.starts[batch[i]], rows.starts[batch[i] + 1]):
-            d = rows.entries[k].column
+        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1]):
+            d = X.entries[k].column
             at = ends[d]
             columns.entries[at].sample = i
-            columns.entries[at].value = rows.entries[k].value
+            columns.entries[at].value = X.entries[k].value
             ends[d] = at + 1
 
 

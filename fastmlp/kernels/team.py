@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from .atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from .compiled import kernel
 from .layout import aligned_zeros
 
@@ -30,10 +28,7 @@ _ROUND = 8  # barriers passed by all
 _STOP = 16  # not 0: leave at the next barrier
 _STATE_SIZE = 24
 
-_SPINS = 2000  # about a microsecond; then the processor is offered to others at each look
-
-# The operating system's "let another thread run", found in the process by name when the kernel is linked.
-_yield_processor = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
+_SPINS = 2000  # about a microsecond; after that, each look at the state offers the processor to others
 
 
 class Member(NamedTuple):
@@ -44,59 +39,25 @@ class Member(NamedTuple):
     size: int
 
 
-@intrinsic
-def _atomic_add(typingctx, array, index, value):
-    """array[index] += value as one step; returns what was there before."""
-
-    def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.atomic_rmw("add", builder.gep(data, [args[1]]), args[2], "seq_cst")
-
-    return types.int64(array, types.intp, types.int64), codegen
-
-
-@intrinsic
-def _atomic_load(typingctx, array, index):
-    """array[index], with all that its writer wrote before."""
-
-    def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", 8, typ=ir.IntType(64))
-
-    return types.int64(array, types.intp), codegen
-
-
-@intrinsic
-def _atomic_store(typingctx, array, index, value):
-    """array[index] = value, visible after all that was written before."""
-
-    def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        builder.store_atomic(args[2], builder.gep(data, [args[1]]), "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.int64), codegen
-
-
 @kernel
 def stopped(member, lanes):
     """Whether the team has been told to stop: leave the kernel, the others will at their next barrier."""
-    return _atomic_load(member.state, _STOP) != 0
+    return atomic_load(member.state, _STOP) != 0
 
 
 @kernel
 def barrier(member, lanes):
     """Wait until every member of the team is here; returns whether to go on (False: leave the kernel now)."""
     state = member.state
-    current = _atomic_load(state, _ROUND)
-    if _atomic_add(state, _ARRIVED, 1) == member.size - 1:
-        _atomic_store(state, _ARRIVED, 0)
-        _atomic_store(state, _ROUND, current + 1)
+    current = atomic_load(state, _ROUND)
+    if atomic_add(state, _ARRIVED, 1) == member.size - 1:
+        atomic_store(state, _ARRIVED, 0)
+        atomic_store(state, _ROUND, current + 1)
     spins = 0
-    while _atomic_load(state, _ROUND) == current and _atomic_load(state, _STOP) == 0:
+    while atomic_load(state, _ROUND) == current and atomic_load(state, _STOP) == 0:
         spins += 1
         if spins > _SPINS:
-            _yield_processor()
+            yield_processor()
     return not stopped(member, lanes)
 
 
