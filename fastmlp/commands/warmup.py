@@ -1,4 +1,4 @@
-"""`fastmlp warmup`: compile ahead."""
+"""`fastmlp warmup`: compile the kernels in advance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["warmup"]
     help="Hidden units; can be given several times.",
 )
 def warmup(hidden_sizes: tuple[int, ...]) -> None:
-    """Compile the kernels ahead, so that the first training does not wait."""
+    """Compile the kernels in advance, so that the first training need not wait for that."""
     from fastmlp.network import warmup as warm_up
 
     for hidden_size in hidden_sizes:
