@@ -135,10 +135,10 @@ class TrainingSession(Generic[Net]):
         dataset: Mapping[str, Any] | None = None,
         n_threads: int | None = None,
     ) -> TrainingSession[NeuralNetwork]:
-        """Return the session that wrote the model file `path`, ready to continue to the same bits as without a break.
+        """Return the session that wrote the model file `path`; it goes on to the same bits as if it had never stopped.
 
-        Settings that are None are those of the file, and it goes on writing to `path` unless `output` names another.
-        `data` must be what the session had; its classes and scale are adapted to the net's.
+        `data` must be the data that it was trained on; classes numbered and inputs scaled otherwise are put right. A
+        setting left at None is that of the file, and `path` goes on being written unless `output` names another file.
 
         Raises ModelFileError for a file that holds no model or does not say how it was trained, InvalidValueError for
         data that does not fit the net, OSError where a file cannot be read or written.
@@ -187,7 +187,7 @@ class TrainingSession(Generic[Net]):
             try:
                 fitted = self.net.fit(X, y, self.batch_size, epochs - start, callback=after_epoch)
             except KeyboardInterrupt:
-                self._record_epoch(start, fitted)  # which Ctrl-C may have broken off
+                self._record_epoch(start, fitted)  # Ctrl-C may have broken off the first attempt
                 raise
             finally:
                 self.history.compile_seconds = compiled + fitted.compile_seconds
@@ -210,7 +210,7 @@ class TrainingSession(Generic[Net]):
     def _record_epoch(self, start: int, fitted: History) -> None:
         """Record the last epoch of `fitted`, the history of a fit begun after `start` epochs, unless that was done.
 
-        An interrupted call can be repeated: each value has its place.
+        A call that Ctrl-C broke off can be repeated: each value is put in its own place.
         """
         n = len(fitted.seconds)
         if self.epochs == start + n:

@@ -21,7 +21,7 @@ WEIGHTS = ("W1", "b1", "W2", "b2")
 
 
 def trees(names=NAMES):
-    """75 + 15 samples of 4 values in three classes, numbered in the order of `names`; None for classes without names."""
+    """75 + 15 samples of 4 values in three classes, numbered as in `names`, or without names."""
     rng = np.random.default_rng(4)
     y = np.arange(90) % 3
     X = (rng.normal(size=(90, 4)) + 3 * np.eye(4)[y]).astype(np.float32)

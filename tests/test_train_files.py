@@ -154,7 +154,7 @@ def test_a_net_that_was_saved_from_python_does_not_say_how_to_go_on(data, tmp_pa
 
 def test_a_session_from_python_is_resumed_once_its_data_is_named(data, tmp_path):
     path = tmp_path / "net.npz"
-    TrainingSession(NeuralNetwork(5, input_size=4, output_size=3), load_files(data), output=path).train(1)
+    TrainingSession(NeuralNetwork(5, input_size=4, output_size=3), load_files(data), batch_size=8, output=path).train(1)
     result = run("train", "--resume", path)
     assert result.exit_code == 2
     assert "does not say what data the model was trained on: name the data with --dataset" in result.stderr

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, dataset_options
+from fastmlp.commands.options import DatasetChoice, dataset_options
 from fastmlp.commands.report_options import print_results, report_options
-from fastmlp.commands.training_options import TrainingOptions, is_given, training_options
+from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_option, is_given, training_options
 from fastmlp.contenders import MODULES, available, not_installed
 from fastmlp.errors import MissingLibraryError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_HIDDEN_SIZES = (30, 128, 256, 300)
 _QUICK: dict[str, Any] = {"hidden_sizes": (30, 300), "epochs": 2, "repeats": 1}
 _QUICK_FOR_MANY = (128,)  # hidden sizes for more than four nets: loading their libraries takes longer than training
 _EXIT_INTERRUPTED = 130
@@ -33,15 +32,7 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
 
 
 @click.command()
-@click.option(
-    "--hidden-size",
-    "-H",
-    "hidden_sizes",
-    type=HIDDEN_SIZE,
-    multiple=True,
-    default=_HIDDEN_SIZES,
-    help="Hidden units; can be given several times.",
-)
+@hidden_sizes_option
 @click.option(
     "--net",
     "-n",
@@ -121,7 +112,7 @@ def _installed(nets: tuple[str, ...]) -> tuple[list[str], list[str]]:
     for net in missing:
         click.echo(f"left out: {not_installed(net)}", err=True)
     if not installed:
-        raise MissingLibraryError("none of the nets to compare is installed")
+        raise MissingLibraryError("none of these nets is installed")
     return installed, missing
 
 

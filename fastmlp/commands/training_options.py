@@ -11,9 +11,16 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from fastmlp.commands.options import check_outputs, learning_rate
+from fastmlp.commands.options import HIDDEN_SIZE, check_outputs, learning_rate
 
-__all__ = ["TrainingFiles", "TrainingOptions", "is_given", "training_files", "training_options"]
+__all__ = [
+    "TrainingFiles",
+    "TrainingOptions",
+    "hidden_sizes_option",
+    "is_given",
+    "training_files",
+    "training_options",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -56,6 +63,20 @@ class TrainingFiles:
         check_outputs([self.model], [self.plot], self.force, replaced=self.resume)
 
 
+def hidden_sizes_option(function: _Command) -> _Command:
+    """Add `--hidden-size` for several nets, handed on as `hidden_sizes`."""
+    option = click.option(
+        "--hidden-size",
+        "-H",
+        "hidden_sizes",
+        type=HIDDEN_SIZE,
+        multiple=True,
+        default=(30, 128, 256, 300),
+        help="Hidden units; can be given several times.",
+    )
+    return option(function)
+
+
 def training_options(epochs_help: str = "Passes over the training data.") -> Callable[[_Command], _Command]:
     """Add the options of `TrainingOptions`, handed on as one `training`."""
     return _grouped(
@@ -81,12 +102,12 @@ def training_files() -> Callable[[_Command], _Command]:
     return _grouped(
         "files",
         TrainingFiles,
-        click.option("--output", "-o", type=_FILE, help="Model file to write.  [default: the one to --resume]"),
+        click.option("--output", "-o", type=_FILE, help="Model file to write.  [default with --resume: the same file]"),
         click.option(
             "--checkpoint-every",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Save to --output after every N epochs too.  [default with --resume: as before]",
+            help="Also save to --output after every N epochs.  [default with --resume: as before]",
         ),
         click.option(
             "--resume",

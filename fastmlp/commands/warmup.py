@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import click
 
-from fastmlp.commands.options import HIDDEN_SIZE
+from fastmlp.commands.training_options import hidden_sizes_option
 
 __all__ = ["warmup"]
 
 
 @click.command()
-@click.option(
-    "--hidden-size",
-    "-H",
-    "hidden_sizes",
-    type=HIDDEN_SIZE,
-    multiple=True,
-    default=(30, 128, 256, 300),
-    help="Hidden units; can be given several times.",
-)
+@hidden_sizes_option
 def warmup(hidden_sizes: tuple[int, ...]) -> None:
-    """Compile the kernels in advance, so that the first training need not wait for that."""
+    """Compile the kernels in advance, so that the first training does not have to."""
     from fastmlp.network import warmup as warm_up
 
     for hidden_size in hidden_sizes:
