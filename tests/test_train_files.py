@@ -78,7 +78,7 @@ def test_resume_into_another_file_leaves_the_first(data, tmp_path):
         (["--output", "/dev/null", "--force"], 2, "is a device, a pipe or a socket"),
         (["--checkpoint-every", "2"], 2, "saves to --output"),
         (["--net", "numpy", "--output", "{folder}/new.npz"], 2, "only fastmlp's own net can be saved and resumed"),
-        (["--resume", "{there}", "--epochs", "1"], 2, "has already been trained for 1 epoch: ask"),
+        (["--resume", "{there}", "--epochs", "1"], 2, "has already been trained for 1: give a larger total"),
         (["--resume", "{there}", "--epochs", "3", "--hidden-size", "9"], 2, "--hidden-size is 9, but the model"),
         (["--resume", "{there}", "--epochs", "3", "--dataset", "{wide}"], 1, "has 2 inputs per sample"),
         (["--resume", "{damaged}"], 3, "cut off or damaged"),

@@ -20,7 +20,7 @@ __all__ = ["check_resume", "make_session"]
 
 
 def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetChoice | None) -> DatasetChoice:
-    """Refuse to resume the model in `path` where options contradict it; return the data to go on with."""
+    """Refuse to resume the model in `path` where options contradict it; return what data to train on."""
     from fastmlp.files.model import read_model
     from fastmlp.session import TrainingRecord
 
@@ -33,8 +33,7 @@ def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetCho
     done = len(TrainingRecord.from_file(path, model).history.loss)
     if done >= epochs:
         raise click.UsageError(
-            f"the model in {path} has already been trained for {done} epoch{'s'[: done != 1]}: "
-            "ask for more in all with --epochs"
+            f"--epochs is {epochs}, but the model in {path} has already been trained for {done}: give a larger total"
         )
     choice = choice or DatasetChoice.from_training(model.metadata["training"])
     if choice is None:
@@ -52,7 +51,7 @@ def make_session(
 ) -> TrainingSession[Any]:
     """Return the session to train in: that of the model to resume, or a new one.
 
-    A new one measures the test data after each epoch only where something is made of it.
+    A new one measures the test data after each epoch only where a file keeps the result.
     """
     new_net = _load_net(net, training.threads)  # before anything loads NumPy
     data = choice.load()
@@ -76,7 +75,7 @@ def make_session(
 
 
 def _load_net(name: str, threads: int | None) -> type[Contender]:
-    """The contender's class; its BLAS is held to the threads that are asked for, before NumPy is loaded."""
+    """Return the contender's class; before NumPy is loaded, its BLAS is limited to `threads`."""
     if name != "fastmlp":
         if threads is not None:
             os.environ.update(thread_variables(threads))

@@ -101,12 +101,12 @@ def _compare(ctx: click.Context) -> None:
 
 
 def _train(session: TrainingSession[Any], epochs: int, net: str) -> History:
-    """Train to `epochs` epochs in all, and say how it goes; after Ctrl-C, save what is finished."""
+    """Train to `epochs` epochs in all, showing the progress; after Ctrl-C, save the finished epochs."""
     from fastmlp.commands.progress import EpochReporter
 
     done, data, hidden_size = session.epochs, session.data, len(session.net.b1)
-    which = f"epochs {done + 1} to {epochs}" if done else f"{epochs} epochs"
-    click.echo(f"{net}: {hidden_size} hidden units on {data.name}, {len(data.x_train)} samples, {which}", err=True)
+    what = f"{hidden_size} hidden units on {data.name}, {len(data.x_train)} samples"
+    click.echo(f"{net}: {what}, epochs {done + 1} to {epochs}", err=True)
     try:
         with EpochReporter(epochs, len(data.x_train), done) as reporter:
             return session.train(epochs, callback=reporter.epoch)
