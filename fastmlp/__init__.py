@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
+    from fastmlp.session import TrainingSession
 
 __version__ = "0.1.0"
 
@@ -31,6 +32,7 @@ __all__ = [
     "History",
     "NeuralNetwork",
     "Score",
+    "TrainingSession",
     "__version__",
     "load_dataset",
     "load_files",
@@ -41,6 +43,7 @@ __all__ = [
 _HOMES = {
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
+    "session": {"TrainingSession"},
 }
 
 

@@ -1,7 +1,7 @@
-"""The command line: finds the command, and turns what goes wrong into one sentence and an exit code.
+"""The command line: finds the command, and turns an error into one sentence and an exit code.
 
-Only what is meant to be read becomes a sentence: a `FastmlpError`, and what the operating system refuses. Any other
-exception is a defect of ours and shows its traceback.
+A `FastmlpError`, an `OSError` and a lack of memory become a sentence. Any other exception is a defect of ours and shows
+its traceback.
 
 The commands are in `fastmlp.commands`. Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 data not available,
 130 interrupted.
@@ -28,8 +28,8 @@ COMMANDS = ("train", "compare", "report", "evaluate", "predict", "export", "impo
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
 _DEFECT = (
-    f"This is a defect of fastmlp {__version__}, not a mistake of yours: please report it to its developers, with the "
-    "lines above and what `fastmlp info` prints."
+    f"This is a bug in fastmlp {__version__}, not a mistake of yours: please report it to its developers, with the "
+    "lines above and the output of `fastmlp info`."
 )
 
 
@@ -38,7 +38,7 @@ class _DataUnavailable(click.ClickException):
 
 
 class _Commands(click.Group):
-    """The group: each command is loaded from its own file when it is named."""
+    """The group of commands, each loaded from its own file when it is called."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -67,17 +67,17 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            error.add_note(_DEFECT)  # which ends the traceback
+            error.add_note(_DEFECT)  # shown below the traceback
             raise
 
 
 def _as_click_error(error: FastmlpError | OSError | MemoryError) -> click.ClickException:
-    told = str(error)
+    message = str(error)
     if isinstance(error, OSError) and error.strerror:
-        told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
-        told = f"there is not enough memory. {told}"
-    sentence = " ".join(told.split()) or type(error).__name__
+        message = f"there is not enough memory. {message}"
+    sentence = " ".join(message.split()) or type(error).__name__
     kind = (
         _DataUnavailable if isinstance(error, (DataError, ModelFileError, ResultsFileError)) else click.ClickException
     )
@@ -86,7 +86,7 @@ def _as_click_error(error: FastmlpError | OSError | MemoryError) -> click.ClickE
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Show each warning of the library as one line on stderr."""
+    """Show each warning as one line on stderr."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, (UserWarning, RuntimeWarning)):
@@ -100,7 +100,7 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def _with_hyphens(token: str) -> str:
-    """--hidden_size, as the original script spelt it, is --hidden-size."""
+    """Accept --hidden_size, as the original script spelt it, for --hidden-size."""
     return token.replace("_", "-") if token.startswith("--") or "_" in token else token
 
 

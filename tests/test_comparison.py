@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from fastmlp import contenders
 from fastmlp.cli import main
 from fastmlp.comparison.child import come_to_rest
-from fastmlp.comparison.comparison import Comparison, Plan
+from fastmlp.comparison.comparison import Comparison, ComparisonPlan
 from fastmlp.comparison.intervals import intervals, t_quantile
 from fastmlp.comparison.run import ContenderRun
 from fastmlp.datasets import Dataset
@@ -65,7 +65,7 @@ class NeuralNetwork(_Net):
 
 def plan(modules, **changes):
     settings = {"hidden_sizes": [4], "epochs": 1, "batch_size": 16, "lr": 0.1, "repeats": 1, "threads": 1, "seed": 5}
-    return Plan(modules=modules, dataset="tiny", **(settings | {"repeat_disturbed": False} | changes))
+    return ComparisonPlan(modules=modules, dataset="tiny", **(settings | {"repeat_disturbed": False} | changes))
 
 
 def compared(modules, **changes):

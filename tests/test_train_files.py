@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fastmlp import NeuralNetwork
+from fastmlp import NeuralNetwork, TrainingSession, load_files
 from fastmlp.cli import main
 from fastmlp.files.model import read_model
 
@@ -77,9 +77,9 @@ def test_resume_into_another_file_leaves_the_first(data, tmp_path):
         (["--output", "{folder}/a.png", "--plot", "{folder}/a.png"], 2, "is named for two outputs"),
         (["--output", "/dev/null", "--force"], 2, "is a device, a pipe or a socket"),
         (["--checkpoint-every", "2"], 2, "saves to --output"),
-        (["--net", "numpy", "--output", "{folder}/new.npz"], 2, "only fastmlp's own net has model files"),
-        (["--resume", "{there}", "--epochs", "1"], 2, "has been trained for 1 epochs"),
-        (["--resume", "{there}", "--epochs", "3", "--hidden-size", "9"], 2, "--hidden-size is 9 and the model"),
+        (["--net", "numpy", "--output", "{folder}/new.npz"], 2, "only fastmlp's own net can be saved and resumed"),
+        (["--resume", "{there}", "--epochs", "1"], 2, "has already been trained for 1: give a larger total"),
+        (["--resume", "{there}", "--epochs", "3", "--hidden-size", "9"], 2, "--hidden-size is 9, but the model"),
         (["--resume", "{there}", "--epochs", "3", "--dataset", "{wide}"], 1, "has 2 inputs per sample"),
         (["--resume", "{damaged}"], 3, "cut off or damaged"),
         (["--resume", "{folder}/none.npz"], 2, "does not exist"),
@@ -152,6 +152,24 @@ def test_a_net_that_was_saved_from_python_does_not_say_how_to_go_on(data, tmp_pa
     assert "does not say how it was trained" in result.stderr
 
 
+def test_a_session_from_python_is_resumed_once_its_data_is_named(data, tmp_path):
+    path = tmp_path / "net.npz"
+    TrainingSession(NeuralNetwork(5, input_size=4, output_size=3), load_files(data), batch_size=8, output=path).train(1)
+    result = run("train", "--resume", path)
+    assert result.exit_code == 2
+    assert "does not say what data the model was trained on: name the data with --dataset" in result.stderr
+    assert run("train", "--resume", path, "--dataset", data, "--epochs", 2).exit_code == 0
+    assert run("train", "--resume", path, "--epochs", 3).exit_code == 0
+    assert read_model(path).metadata["training"]["epochs"] == 3
+
+
+def test_checkpoints_go_on_after_a_resume(data, tmp_path):
+    path = tmp_path / "net.npz"
+    train(data, "--epochs", 1, "--output", path, "--checkpoint-every", 2)
+    assert run("train", "--resume", path, "--epochs", 3).exit_code == 0
+    assert read_model(path).metadata["training"]["checkpoint_every"] == 2
+
+
 def test_a_test_loss_that_float32_cannot_hold_does_not_cost_the_net(tmp_path):
     path, model = tmp_path / "far.npz", tmp_path / "net.npz"
     rng, y = np.random.default_rng(0), np.arange(60) % 3
@@ -191,7 +209,7 @@ def test_ctrl_c_keeps_the_finished_epochs(data, tmp_path):
                 break
         rest = process.stderr.read()
     assert process.returncode == 130, rest
-    assert "goes on" in rest
+    assert f"epochs, which are saved; continue with --resume {path}" in rest
     training = read_model(path).metadata["training"]
     assert training["epochs"] == len(training["history"]["loss"]) >= 30
 

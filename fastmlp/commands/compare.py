@@ -1,24 +1,24 @@
-"""`fastmlp compare`: nets side by side, on the same data, weights and threads, one process each."""
+"""`fastmlp compare`: train several nets side by side, each in its own process, and compare them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, dataset_options, learning_rate
+from fastmlp.commands.options import DatasetChoice, dataset_options
 from fastmlp.commands.report_options import print_results, report_options
+from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_option, is_given, training_options
 from fastmlp.contenders import MODULES, available, not_installed
 from fastmlp.errors import MissingLibraryError
 
 if TYPE_CHECKING:
-    from fastmlp.comparison.comparison import Event, Plan
+    from fastmlp.comparison.comparison import Comparison, ComparisonPlan, Event
 
 __all__ = ["compare"]
 
-_HIDDEN_SIZES = (30, 128, 256, 300)
 _QUICK: dict[str, Any] = {"hidden_sizes": (30, 300), "epochs": 2, "repeats": 1}
 _QUICK_FOR_MANY = (128,)  # hidden sizes for more than four nets: loading their libraries takes longer than training
 _EXIT_INTERRUPTED = 130
@@ -32,15 +32,7 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
 
 
 @click.command()
-@click.option(
-    "--hidden-size",
-    "-H",
-    "hidden_sizes",
-    type=HIDDEN_SIZE,
-    multiple=True,
-    default=_HIDDEN_SIZES,
-    help="Hidden units; may be given several times.",
-)
+@hidden_sizes_option
 @click.option(
     "--net",
     "-n",
@@ -48,14 +40,10 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
     multiple=True,
     callback=_known,
     metavar="|".join(MODULES),
-    help="A net to compare; may be given several times.  [default: all that are installed]",
+    help="A net to compare; can be given several times.  [default: all that are installed]",
 )
-@click.option("--epochs", "-e", type=click.IntRange(min=1), default=20, help="Passes over the train part.")
-@click.option("--batch-size", "-b", type=click.IntRange(min=1), default=128, help="Samples per update.")
-@click.option("--lr", type=float, default=0.1, callback=learning_rate, help="Learning rate.")
+@training_options()
 @click.option("--repeats", "-r", type=click.IntRange(min=1), default=3, help="Runs of each net at each hidden size.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="For the weights and the order of the samples.")
 @dataset_options()
 @click.option(
     "--timeout",
@@ -63,7 +51,7 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
     default=600,
     help="Seconds after which a run is given up.",
 )
-@click.option("--quick", is_flag=True, help="2 epochs, 1 repeat, one or two sizes, where nothing else is named.")
+@click.option("--quick", is_flag=True, help="2 epochs, 1 repeat and one or two hidden sizes, unless they are given.")
 @report_options
 @click.pass_context
 def compare(
@@ -71,98 +59,112 @@ def compare(
     *,
     hidden_sizes: tuple[int, ...],
     nets: tuple[str, ...],
-    epochs: int,
-    batch_size: int,
-    lr: float,
+    training: TrainingOptions,
     repeats: int,
-    threads: int | None,
-    seed: int,
     choice: DatasetChoice,
     timeout: float,
     quick: bool,
     output: Path | None,
     form: str,
 ) -> None:
-    """Compare nets: time, accuracy and loss, each net in its own process.
+    """Compare nets by time, accuracy and loss, each in its own process.
 
-    All get the same data, initial weights, batches and threads. Ctrl-C keeps and reports what is finished.
+    All get the same data, initial weights, batches and threads. After Ctrl-C, the results so far are reported.
     """
-    chosen = nets or tuple(MODULES)
-    missing = [net for net in chosen if not available(net)]
-    chosen = tuple(net for net in chosen if net not in missing)
-    for net in missing:
-        click.echo(f"left out: {not_installed(net)}", err=True)
-    if not chosen:
-        raise MissingLibraryError("none of these nets is installed")
+    chosen, missing = _installed(nets or tuple(MODULES))
     if quick:
-        given = {name: ctx.params[name] for name in _QUICK if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
         sizes = {"hidden_sizes": _QUICK_FOR_MANY} if len(chosen) > 4 else {}
-        hidden_sizes, epochs, repeats = (_QUICK | sizes | given).values()
+        unset = {name: value for name, value in (_QUICK | sizes).items() if not is_given(ctx, name)}
+        hidden_sizes, repeats = unset.get("hidden_sizes", hidden_sizes), unset.get("repeats", repeats)
+        training = replace(training, epochs=unset.get("epochs", training.epochs))
     data = choice.load()
 
-    from fastmlp.commands.progress import RunReporter
-    from fastmlp.comparison.comparison import Comparison, Plan
-    from fastmlp.comparison.report.page import RESULTS
-    from fastmlp.comparison.results import write_results
+    from fastmlp.comparison.comparison import Comparison, ComparisonPlan
     from fastmlp.kernels.team import available_processors
 
-    plan = Plan(
+    plan = ComparisonPlan(
         modules={net: MODULES[net].name for net in chosen},
         hidden_sizes=list(dict.fromkeys(hidden_sizes)),
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        lr=training.lr,
         repeats=repeats,
-        threads=threads or available_processors(),
-        seed=seed,
+        threads=training.threads or available_processors(),
+        seed=training.seed,
         dataset=choice.dataset,
         timeout=timeout,
         repeat_disturbed=not quick,
     )
     comparison = Comparison(plan, data, missing)
     click.echo(_announcement(plan, data.name, len(data.x_train), comparison.estimate()), err=True)
-
-    def save() -> None:
-        if output:
-            output.mkdir(exist_ok=True)
-            write_results(comparison.results(), output / RESULTS)
-
-    interrupted = False
-    try:
-        with RunReporter(plan) as reporter:
-
-            def on_event(event: Event) -> None:
-                reporter.event(event)
-                if event.result or event.error:
-                    try:
-                        save()
-                    except OSError as error:  # perhaps there is room again at the end
-                        click.echo(f"warning: the results so far could not be saved: {error}", err=True)
-
-            comparison.run(on_event, reporter.round)
-    except KeyboardInterrupt:
-        interrupted = True
-        click.echo("interrupted: what is finished follows", err=True)
-    results = comparison.results()
-    finished = [row for row in results["results"] if "error" not in row]
-    print_results(results, form)
-    save()
-    if output and finished:
-        from fastmlp.comparison.report import write_report
-
-        click.echo(f"report written to {write_report(results, output)}", err=True)
+    interrupted = _interrupted(comparison, output)
+    finished = _report(comparison.results(), output, form)
     if interrupted:
         ctx.exit(_EXIT_INTERRUPTED)
     if not finished:
         ctx.exit(1)
 
 
-def _announcement(plan: Plan, name: str, n: int, seconds: float) -> str:
-    """What is going to run, and about how long."""
+def _installed(nets: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return which of `nets` are installed and which are not, with a line on stderr for each that is not."""
+    installed = [net for net in nets if available(net)]
+    missing = [net for net in nets if net not in installed]
+    for net in missing:
+        click.echo(f"left out: {not_installed(net)}", err=True)
+    if not installed:
+        raise MissingLibraryError("none of these nets is installed")
+    return installed, missing
+
+
+def _interrupted(comparison: Comparison, output: Path | None) -> bool:
+    """Make the comparison, saving the results after every run; return whether Ctrl-C ended it early."""
+    from fastmlp.commands.progress import ComparisonReporter
+
+    try:
+        with ComparisonReporter(comparison.plan) as reporter:
+
+            def on_event(event: Event) -> None:
+                reporter.event(event)
+                if output and (event.result or event.error):
+                    try:
+                        _save(comparison.results(), output)
+                    except OSError as error:  # there may be room again at the end
+                        click.echo(f"warning: the results so far could not be saved: {error}", err=True)
+
+            comparison.run(on_event, reporter.round)
+    except KeyboardInterrupt:
+        click.echo("interrupted; these are the results so far", err=True)
+        return True
+    return False
+
+
+def _report(results: dict[str, Any], output: Path | None, form: str) -> bool:
+    """Print the results, and write them and the report to `output`; return whether any run was finished."""
+    print_results(results, form)
+    finished = any("error" not in row for row in results["results"])
+    if output:
+        _save(results, output)
+        if finished:
+            from fastmlp.comparison.report import write_report
+
+            click.echo(f"report written to {write_report(results, output)}", err=True)
+    return finished
+
+
+def _save(results: dict[str, Any], output: Path) -> None:
+    from fastmlp.comparison.report.page import RESULTS
+    from fastmlp.comparison.results import write_results
+
+    output.mkdir(exist_ok=True)
+    write_results(results, output / RESULTS)
+
+
+def _announcement(plan: ComparisonPlan, name: str, n: int, seconds: float) -> str:
+    """Return a line that says what will be run, and about how long it will take."""
     sizes = ", ".join(map(str, plan.hidden_sizes))
     about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     runs = len(plan.rounds) * len(plan.modules)
     return (
         f"comparing {', '.join(plan.modules)} at {sizes} hidden units on {name} ({n} samples): epochs {plan.epochs}, "
-        f"repeats {plan.repeats}, threads {plan.threads}; runs {runs}, about {about}"
+        f"repeats {plan.repeats}, threads {plan.threads}; {runs} runs, about {about}"
     )

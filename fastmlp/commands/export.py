@@ -1,4 +1,4 @@
-"""`fastmlp export`: a trained net for other programs."""
+"""`fastmlp export`: write a trained net for other programs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("model", type=MODEL)
-@click.option("--to", "kind", type=click.Choice(["onnx", "keras"]), required=True, help="What to write.")
+@click.option("--to", "kind", type=click.Choice(["onnx", "keras"]), required=True, help="Format to write.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def export(model: Path, kind: str, output: Path, force: bool) -> None:
-    """Write MODEL as ONNX or Keras; its input is exactly what `forward` takes."""
+    """Write MODEL as an ONNX or Keras file; its input is exactly what `forward` takes."""
     if output.suffix.lower() != f".{kind}":
         raise click.UsageError(f"{output}: the file's name must end in .{kind}")
     check_outputs([output], [], force)
@@ -28,4 +28,4 @@ def export(model: Path, kind: str, output: Path, force: bool) -> None:
     (to_onnx if kind == "onnx" else to_keras)(net, output)
     click.echo(f"written to {output}", err=True)
     if net.input_scale != 1:
-        click.echo(f"its inputs are the original values times {net.input_scale:.6g}", err=True)
+        click.echo(f"its inputs are the original values multiplied by {net.input_scale:.6g}", err=True)

@@ -1,4 +1,4 @@
-"""`fastmlp import`: a Keras model of this architecture as one of ours."""
+"""`fastmlp import`: turn a Keras model of the same architecture into a model file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["import_"]
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def import_(keras_file: Path, output: Path, force: bool) -> None:
-    """Make a model file of KERAS_FILE (.keras): one hidden layer with relu, one softmax layer."""
+    """Turn KERAS_FILE (.keras) into a model file; it must have one hidden ReLU layer and one softmax layer."""
     check_outputs([output], [], force)
     from fastmlp.export import from_keras
 

@@ -1,4 +1,4 @@
-"""`fastmlp info`: what fastmlp runs on."""
+"""`fastmlp info`: show what fastmlp runs on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["info"]
 @click.command()
 @as_json_option
 def info(as_json: bool) -> None:
-    """Say what fastmlp runs on: versions, CPU, threads, tile, cache."""
+    """Show what fastmlp runs on: versions, CPU, threads, tile, kernel cache."""
     from fastmlp.environment import environment
 
     facts = environment()

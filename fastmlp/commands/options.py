@@ -96,7 +96,7 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             "--dataset",
             default=default,
             metavar="auto|mnist|synthetic|PATH",
-            help="What to take; auto is MNIST, or drawn digits where there is none. PATH: .npz, CSV, IDX folder."
+            help="Data: auto is MNIST, or drawn digits where MNIST cannot be had; PATH is an .npz, CSV or IDX folder."
             + (f"  [default: {unset}]" if unset else ""),
         ),
         click.option(
@@ -109,7 +109,7 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
         click.option(
             "--test-fraction",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            help="Part of each class of your own data to hold back for testing.  [default: 1/7]",
+            help="Fraction of each class of your own data to hold back for testing.  [default: 1/7]",
         ),
         click.option(
             "--label-column",

@@ -1,4 +1,4 @@
-"""What a person sees while a net trains or nets are compared, and at the end."""
+"""What a terminal shows while a net trains or nets are compared, and the table at the end of a training."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from fastmlp.comparison.comparison import Event, Plan
+    from fastmlp.comparison.comparison import ComparisonPlan, Event
     from fastmlp.network import History
 
-__all__ = ["EpochReporter", "RunReporter", "result_table"]
+__all__ = ["ComparisonReporter", "EpochReporter", "result_table"]
 
 
 class EpochReporter:
-    """Tells of each epoch on stderr: a bar on a terminal, a plain line per epoch elsewhere."""
+    """Shows on stderr how far a training is: a bar on a terminal, a line per epoch elsewhere."""
 
     def __init__(self, epochs: int, samples: int, done: int = 0) -> None:
         self._epochs, self._samples = epochs, samples
@@ -51,7 +51,7 @@ class EpochReporter:
         self._progress.stop()
 
     def epoch(self, epoch: int, history: History) -> None:
-        """Report the epoch that has just ended; to be given to `fit` as its callback."""
+        """Show the epoch that has just ended: a callback for `fit` and for `TrainingSession.train`."""
         rate = self._samples / history.seconds[-1]
         line = f"loss {history.loss[-1]:.4f}, accuracy {history.accuracy[-1]:.4f}, {rate:,.0f} samples/s"
         if self._console.is_terminal:
@@ -60,10 +60,10 @@ class EpochReporter:
             self._console.print(f"epoch {epoch}/{self._epochs}: {line}", soft_wrap=True)
 
 
-class RunReporter:
-    """Tells of each run of a comparison on stderr: a bar on a terminal, a plain line per run elsewhere."""
+class ComparisonReporter:
+    """Shows on stderr how far a comparison is: a bar on a terminal, and a line for each run that ends."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ComparisonPlan) -> None:
         self._plan = plan
         self._rounds = len(plan.rounds)
         self._console = Console(stderr=True, highlight=False)
@@ -78,10 +78,10 @@ class RunReporter:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._epochs = 0  # that are done, of all runs
+        self._epochs = 0  # done so far, by all runs together
         self._task = self._progress.add_task("", total=self._rounds * len(plan.modules) * plan.epochs)
 
-    def __enter__(self) -> RunReporter:
+    def __enter__(self) -> ComparisonReporter:
         self._progress.start()
         return self
 
@@ -89,7 +89,7 @@ class RunReporter:
         self._progress.stop()
 
     def event(self, event: Event) -> None:
-        """Report what has just happened to a run."""
+        """Show what has just happened to a run."""
         where = f"{event.hidden_size} hidden units, repeat {event.repeat + 1} of {self._plan.repeats}"
         if event.error is None:
             self._epochs += 1
@@ -103,10 +103,10 @@ class RunReporter:
         self._console.print(f"{event.net}, {where}: {line}", soft_wrap=True, markup=False)
 
     def round(self, done: int, in_all: int) -> None:
-        """Report that a round has ended, and how many there are to be by now."""
+        """Show that `done` rounds have ended, of the `in_all` that are planned by now."""
         if in_all > self._rounds:
             self._console.print(
-                f"the machine was disturbed: rounds below 80 % of its best rate are repeated ({in_all - done} to go)",
+                f"the machine was busy: rounds below 80 % of its best rate are repeated ({in_all - done} to go)",
                 soft_wrap=True,
             )
             self._rounds = in_all
@@ -116,8 +116,8 @@ class RunReporter:
 
 
 def result_table(row: dict[str, Any]) -> None:
-    """Print the table of a training run on stdout; it is never cut, however narrow the terminal."""
-    # A file's name may hold square brackets, which rich would take for markup.
+    """Print the table of a training on stdout, whole even where the terminal is narrow."""
+    # Text, because rich would take square brackets in a file's name for markup.
     table = Table(title=Text(f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}"))
     for name in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss"):
         table.add_column(name, justify="right", no_wrap=True)

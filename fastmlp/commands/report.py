@@ -1,4 +1,4 @@
-"""`fastmlp report`: the tables and the page of a comparison again, from the results that it left."""
+"""`fastmlp report`: show an earlier comparison again, from its results.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `compare` and `report` share: the forms in which results are printed, and the folder of the report."""
+"""What `compare` and `report` share: the form in which results are printed, and the folder for the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def report_options(function: _Command) -> _Command:
     """Add `--json`, `--csv` and `--markdown`, handed on as one `form`, and `--output` with `--force`.
 
-    The folder is checked before anything else is done.
+    The folder is checked before the command does anything.
     """
     options = [
         click.option(
@@ -51,7 +51,7 @@ def report_options(function: _Command) -> _Command:
 
 
 def _check_folder(folder: Path, force: bool) -> None:
-    """Refuse a folder for the report that cannot be written, or that holds something, as wrong usage."""
+    """Refuse a folder that cannot be written, or that is not empty, as wrong usage."""
     from fastmlp.files.atomic import check_writable
 
     try:
@@ -64,7 +64,7 @@ def _check_folder(folder: Path, force: bool) -> None:
 
 
 def print_results(results: dict[str, Any], form: str) -> None:
-    """Print the results of a comparison on stdout in the form that was asked for."""
+    """Print the results of a comparison on stdout: as "json", "csv", "markdown" or a "table" for a person."""
     if form == "json":
         click.echo(json.dumps(results, allow_nan=False))
         return

@@ -1,26 +1,18 @@
-"""`fastmlp warmup`: compile ahead."""
+"""`fastmlp warmup`: compile the kernels in advance."""
 
 from __future__ import annotations
 
 import click
 
-from fastmlp.commands.options import HIDDEN_SIZE
+from fastmlp.commands.training_options import hidden_sizes_option
 
 __all__ = ["warmup"]
 
 
 @click.command()
-@click.option(
-    "--hidden-size",
-    "-H",
-    "hidden_sizes",
-    type=HIDDEN_SIZE,
-    multiple=True,
-    default=(30, 128, 256, 300),
-    help="Hidden units; can be given several times.",
-)
+@hidden_sizes_option
 def warmup(hidden_sizes: tuple[int, ...]) -> None:
-    """Compile the kernels ahead, so that the first training does not wait."""
+    """Compile the kernels in advance, so that the first training does not have to."""
     from fastmlp.engine.warmup import warm_up
 
     for hidden_size in hidden_sizes:

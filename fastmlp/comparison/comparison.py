@@ -28,7 +28,7 @@ from fastmlp.network import NeuralNetwork
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
 
-__all__ = ["Comparison", "Event", "Plan"]
+__all__ = ["Comparison", "ComparisonPlan", "Event"]
 
 _DISTURBED = 0.8  # of the probe's best
 # For the first estimate only: seconds to start, and to do one update at a tiny size.
@@ -38,7 +38,7 @@ _SHARE_OF_PEAK = 0.5  # of the arithmetic with the zeros
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparisonPlan:
     """What is compared, and how. `modules` maps the name of a net to its module."""
 
     modules: Mapping[str, str]
@@ -78,12 +78,12 @@ class _Round:
 
 
 class Comparison:
-    """Runs a `Plan` on `data`; what is finished can be read at any time.
+    """Runs a `ComparisonPlan` on `data`; what is finished can be read at any time.
 
     `run` returns when all is done. After an interrupt, `results` has the runs that were finished.
     """
 
-    def __init__(self, plan: Plan, data: Dataset, missing: Sequence[str] = ()) -> None:
+    def __init__(self, plan: ComparisonPlan, data: Dataset, missing: Sequence[str] = ()) -> None:
         from fastmlp.kernels.probe import Probe
 
         self.plan, self._data, self._missing = plan, data, missing

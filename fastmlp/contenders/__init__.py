@@ -166,7 +166,11 @@ def fit_and_test(
 
     `train_seconds` is the sum of the epochs: neither compilation nor the measuring is in it.
     """
-    history = net.fit(data.x_train, data.y_train, batch_size, number_epochs, callback=callback)
+    return measure(net, data, net.fit(data.x_train, data.y_train, batch_size, number_epochs, callback=callback))
+
+
+def measure(net: Contender, data: Dataset, history: History) -> Result:
+    """Return the result of the training that `history` records, with `net` measured on both parts of `data`."""
     train = net.predict(data.x_train, data.y_train)
     test = net.predict(data.x_test, data.y_test)
     return Result(

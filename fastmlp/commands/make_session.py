@@ -1,0 +1,84 @@
+"""The session that the options of `fastmlp train` ask for: a new one, or that of a model to resume."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastmlp.commands.options import DatasetChoice
+from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
+from fastmlp.contenders import CPU_VARIABLES, load, thread_variables
+
+if TYPE_CHECKING:
+    from fastmlp.contenders import Contender
+    from fastmlp.session import TrainingSession
+
+__all__ = ["check_resume", "make_session"]
+
+
+def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetChoice | None) -> DatasetChoice:
+    """Refuse to resume the model in `path` where options contradict it; return what data to train on."""
+    from fastmlp.files.model import read_model
+    from fastmlp.session import TrainingRecord
+
+    model = read_model(path)
+    for name in ("hidden_size", "seed"):
+        asked, has = ctx.params[name], model.metadata.get(name)
+        if is_given(ctx, name) and asked != has:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} is {asked}, but the model in {path} has {has}: leave the option out")
+    done = len(TrainingRecord.from_file(path, model).history.loss)
+    if done >= epochs:
+        raise click.UsageError(
+            f"--epochs is {epochs}, but the model in {path} has already been trained for {done}: give a larger total"
+        )
+    choice = choice or DatasetChoice.from_training(model.metadata["training"])
+    if choice is None:
+        raise click.UsageError(f"{path} does not say what data the model was trained on: name the data with --dataset")
+    return choice
+
+
+def make_session(
+    ctx: click.Context,
+    hidden_size: int,
+    training: TrainingOptions,
+    choice: DatasetChoice,
+    net: str,
+    files: TrainingFiles,
+) -> TrainingSession[Any]:
+    """Return the session to train in: that of the model to resume, or a new one.
+
+    A new one measures the test data after each epoch only where a file keeps the result.
+    """
+    new_net = _load_net(net, training.threads)  # before anything loads NumPy
+    data = choice.load()
+    from fastmlp.session import TrainingSession
+
+    kept: dict[str, Any] = {
+        "output": files.model,
+        "checkpoint_every": files.checkpoint_every,
+        "dataset": choice.record(data.name),
+    }
+    if files.resume:
+        batch_size = training.batch_size if is_given(ctx, "batch_size") else None
+        session = TrainingSession.resume(files.resume, data, batch_size=batch_size, n_threads=training.threads, **kept)
+        if is_given(ctx, "lr"):
+            session.net.lr = training.lr
+        return session
+    sizes = {"input_size": data.x_train.shape[1], "output_size": data.n_classes}
+    contender = new_net(hidden_size, training.lr, **sizes, seed=training.seed, n_threads=training.threads)
+    measured = bool(files.model or files.plot)
+    return TrainingSession(contender, data, batch_size=training.batch_size, validate=measured, **kept)
+
+
+def _load_net(name: str, threads: int | None) -> type[Contender]:
+    """Return the contender's class; before NumPy is loaded, its BLAS is limited to `threads`."""
+    if name != "fastmlp":
+        if threads is not None:
+            os.environ.update(thread_variables(threads))
+        for variable, value in CPU_VARIABLES.items():
+            os.environ.setdefault(variable, value)
+    return load(name)

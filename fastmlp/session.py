@@ -1,0 +1,247 @@
+"""A training that keeps its history, writes checkpoints, and can be resumed in another process."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from fastmlp.datasets import Dataset
+from fastmlp.engine.inputs import check_integer
+from fastmlp.errors import InvalidValueError, ModelFileError
+from fastmlp.evaluation import as_model_sees
+from fastmlp.files.atomic import check_writable
+from fastmlp.files.model import ModelFile, read_model
+from fastmlp.network import History, NeuralNetwork
+
+if TYPE_CHECKING:
+    from fastmlp.contenders import Contender
+
+__all__ = ["TrainingRecord", "TrainingSession"]
+
+Net = TypeVar("Net", bound="Contender")
+
+_PER_EPOCH = ("loss", "accuracy", "seconds", "val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a model file keeps of the session that trained the model: enough to resume it.
+
+    `dataset` says where the data came from: a mapping with a `source` and whatever else is needed to load them again,
+    or None where nobody said.
+    """
+
+    history: History
+    batch_size: int
+    checkpoint_every: int | None = None
+    dataset: Mapping[str, Any] | None = None
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], model: ModelFile) -> TrainingRecord:
+        """Return the record in a model that `read_model` gave; `path` is for the message. Raises ModelFileError."""
+        training: Any = model.metadata.get("training")
+        try:
+            values: dict[str, Any] = {name: _as_numbers(training["history"][name]) for name in _PER_EPOCH}
+            if {len(series) for series in values.values()} != {check_integer("epochs", training["epochs"])}:
+                raise InvalidValueError("history must have one value per epoch")
+            every, dataset = training.get("checkpoint_every"), training.get("dataset")
+            return cls(
+                History(**values),
+                check_integer("batch_size", training["batch_size"]),
+                None if every is None else check_integer("checkpoint_every", every),
+                _check_dataset(dataset),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ModelFileError(f"{path} does not say how it was trained, so its training cannot be resumed") from None
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the record as `NeuralNetwork.save` takes it."""
+        return {
+            "epochs": len(self.history.loss),
+            "batch_size": self.batch_size,
+            "checkpoint_every": self.checkpoint_every,
+            "dataset": self.dataset,
+            "history": {name: getattr(self.history, name) for name in _PER_EPOCH},
+        }
+
+
+class TrainingSession(Generic[Net]):
+    """The training of `net` on `data`, with a history of all its epochs and a model file that it can be resumed from.
+
+    After each epoch the net is measured on the test part of `data`, unless `validate` is False; val_loss and
+    val_accuracy are NaN then. The model file `output` is written at the end of `train`, and with `checkpoint_every=5`
+    after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
+
+    A new net takes over the class names and the input scale of `data`; one that has them gets `data` as
+    `fastmlp.evaluation.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
+
+    Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
+    net; OSError where `output` cannot be written.
+
+    >>> import numpy as np, tempfile
+    >>> X, y = np.eye(4, dtype=np.float32), np.arange(4)
+    >>> data = Dataset(X, y, X, y, name="tiny")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     net = NeuralNetwork(hidden_size=5, input_size=4, output_size=4, seed=0)
+    ...     session = TrainingSession(net, data, batch_size=2, output=f"{folder}/net.npz")
+    ...     history = session.train(3)
+    ...     resumed = TrainingSession.resume(f"{folder}/net.npz", data)
+    ...     history = resumed.train(5)
+    >>> len(history.loss), resumed.epochs
+    (2, 5)
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        data: Dataset,
+        *,
+        batch_size: int = 128,
+        output: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+        validate: bool = True,
+        dataset: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.batch_size = check_integer("batch_size", batch_size)
+        self.checkpoint_every = checkpoint_every
+        if checkpoint_every is not None:
+            self.checkpoint_every = check_integer("checkpoint_every", checkpoint_every)
+            if output is None:
+                raise InvalidValueError("checkpoint_every needs an output, the file to save to")
+        self.output = None if output is None else Path(output)
+        if self.output is not None:
+            check_writable(self.output, force=True)
+        self.dataset = _check_dataset(dataset)
+        if isinstance(net, NeuralNetwork):
+            data = _introduce(net, data)
+        elif output is not None:
+            raise InvalidValueError("only a NeuralNetwork can be saved; leave out output for another net")
+        self.net, self.data, self.validate = net, data, validate
+        self.history = History()
+        self._epochs_saved = 0
+
+    @staticmethod
+    def resume(
+        path: str | os.PathLike[str],
+        data: Dataset,
+        *,
+        batch_size: int | None = None,
+        output: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+        dataset: Mapping[str, Any] | None = None,
+        n_threads: int | None = None,
+    ) -> TrainingSession[NeuralNetwork]:
+        """Return the session that wrote the model file `path`; it goes on to the same bits as if it had never stopped.
+
+        `data` must be the data that it was trained on; classes numbered and inputs scaled otherwise are put right. A
+        setting left at None is that of the file, and `path` goes on being written unless `output` names another file.
+
+        Raises ModelFileError for a file that holds no model or does not say how it was trained, InvalidValueError for
+        data that does not fit the net, OSError where a file cannot be read or written.
+        """
+        model = read_model(path)
+        record = TrainingRecord.from_file(path, model)
+        net = NeuralNetwork.from_file(path, model, n_threads=n_threads)
+        session = TrainingSession(
+            net,
+            as_model_sees(data, net),
+            batch_size=record.batch_size if batch_size is None else batch_size,
+            output=path if output is None else output,
+            checkpoint_every=record.checkpoint_every if checkpoint_every is None else checkpoint_every,
+            dataset=record.dataset if dataset is None else dataset,
+        )
+        session.history = record.history
+        session._epochs_saved = session.epochs
+        return session
+
+    @property
+    def epochs(self) -> int:
+        """The epochs done so far, including those before a resume."""
+        return len(self.history.val_accuracy)  # the last of an epoch's values to be recorded
+
+    def train(self, epochs: int, *, callback: Callable[[int, History], None] | None = None) -> History:
+        """Train until `epochs` epochs have been done in all; return the history of those done by this call.
+
+        `callback(epoch, history)` is called after each epoch with its number and the session's whole history.
+
+        Raises what `NeuralNetwork.fit` raises, and OSError where the model cannot be saved. After Ctrl-C, which reaches
+        the caller as KeyboardInterrupt, weights and history are those of the last full epoch: `save` keeps them.
+        """
+        start, fitted = self.epochs, History()
+
+        def after_epoch(_epoch: int, history: History) -> None:
+            nonlocal fitted
+            fitted = history
+            self._record_epoch(start, fitted)
+            if callback is not None:
+                callback(self.epochs, self.history)
+            if self.checkpoint_every is not None and self.epochs % self.checkpoint_every == 0:
+                self.save()
+
+        if check_integer("epochs", epochs) > start:
+            X, y, compiled = self.data.x_train, self.data.y_train, self.history.compile_seconds
+            try:
+                fitted = self.net.fit(X, y, self.batch_size, epochs - start, callback=after_epoch)
+            except KeyboardInterrupt:
+                self._record_epoch(start, fitted)  # Ctrl-C may have broken off the first attempt
+                raise
+            finally:
+                self.history.compile_seconds = compiled + fitted.compile_seconds
+            if self.output is not None and self._epochs_saved < self.epochs:
+                self.save()
+        added = {name: getattr(self.history, name)[start:] for name in _PER_EPOCH}
+        return History(**added, compile_seconds=fitted.compile_seconds)
+
+    def save(self) -> None:
+        """Write the net and what is needed to resume its training to `output`, whole or not at all.
+
+        Raises OSError where the file cannot be written, InvalidValueError for a session that has no `output`.
+        """
+        if self.output is None or not isinstance(self.net, NeuralNetwork):
+            raise InvalidValueError("this session has no output; name the file when you make the session")
+        record = TrainingRecord(self.history, self.batch_size, self.checkpoint_every, self.dataset)
+        self.net.save(self.output, training=record.as_metadata())
+        self._epochs_saved = self.epochs
+
+    def _record_epoch(self, start: int, fitted: History) -> None:
+        """Record the last epoch of `fitted`, the history of a fit begun after `start` epochs, unless that was done.
+
+        A call that Ctrl-C broke off can be repeated: each value is put in its own place.
+        """
+        n = len(fitted.seconds)
+        if self.epochs == start + n:
+            return
+        score = (math.nan, math.nan)
+        if self.validate:
+            score = self.net.predict(self.data.x_test, self.data.y_test)
+        values = (fitted.loss[n - 1], fitted.accuracy[n - 1], fitted.seconds[n - 1], *score)
+        for name, value in zip(_PER_EPOCH, values, strict=True):
+            getattr(self.history, name)[start + n - 1 :] = [value]
+
+
+def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
+    """Return `data` as `net` sees it; a new net, which has no names and no scale yet, takes over those of `data`."""
+    if net.class_names is None and net.input_scale == 1:
+        if data.class_names is not None and data.n_classes != net.output_size:
+            raise InvalidValueError(
+                f"{data.name} has {data.n_classes} classes and the net has {net.output_size} outputs: "
+                f"make it with output_size={data.n_classes}"
+            )
+        net.class_names, net.input_scale = data.class_names, data.input_scale
+    return as_model_sees(data, net)
+
+
+def _as_numbers(values: Sequence[float | None]) -> list[float]:
+    """Return the values of a history in a file, where null stands for what JSON cannot hold."""
+    return [math.nan if value is None else float(value) for value in values]
+
+
+def _check_dataset(dataset: Any) -> Mapping[str, Any] | None:
+    """Return `dataset`, the record of where data came from; TypeError or ValueError says what was wrong."""
+    if dataset is not None and not (isinstance(dataset, Mapping) and isinstance(dataset.get("source"), str)):
+        raise InvalidValueError(f"dataset is {dataset!r}; it must be a mapping whose 'source' is a string")
+    return dataset
