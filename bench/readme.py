@@ -49,9 +49,9 @@ def summary(results: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"MNIST, {parameters['epochs']} epochs, batches of {parameters['batch_size']}, {parameters['threads']} threads "
-        f"on {results['environment']['cpu']}. Medians of {parameters['repeats']} repeats; accuracy is on the test set. "
-        "A ratio compares epochs that ran side by side, so it is not exactly the quotient of the two times; its 95 % "
-        "interval stands in brackets.",
+        f"on {results['environment']['cpu']}: medians of {parameters['repeats']} repeats; accuracy on the test set. A "
+        "ratio compares epochs that ran side by side, so it differs a little from the quotient of the times; in "
+        "brackets, its 95 % interval.",
     ]
     return "\n".join(lines) + "\n"
 
