@@ -263,7 +263,7 @@ def test_make_train_ends_as_the_readme_shows(mnist):
     """Not to the last digit: another width of vectors sums in another order."""
     assert "fastmlp train --hidden-size 300\n" in (ROOT / "Makefile").read_text()
     row = re.search(r"^│ [\d.]+ s │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │$", README.read_text(), re.MULTILINE)
-    net = NeuralNetwork(hidden_size=300, seed=0)
+    net = NeuralNetwork(hidden_size=300, seed=0, n_threads=1)  # other tests run beside this one
     net.fit(mnist.x_train, mnist.y_train)
     test, train = net.predict(mnist.x_test, mnist.y_test), net.predict(mnist.x_train, mnist.y_train)
     measured = test.accuracy, test.loss, train.accuracy, train.loss
