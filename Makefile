@@ -3,7 +3,7 @@
 #   make test     run all tests
 # Both work in an environment of their own, .venv, and install there what they need.
 #   make lint | bench | clean
-#   make readme   the README's measured table and pictures anew, from bench/comparison.json
+#   make readme   the measured tables and pictures of README.md and docs/comparison.md, from bench/comparison.json
 #   make bench-check    is HEAD slower than its parent? Another commit: BASE=v0.1.0; other benchmarks, as in
 #                       pytest -k (default: the kernels): BENCH="update_W1 and sparse"
 # Another Python: make train PYTHON=python3.12
