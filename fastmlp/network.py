@@ -387,6 +387,10 @@ class NeuralNetwork:
         X, y = self._checked(X, Y)
         return self._score(self._prepared(X, self._threads_for(len(X))), y)
 
+    def score(self, X: ArrayLike, Y: ArrayLike) -> Score:
+        """Return the mean loss and the accuracy, as `predict` does."""
+        return self.predict(X, Y)
+
     def _score(self, rows: Float32Array | SparseRows, y: NDArray[np.int64]) -> Score:
         outcome = outcome_of(len(y))
         self._predict(np.empty((0, self.output_size), np.float32), outcome, rows, len(y), y)
