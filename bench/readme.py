@@ -14,7 +14,7 @@ from typing import Any
 from fastmlp.comparison.report import markdown
 from fastmlp.comparison.report.page import headline
 from fastmlp.comparison.report.plots import draw
-from fastmlp.comparison.results import read_results
+from fastmlp.comparison.results_file import read_results
 from fastmlp.plots import save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,12 +26,12 @@ _BEGIN, _END = "<!-- comparison:begin (make readme) -->\n", "<!-- comparison:end
 
 
 def digest() -> str:
-    """Return the SHA-256 of the results: each picture carries that of the results from which it was drawn."""
+    """Return the SHA-256 of the results; each picture carries that of the results it was drawn from."""
     return hashlib.sha256(RESULTS.read_bytes()).hexdigest()
 
 
 def block(results: dict[str, Any]) -> str:
-    """Return what stands between the two marks in the README."""
+    """Return the part of the README between the two marks."""
     return f"{_BEGIN}{headline(results)}\n\n{markdown(results)}{_END}"
 
 

@@ -25,7 +25,8 @@ from fastmlp.kernels.packing import nonzeros_by_row, sparse_pays, to_sparse_rows
 from fastmlp.kernels.prediction import CHUNK, PredictionScratch, predict_rows
 from fastmlp.kernels.simd import target
 from fastmlp.kernels.sparse import SparseRows
-from fastmlp.kernels.team import Member, available_processors, run_team
+from fastmlp.kernels.team import Member, run_team
+from fastmlp.machine import available_processors
 
 __all__ = ["DivergenceError", "History", "NeuralNetwork", "Score", "warmup"]
 

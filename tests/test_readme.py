@@ -7,7 +7,7 @@ import readme
 from PIL import Image
 
 from fastmlp.cli import COMMANDS
-from fastmlp.comparison.results import read_results
+from fastmlp.comparison.results_file import read_results
 from fastmlp.contenders import MODULES
 
 README = readme.README.read_text()

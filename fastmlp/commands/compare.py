@@ -103,8 +103,8 @@ def compare(
     from fastmlp.commands.progress import RunReporter
     from fastmlp.comparison.comparison import Comparison, Plan
     from fastmlp.comparison.report.page import RESULTS
-    from fastmlp.comparison.results import write_results
-    from fastmlp.kernels.team import available_processors
+    from fastmlp.comparison.results_file import write_results
+    from fastmlp.machine import available_processors
 
     plan = Plan(
         modules={net: MODULES[net].name for net in chosen},
@@ -139,7 +139,7 @@ def compare(
                     except OSError as error:  # perhaps there is room again at the end
                         click.echo(f"warning: the results so far could not be saved: {error}", err=True)
 
-            comparison.run(on_event, reporter.round)
+            comparison.measure(on_event, reporter.round)
     except KeyboardInterrupt:
         interrupted = True
         click.echo("interrupted: what is finished follows", err=True)

@@ -21,7 +21,8 @@ from fastmlp.commands.options import (
     dataset_options,
     learning_rate,
 )
-from fastmlp.contenders import CPU_VARIABLES, MODULES, fit_and_test, load, thread_variables
+from fastmlp.contenders import MODULES, fit_and_test, load
+from fastmlp.machine import CPU_VARIABLES, thread_variables
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -214,7 +215,7 @@ class _Run:
             return
         test = (math.nan, math.nan)
         if self._output or self._plot:
-            test = self._net.predict(self._data.x_test, self._data.y_test)
+            test = self._net.score(self._data.x_test, self._data.y_test)
         self._epochs.append((history.loss[-1], history.accuracy[-1], history.seconds[-1], *test))
 
     def keep_interrupted(self) -> str:
