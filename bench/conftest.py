@@ -1,11 +1,10 @@
-"""What the benchmarks share: the data, a quiet machine, and the facts that stand beside each time.
+"""What the benchmarks share: the data, an idle process, and the facts that are stored with each time.
 
 Plain `pytest` runs every benchmark once, as a test; `pytest --benchmark-only` measures.
 """
 
 import functools
 import os
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from fastmlp import DataError, Dataset, load_mnist, load_synthetic
 from fastmlp.datasets import mnist
 from fastmlp.environment import environment
 from fastmlp.kernels.probe import Probe
+from fastmlp.machine import wait_until_idle
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,8 +39,8 @@ def data() -> Dataset:
 
 @functools.cache
 def peak_gflops(n_threads: int) -> float:
-    """The rate of multiply-adds of so many threads, measured once in a session: the best of five probes."""
-    settle()
+    """The rate of multiply-adds on this many threads, measured once per session: the best of five probes."""
+    wait_until_idle()
     probe = Probe(n_threads)
     return max(probe.gflops() for _ in range(5))
 
@@ -52,21 +52,12 @@ def versions() -> dict[str, str]:
     return {name: facts[name] for name in names if name in facts}
 
 
-def settle() -> None:
-    """Wait until no other thread of this process is at work: those of a BLAS spin for a while after its last call."""
-    for _ in range(100):
-        wall, work = time.perf_counter(), time.process_time()
-        time.sleep(0.005)
-        if time.process_time() - work < 0.2 * (time.perf_counter() - wall):
-            return
-
-
 @pytest.fixture
 def facts(benchmark):
-    """Write into `extra_info` what a time depends on, and, once it is measured, its rate.
+    """Write into `extra_info` what a time depends on and, once it is measured, its rate.
 
-    `flop` is the arithmetic that one round does: over the nonzeros where zeros are skipped. `dense_flop` is the same
-    work's count with the zeros. A multiply-add is two operations.
+    `flop` counts the operations of one round, over the nonzeros where zeros are skipped; `dense_flop` counts those of
+    the same work with the zeros. A multiply-add is two operations.
     """
 
     def write(*, threads: int, flop: float = 0, dense_flop: float = 0, **others) -> None:
@@ -87,10 +78,10 @@ def facts(benchmark):
 
 @pytest.fixture
 def time_rounds(benchmark):
-    """Time rounds of a function on a quiet machine; `setup` comes before each, untimed. Return what the last gave."""
+    """Time rounds of a function in an idle process, each after an untimed `setup`. Return what the last one returns."""
 
-    def run(function, *args, rounds: int, setup=None, warmup_rounds: int = 1):
-        settle()
+    def time_them(function, *args, rounds: int, setup=None, warmup_rounds: int = 1):
+        wait_until_idle()
         return benchmark.pedantic(function, args, setup=setup, rounds=rounds, warmup_rounds=warmup_rounds)
 
-    return run
+    return time_them

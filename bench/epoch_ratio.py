@@ -1,22 +1,22 @@
-"""An epoch of ours against the NumPy net's, in turns, in one run: `python bench/epoch_ratio.py`.
+"""An epoch of ours against the NumPy net's, in turns, in one process: `python bench/epoch_ratio.py`.
 
-On MNIST (or the synthetic digits) and on as much dense random input; prints the median and the fastest epoch of each in
-milliseconds, and the ratio ours / NumPy pair by pair.
+On MNIST (or the synthetic digits) and on dense random input of the same size; prints the median and the fastest epoch
+of each in milliseconds, and the ratio ours / NumPy pair by pair.
 """
 
 import statistics
-import time
 
 import numpy as np
 
 from fastmlp import NeuralNetwork, load_dataset
 from fastmlp.contenders.numpy_net import NeuralNetwork as NumPyNetwork
+from fastmlp.machine import wait_until_idle
 
 ROUNDS = 9
 
 
 def epoch_ms(net: NeuralNetwork | NumPyNetwork, X: np.ndarray, y: np.ndarray) -> float:
-    """One fit of two epochs; the second, which has no packing in it and is the steady state."""
+    """The second epoch of a fit, which includes no packing and is the steady state."""
     return net.fit(X, y, number_epochs=2).seconds[1] * 1000
 
 
@@ -30,7 +30,7 @@ def main() -> None:
             pairs = []
             for _ in range(ROUNDS):
                 pairs.append((epoch_ms(ours, X, data.y_train), epoch_ms(theirs, X, data.y_train)))
-                time.sleep(0.2)  # OpenBLAS's threads spin for a while after the last call
+                wait_until_idle()
             ratios = sorted(a / b for a, b in pairs)
             a, b = ([pair[i] for pair in pairs] for i in (0, 1))
             print(

@@ -16,7 +16,7 @@ from fastmlp.comparison.report import markdown
 from fastmlp.comparison.report.page import headline
 from fastmlp.comparison.report.plots import draw
 from fastmlp.comparison.report.tables import MEASURED, ranking
-from fastmlp.comparison.results import read_results
+from fastmlp.comparison.results_file import read_results
 from fastmlp.plots import save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ BEGIN, END = "<!-- comparison:begin (make readme) -->\n", "<!-- comparison:end -
 
 
 def digest() -> str:
-    """Return the SHA-256 of the results: each picture carries that of the results from which it was drawn."""
+    """Return the SHA-256 of the results; each picture carries that of the results it was drawn from."""
     return hashlib.sha256(RESULTS.read_bytes()).hexdigest()
 
 

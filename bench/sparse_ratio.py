@@ -1,7 +1,7 @@
-"""Our epoch with zeros skipped against the dense one, in turns, in one run: `python bench/sparse_ratio.py`.
+"""Our epoch with zeros skipped against the dense one, in turns, in one process: `python bench/sparse_ratio.py`.
 
 On MNIST (or the synthetic digits); prints the vectors of hidden units, the median epoch of each in milliseconds, and
-the median of the ratios pair by pair. From this comes the limit of `fastmlp.kernels.packing.sparse_pays`.
+the median of the ratios pair by pair. The limit in `fastmlp.kernels.packing.sparse_pays` comes from this.
 """
 
 import statistics
@@ -14,8 +14,8 @@ ROUNDS = 5
 
 
 def epochs_ms(net: NeuralNetwork, data: Dataset, skip_zeros: bool) -> list[float]:
-    """Three epochs in the steady state: the first of a fit, which stands beside the packing, is left out."""
-    with mock.patch("fastmlp.network.sparse_pays", return_value=skip_zeros):
+    """Three epochs in the steady state, without the first of a fit, which includes the packing."""
+    with mock.patch("fastmlp.kernels.hidden.sparse_pays", return_value=skip_zeros):
         history = net.fit(data.x_train, data.y_train, number_epochs=4)
     return [1000 * seconds for seconds in history.seconds[1:]]
 

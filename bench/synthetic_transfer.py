@@ -1,4 +1,4 @@
-"""How well the synthetic digits stand for handwriting, measured on MNIST.
+"""How well the synthetic digits stand in for handwriting, measured on MNIST.
 
     python bench/synthetic_transfer.py                     # time to draw, density and accuracies
     python bench/synthetic_transfer.py --sheet sheet.png   # and 20 of each digit beside 20 of MNIST's
@@ -40,7 +40,7 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def main() -> None:
-    """Measure and print; draw the sheet where one is asked for."""
+    """Measure and print; draw the sheet if asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet (PNG)")
     parser.add_argument("--drawn-only", action="store_true", help="only write the sheet, with the drawings alone")
@@ -67,7 +67,7 @@ def main() -> None:
     for source in (drawn, real):
         net = trained_on(source, arguments.seed)
         for target in (drawn, real):
-            accuracy = net.predict(target.x_test, target.y_test).accuracy
+            accuracy = net.score(target.x_test, target.y_test).accuracy
             print(f"trained on {source.name:9}  tested on {target.name:9}  {accuracy:.4f}", flush=True)
 
 

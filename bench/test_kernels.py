@@ -1,7 +1,7 @@
 """Each kernel alone: one thread, a batch of 128 images, all tiles of the layer.
 
-A round is `calls` calls in compiled code (`loops.py`), as many as make it long enough for the clock; what a kernel
-writes is spoilt, or set back, before each round, and the last timed round's result is checked against float64.
+A round is `calls` calls in compiled code (`loops.py`), enough for the resolution of the clock. What a kernel writes is
+spoilt or reset before each round, and the result of the last timed round is checked against float64.
 """
 
 import functools
@@ -42,7 +42,7 @@ class Batch:
 
 
 class Layer:
-    """Weights, hidden values and gradients of a net, in its tiles, of the size that they have in training."""
+    """Weights, hidden values and gradients of a net in its tiles, as large as they are in training."""
 
     def __init__(self, H):
         rng = np.random.default_rng(H)
@@ -69,7 +69,7 @@ def normal(rng, shape, scale):
 
 
 def spoil(*arrays):
-    """Fill what a kernel is to write with what no kernel writes."""
+    """Fill arrays that a kernel is to write with values that no kernel writes."""
     for array in arrays:
         array.view(np.uint8).fill(0xFF)  # NaN, -1 or the largest number
 
@@ -105,10 +105,10 @@ def layer(request):
 
 @pytest.fixture
 def measure(benchmark, data, time_rounds, facts):
-    """Time a loop of `loops.py` and return how often the kernel was called in the last round."""
+    """Time a loop of `loops.py`; return how often the kernel is called in a round."""
 
     def run(loop, *args, setup, flop=0, operations=0):
-        calls = math.ceil(ENOUGH / (operations or flop))  # of `operations`: what stands side by side is called as often
+        calls = math.ceil(ENOUGH / (operations or flop))  # `operations` first: what is compared is called equally often
         lanes = args[-1]
         loop(1, *args)  # compiles, or loads from disk
         time_rounds(loop, calls, *args, setup=setup, rounds=ROUNDS)

@@ -1,16 +1,17 @@
 """The probabilities of 1, 128 and 10,000 images: `forward` of ours and of the NumPy net, side by side.
 
-NumPy runs in this process, with as many threads as its BLAS takes from the environment; each starts on a quiet machine.
+NumPy runs in this process, with the number of threads that its BLAS takes from the environment; each measurement starts
+in an idle process.
 """
 
 import numpy as np
 import oracle
 import pytest
-from arithmetic import forward_flop, our_inputs
 
 from fastmlp import contenders
+from fastmlp.comparison.arithmetic import forward_flop, multiplied_inputs
 from fastmlp.kernels.layout import choose_lanes
-from fastmlp.kernels.team import available_processors
+from fastmlp.machine import available_processors
 
 ROUNDS = {1: 500, 128: 200, 10_000: 20}
 
@@ -24,7 +25,7 @@ def test_forward(benchmark, data, name, hidden_size, rows, time_rounds, facts):
     X = data.x_test[:rows]
     net.forward(X)  # compiles, or loads from disk
     probs = time_rounds(net.forward, X, rounds=ROUNDS[rows])
-    inputs = our_inputs(X, hidden_size) if name == "fastmlp" else X.size
+    inputs = multiplied_inputs(X, hidden_size) if name == "fastmlp" else X.size
     facts(
         threads=available_processors(),
         flop=forward_flop(inputs, rows, hidden_size, data.n_classes),

@@ -1,6 +1,6 @@
 """What a user waits for at the start, each in a fresh process: `python` alone, `--help`, import, and the first call.
 
-The first call trains a small net for an epoch: with its kernels compiled and kept on disk, and with nothing on disk.
+The first call trains a small net for an epoch, once with its compiled kernels on disk and once with nothing on disk.
 """
 
 import json
@@ -29,10 +29,10 @@ print(json.dumps([history.loss[0], history.compile_seconds]))
 
 
 def run(*args, **environment):
-    """What a fresh Python, with this fastmlp, prints."""
+    """What a fresh Python prints that runs this fastmlp."""
     done = subprocess.run(
         [sys.executable, *args],
-        cwd=ROOT,  # which comes first in its path
+        cwd=ROOT,  # the first place where it looks for modules
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -70,7 +70,7 @@ def test_help(benchmark, time_rounds, facts):
 
 def test_cached_first_call(benchmark, time_rounds, facts, first_loss):
     benchmark.group = "first call"
-    run("-c", FIRST_CALL)  # compiles what is not yet on disk
+    run("-c", FIRST_CALL)  # compiles what is not on disk yet
     loss, compile_seconds = json.loads(time_rounds(run, "-c", FIRST_CALL, rounds=5, warmup_rounds=0))
     facts(threads=1, compile_seconds=compile_seconds)
     assert loss == pytest.approx(first_loss, rel=1e-5)

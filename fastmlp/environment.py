@@ -9,7 +9,7 @@ from typing import Any
 from fastmlp import __version__
 from fastmlp.kernels.compiled import cache_folder
 from fastmlp.kernels.simd import target
-from fastmlp.kernels.team import available_processors
+from fastmlp.machine import available_processors
 
 __all__ = ["environment"]
 

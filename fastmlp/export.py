@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.contenders import CPU_VARIABLES
 from fastmlp.errors import MissingLibraryError, ModelFileError
 from fastmlp.files.atomic import write_whole
+from fastmlp.machine import CPU_VARIABLES
 from fastmlp.network import NeuralNetwork
 
 __all__ = ["from_keras", "to_keras", "to_onnx"]

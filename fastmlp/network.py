@@ -22,7 +22,7 @@ from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
 from fastmlp.kernels.hidden import Inputs
-from fastmlp.kernels.team import available_processors
+from fastmlp.machine import available_processors
 
 __all__ = ["History", "NeuralNetwork", "Score"]
 

@@ -217,7 +217,7 @@ class TrainingSession(Generic[Net]):
             return
         score = (math.nan, math.nan)
         if self.validate:
-            score = self.net.predict(self.data.x_test, self.data.y_test)
+            score = self.net.score(self.data.x_test, self.data.y_test)
         values = (fitted.loss[n - 1], fitted.accuracy[n - 1], fitted.seconds[n - 1], *score)
         for name, value in zip(_PER_EPOCH, values, strict=True):
             getattr(self.history, name)[start + n - 1 :] = [value]

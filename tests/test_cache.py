@@ -15,6 +15,7 @@ import oracle
 import pytest
 
 import fastmlp
+from fastmlp.kernels.compiled import _source_digest
 
 PACKAGE = Path(fastmlp.__file__).parent
 KERNEL_FILES = sorted(path.name for path in (PACKAGE / "kernels").glob("*.py"))
@@ -158,6 +159,65 @@ def test_an_edit_that_changes_results_is_seen(train, installed, cache, edit):
     edit("simd.py", lambda text: text.replace(old, new))
     outcome = train(installed.folder, cache)
     assert outcome["loss"] != pytest.approx(installed.first["loss"], rel=0.01)
+
+
+def test_the_digest_covers_subfolders(tmp_path):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "outer.py").write_text("x = 1\n")
+    (inner / "kernel.py").write_text("y = 1\n")
+    first = _source_digest(tmp_path)
+    (inner / "notes.txt").write_text("no code")
+    assert _source_digest(tmp_path) == first
+    (inner / "kernel.py").write_text("y = 2\n")
+    edited = _source_digest(tmp_path)
+    (inner / "kernel.py").rename(tmp_path / "kernel.py")
+    assert len({first, edited, _source_digest(tmp_path)}) == 3
+
+
+SMALL_KERNEL = """
+from typing import NamedTuple
+from fastmlp.kernels.compiled import kernel
+
+class Pair(NamedTuple):
+    x: int
+
+@kernel
+def double(pair):
+    return 2 * pair.x
+
+print(double(Pair(21)), sum(double.stats.cache_hits.values()))
+"""
+
+
+def rename_the_class(folder: Path) -> None:
+    (folder / "small.py").write_text(SMALL_KERNEL.replace("Pair", "Couple"))
+
+
+def fill_with(content: bytes, suffix: str):
+    def damage(folder: Path) -> None:
+        (path,) = folder.rglob(f"*{suffix}")
+        path.write_bytes(content)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [rename_the_class, fill_with(b"", ".nbi"), fill_with(b"garbage", ".nbc")],
+    ids=["renamed class", "empty index", "damaged code"],
+)
+def test_what_cannot_be_loaded_is_compiled_again(run_python, tmp_path, damage):
+    """Numba unpickles what an older fastmlp left, with the names of its classes, before it sees that it is old."""
+    (tmp_path / "small.py").write_text(SMALL_KERNEL)
+
+    def run() -> str:
+        env = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": f"{PACKAGE.parent}{os.pathsep}{tmp_path}"}
+        return run_python("import small", env=env, cwd=tmp_path).stdout.strip()
+
+    assert [run(), run()] == ["42 0", "42 1"]
+    damage(tmp_path)
+    assert [run(), run()] == ["42 0", "42 1"]
 
 
 def hold_root_to_permissions() -> None:

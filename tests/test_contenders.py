@@ -1,4 +1,4 @@
-"""The nets of a comparison keep one protocol and compute the same."""
+"""The nets of a comparison follow one protocol and compute the same."""
 
 import sys
 
@@ -8,6 +8,7 @@ import pytest
 
 from fastmlp import contenders
 from fastmlp.datasets import Dataset
+from fastmlp.machine import CPU_VARIABLES
 
 WEIGHTS = ("W1", "b1", "W2", "b2")
 # Whose seed fixes the order of the samples too; fastmlp and NumPy draw alike.
@@ -91,12 +92,12 @@ def test_weights_that_were_read_and_set_are_copies(net, data):
         np.testing.assert_array_equal(start[name], kept[name])
 
 
-def test_predict_is_the_oracles(net, data):
+def test_score_is_the_oracles(net, data):
     weights = oracle.random_net(np.random.default_rng(4), 12, 8, 3)
     for factor in (1, 300):  # the larger ones make probabilities that float32 cannot hold
         scaled = oracle.Net(weights.W1, weights.b1, weights.W2 * factor, weights.b2)
         set_weights(net, scaled)
-        loss, accuracy = net.predict(data.x_test, data.y_test)
+        loss, accuracy = net.score(data.x_test, data.y_test)
         assert loss == pytest.approx(oracle.loss(scaled, data.x_test, data.y_test), rel=1e-5)
         assert accuracy == pytest.approx(oracle.accuracy(scaled, data.x_test, data.y_test))
 
@@ -143,7 +144,7 @@ assert history.loss[1] < history.loss[0]
 threads = {threads}
 assert threads == 1, threads
 """
-    run_python(code, env=contenders.CPU_VARIABLES)
+    run_python(code, env=CPU_VARIABLES)
 
 
 def test_sklearn_holds_the_blas_to_its_threads_while_it_trains(data, monkeypatch):
@@ -161,7 +162,7 @@ def test_xla_keeps_the_threads_that_it_began_with():
     from fastmlp.contenders.jax_net import _threads_at_start
 
     make("jax", n_threads=_threads_at_start[0])
-    with pytest.raises(RuntimeError, match=r"XLA has begun with \d+ threads, and cannot change to 99"):
+    with pytest.raises(ValueError, match=r"XLA has started with \d+ threads and cannot change to 99"):
         make("jax", n_threads=99)
 
 
@@ -190,7 +191,7 @@ def test_fit_and_test_measures_both_parts(net, data):
     assert result.test_accuracy > 0.8
     assert len(result.history.loss) == len(result.history.seconds) == 60
     assert result.train_seconds == pytest.approx(sum(result.history.seconds))
-    assert result.train_loss == pytest.approx(net.predict(data.x_train, data.y_train).loss)
+    assert result.train_loss == pytest.approx(net.score(data.x_train, data.y_train).loss)
 
 
 def test_the_same_seed_trains_ours_and_numpys_net_alike(data):

@@ -28,7 +28,7 @@ FLOORS = [
     {"network", "datasets"},
     {"engine", "files"},
     {"kernels"},
-    {"errors", "arrays"},
+    {"machine", "errors", "arrays"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
 

@@ -6,7 +6,7 @@ import pytest
 import readme
 from PIL import Image
 
-from fastmlp.comparison.results import read_results
+from fastmlp.comparison.results_file import read_results
 from fastmlp.contenders import MODULES
 
 PAGES = pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)

@@ -162,7 +162,7 @@ def test_ctrl_c_leaves_the_last_full_epoch_which_can_be_saved(tmp_path):
 
 
 def test_ctrl_c_while_the_test_data_is_measured_loses_no_epoch(monkeypatch):
-    measure, interrupts = NeuralNetwork.predict, [True]
+    measure, interrupts = NeuralNetwork.score, [True]
 
     def interrupted(net, X, Y):
         if interrupts:
@@ -172,7 +172,7 @@ def test_ctrl_c_while_the_test_data_is_measured_loses_no_epoch(monkeypatch):
 
     session, whole = new_session(), new_session()
     whole.train(1)
-    monkeypatch.setattr(NeuralNetwork, "predict", interrupted)
+    monkeypatch.setattr(NeuralNetwork, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
         session.train(20)
     assert session.epochs == 1
@@ -217,7 +217,7 @@ def test_classes_in_another_order_are_matched_by_name(tmp_path):
 
 def test_without_validation_nothing_is_measured(monkeypatch):
     session = new_session(validate=False)
-    monkeypatch.delattr(NeuralNetwork, "predict")
+    monkeypatch.delattr(NeuralNetwork, "score")
     session.train(2)
     assert len(session.history.loss) == 2
     assert all(math.isnan(value) for value in session.history.val_loss + session.history.val_accuracy)
@@ -227,7 +227,7 @@ def test_another_net_trains_in_a_session_without_a_file(tmp_path):
     settings = {"hidden_size": 5, "input_size": 4, "output_size": 3, "seed": 0}
     session = TrainingSession(contenders.load("numpy")(**settings), trees(), batch_size=8)
     session.train(2)
-    assert session.history.val_loss[-1] == session.net.predict(session.data.x_test, session.data.y_test).loss
+    assert session.history.val_loss[-1] == session.net.score(session.data.x_test, session.data.y_test).loss
     with pytest.raises(InvalidValueError, match="has no output"):
         session.save()
     with pytest.raises(InvalidValueError, match="only a NeuralNetwork can be saved"):

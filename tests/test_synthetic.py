@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from test_npz import DAMAGED
 
-from fastmlp.datasets import load_mnist, load_synthetic, synthetic
+from fastmlp.datasets import load_mnist, load_synthetic
+from fastmlp.datasets.synthetic import digits
 from fastmlp.datasets.synthetic.skeletons import parse
 from fastmlp.datasets.synthetic.strokes import DIGITS, MANNERS
 from fastmlp.errors import DataError
@@ -24,7 +25,7 @@ def drawn(tmp_path_factory):
     """All 70,000 digits, drawn once, and the cache folder that they were written to."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthetic, "cache_dir", lambda: folder)
+        patch.setattr(digits, "cache_dir", lambda: folder)
         return load_synthetic(), folder
 
 
@@ -76,12 +77,12 @@ def test_form_is_that_of_mnist(drawn):
 
 def test_seeds():
     labels = np.arange(200) % 10
-    first = synthetic.draw_digits(labels, seed=0)
-    np.testing.assert_array_equal(first, synthetic.draw_digits(labels, seed=0))
-    assert (first != synthetic.draw_digits(labels, seed=1)).any(1).all()
-    assert (synthetic.draw_labels(0) != synthetic.draw_labels(1)).any()
+    first = digits.draw_digits(labels, seed=0)
+    np.testing.assert_array_equal(first, digits.draw_digits(labels, seed=0))
+    assert (first != digits.draw_digits(labels, seed=1)).any(1).all()
+    assert (digits.draw_labels(0) != digits.draw_labels(1)).any()
     for seed in (-1, 2**63):
-        with pytest.raises(ValueError, match="seed must lie between"):
+        with pytest.raises(ValueError, match=f"seed is {seed}; it must lie between"):
             load_synthetic(seed)
     with pytest.raises(TypeError):
         load_synthetic(0.5)
@@ -90,17 +91,17 @@ def test_seeds():
 def test_an_image_depends_only_on_its_index(monkeypatch):
     """Not on the number of threads, nor on how the work is cut."""
     labels = np.arange(300) % 10
-    expected = synthetic.draw_digits(labels, seed=3)
-    monkeypatch.setattr(synthetic, "_CHUNK", 7)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3, 4}, raising=False)
-    np.testing.assert_array_equal(synthetic.draw_digits(labels, seed=3), expected)
-    np.testing.assert_array_equal(synthetic.draw_digits(labels[:9], seed=3), expected[:9])
+    expected = digits.draw_digits(labels, seed=3)
+    monkeypatch.setattr(digits, "_CHUNK", 7)
+    monkeypatch.setattr(digits, "available_processors", lambda: 5)
+    np.testing.assert_array_equal(digits.draw_digits(labels, seed=3), expected)
+    np.testing.assert_array_equal(digits.draw_digits(labels[:9], seed=3), expected[:9])
 
 
 def test_drawn_by_two_threads_at_once():
     labels = np.arange(500) % 10
     results = []
-    threads = [threading.Thread(target=lambda: results.append(synthetic.draw_digits(labels, seed=0))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(digits.draw_digits(labels, seed=0))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -132,9 +133,9 @@ def test_all_skeletons_of_a_family_have_the_same_strokes_and_corners():
 
 def test_the_cache_serves_the_same_bytes(drawn, monkeypatch):
     data, folder = drawn
-    assert [path.name for path in folder.iterdir()] == [f"synthetic-v{synthetic.VERSION}-seed0.npz"]
-    monkeypatch.setattr(synthetic, "cache_dir", lambda: folder)
-    monkeypatch.setattr(synthetic, "draw_digits", None)  # it must not be drawn again
+    assert [path.name for path in folder.iterdir()] == [f"synthetic-v{digits.VERSION}-seed0.npz"]
+    monkeypatch.setattr(digits, "cache_dir", lambda: folder)
+    monkeypatch.setattr(digits, "draw_digits", None)  # it must not be drawn again
     again = load_synthetic()
     for a, b in zip(data[:4], again[:4], strict=True):
         np.testing.assert_array_equal(a, b)
@@ -144,10 +145,10 @@ def test_the_cache_serves_the_same_bytes(drawn, monkeypatch):
 @pytest.fixture
 def few(tmp_path, monkeypatch):
     """A load_synthetic of few digits, with its own cache folder."""
-    monkeypatch.setattr(synthetic, "N_TRAIN", 50)
-    monkeypatch.setattr(synthetic, "N_TEST", 20)
-    monkeypatch.setattr(synthetic, "cache_dir", lambda: tmp_path / "cache")
-    return tmp_path / "cache" / f"synthetic-v{synthetic.VERSION}-seed0.npz"
+    monkeypatch.setattr(digits, "N_TRAIN", 50)
+    monkeypatch.setattr(digits, "N_TEST", 20)
+    monkeypatch.setattr(digits, "cache_dir", lambda: tmp_path / "cache")
+    return tmp_path / "cache" / f"synthetic-v{digits.VERSION}-seed0.npz"
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "other arrays", "too few", "pickles", "encrypted"])
@@ -175,7 +176,7 @@ def test_without_a_writable_cache_it_still_works(few, monkeypatch):
     def refuse(path, write):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(synthetic, "write_whole", refuse)
+    monkeypatch.setattr(digits, "write_whole", refuse)
     assert load_synthetic().x_train.shape == (50, 784)
     assert not few.exists()
 
@@ -199,12 +200,12 @@ def test_a_fresh_process_without_a_place_for_compiled_code_draws_the_same_bytes(
     """)
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(Path(synthetic.__file__).parents[3])},
+        env=os.environ | {"PYTHONPATH": str(Path(digits.__file__).parents[3])},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    expected = hashlib.sha256(synthetic.draw_digits(np.arange(40) % 10, 5)).hexdigest()
+    expected = hashlib.sha256(digits.draw_digits(np.arange(40) % 10, 5)).hexdigest()
     assert done.stdout.strip() == expected, done.stderr
 
 

@@ -80,7 +80,7 @@ def compare(
     data = choice.load()
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
-    from fastmlp.kernels.team import available_processors
+    from fastmlp.machine import available_processors
 
     plan = ComparisonPlan(
         modules={net: MODULES[net].name for net in chosen},
@@ -131,7 +131,7 @@ def _interrupted(comparison: Comparison, output: Path | None) -> bool:
                     except OSError as error:  # there may be room again at the end
                         click.echo(f"warning: the results so far could not be saved: {error}", err=True)
 
-            comparison.run(on_event, reporter.round)
+            comparison.measure(on_event, reporter.round)
     except KeyboardInterrupt:
         click.echo("interrupted; these are the results so far", err=True)
         return True
@@ -153,7 +153,7 @@ def _report(results: dict[str, Any], output: Path | None, form: str) -> bool:
 
 def _save(results: dict[str, Any], output: Path) -> None:
     from fastmlp.comparison.report.page import RESULTS
-    from fastmlp.comparison.results import write_results
+    from fastmlp.comparison.results_file import write_results
 
     output.mkdir(exist_ok=True)
     write_results(results, output / RESULTS)

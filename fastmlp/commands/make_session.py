@@ -10,7 +10,8 @@ import click
 
 from fastmlp.commands.options import DatasetChoice
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
-from fastmlp.contenders import CPU_VARIABLES, load, thread_variables
+from fastmlp.contenders import load
+from fastmlp.machine import CPU_VARIABLES, thread_variables
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender

@@ -17,7 +17,7 @@ __all__ = ["report"]
 def report(results: Path, output: Path | None, form: str) -> None:
     """Show RESULTS, the results.json of an earlier comparison."""
     from fastmlp.comparison.report import write_report
-    from fastmlp.comparison.results import read_results
+    from fastmlp.comparison.results_file import read_results
 
     content = read_results(results)
     print_results(content, form)

@@ -1,4 +1,4 @@
-"""How far measured times can be trusted: the intervals that hold what one more repeat of each gives."""
+"""How far measured times can be trusted: intervals that will contain one more repeat of each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ __all__ = ["intervals", "t_quantile"]
 
 
 def intervals(groups: Sequence[Sequence[float]]) -> list[list[float]] | None:
-    """Return for each group of positive values where one more of it will be; with 95 % all these intervals hold.
+    """Return for each group of positive values an interval for one more; together they hold with a probability of 95 %.
 
-    The standard deviation s of the logarithms is taken to be that of all groups, pooled, with f degrees of freedom:
-    two or three values alone agree or differ much by chance. For n values whose logarithms have the mean m the interval
-    is exp(m -+ t s sqrt(1 + 1/n)), where Student's t with f degrees of freedom is beyond +-t in 0.05 / k of all cases,
-    for k groups. None where no group has a second value.
-    (G. J. Hahn and W. Q. Meeker, Statistical Intervals, 1991, section 4.7; for all of them, Bonferroni's inequality.)
+    The standard deviation s of the logarithms is pooled over all groups, with f degrees of freedom, because two or
+    three values alone may be close to each other or far apart by chance. For n values whose logarithms have the mean m,
+    the interval is exp(m -+ t s sqrt(1 + 1/n)), where Student's t with f degrees of freedom is beyond +-t with a
+    probability of 0.05 / k, for k groups. None where no group has a second value.
+    (G. J. Hahn and W. Q. Meeker, Statistical Intervals, 1991, section 4.7; for all groups at once, Bonferroni's
+    inequality.)
 
     >>> [[round(bound, 3) for bound in interval] for interval in intervals([[1.0, 1.1, 1.2]])]
     [[0.697, 1.726]]
@@ -37,7 +38,7 @@ def intervals(groups: Sequence[Sequence[float]]) -> list[list[float]] | None:
 
 @cache
 def t_quantile(freedom: int, probability: float = 0.95) -> float:
-    """Return t with P(-t < T < t) = probability, T of Student's distribution with `freedom` >= 1 degrees of freedom.
+    """Return t with P(-t < T < t) = probability, where T has Student's distribution with `freedom` >= 1 degrees.
 
     >>> round(t_quantile(1), 3), round(t_quantile(2), 3), round(t_quantile(30), 3)
     (12.706, 4.303, 2.042)

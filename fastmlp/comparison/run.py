@@ -12,16 +12,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fastmlp.contenders import CPU_VARIABLES, thread_variables
+from fastmlp.comparison.spec import RunSpec
+from fastmlp.machine import environment_for
 
 __all__ = ["ContenderRun", "RunFailedError"]
-
-_FROM_OUTSIDE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would slow NumPy down, or speed it up, unseen
 
 
 class RunFailedError(Exception):
@@ -29,12 +28,12 @@ class RunFailedError(Exception):
 
 
 class ContenderRun:
-    """The process of a run (`fastmlp.comparison.child`), begun with the first epoch; ended with the context.
+    """The process of a run (`fastmlp.comparison.child`): it starts with the first epoch and ends with the context.
 
-    `timeout` is in seconds that the run itself took: the turns of others do not count.
+    `timeout` is in seconds that the run itself took; the turns of others do not count.
     """
 
-    def __init__(self, spec: Mapping[str, Any], timeout: float) -> None:
+    def __init__(self, spec: RunSpec, timeout: float) -> None:
         self._spec, self._timeout = spec, timeout
         self._seconds = 0.0
         self._process: subprocess.Popen[str] | None = None
@@ -53,14 +52,14 @@ class ContenderRun:
         self._stderr.close()
 
     def epoch(self) -> dict[str, Any] | None:
-        """Let the run do its next epoch, the first one with all that comes before; return the result after the last.
+        """Let the run do its next epoch, the first one with everything before it; return the result after the last.
 
-        Raises `RunFailedError` with a sentence when the process ends before, or has used up its time.
+        Raises RunFailedError, with a sentence, where the process ends early or has used up its time.
         """
         line = "\n"
         if self._process is None:
             self._process = self._start()
-            line = json.dumps(self._spec) + "\n"
+            line = json.dumps(asdict(self._spec)) + "\n"
         process, timed_out = self._process, threading.Event()
         assert process.stdin is not None and process.stdout is not None
 
@@ -75,39 +74,37 @@ class ContenderRun:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(line)
                 process.stdin.flush()
-            told = process.stdout.readline()
-            if told.endswith("}\n"):
-                result: dict[str, Any] | None = json.loads(told).get("result")
+            event = process.stdout.readline()
+            if event.endswith("}\n"):
+                result: dict[str, Any] | None = json.loads(event).get("result")
                 if result is not None:
-                    _kill(process)  # some libraries take their time to go, or fall over
-                    process.wait()  # the system's tidying up is not to fall into the next net's epoch
+                    _kill(process)  # some libraries are slow to exit, or crash on the way
+                    process.wait()  # the system's cleaning up must not fall into the next net's epoch
                 return result
             process.wait()
         finally:
             timer.cancel()
             self._seconds += time.monotonic() - start
         if timed_out.is_set():
-            raise RunFailedError(f"it was given up after {self._timeout:g} s; --timeout sets another limit")
+            raise RunFailedError(f"it was stopped after {self._timeout:g} s; --timeout sets another limit")
         self._stderr.seek(0)
         raise RunFailedError(_last_words(self._stderr.read().decode(errors="replace"), process.returncode))
 
     def _start(self) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if name not in _FROM_OUTSIDE}
-        environment |= CPU_VARIABLES | thread_variables(self._spec["threads"])
         return subprocess.Popen(
             [sys.executable, "-m", "fastmlp.comparison.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env=environment,
-            cwd=Path(__file__).parents[2],  # this fastmlp, and nothing that lies where the user happens to be
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends that one
+            env=environment_for(self._spec.threads),
+            cwd=Path(__file__).parents[2],  # so that this fastmlp is imported, and nothing from the user's folder
+            start_new_session=True,  # Ctrl-C reaches only this process, which then ends the other
             encoding="utf-8",
         )
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """End a process that is still there, and those that it has started."""
+    """End a process that is still running, and those that it has started."""
     if process.poll() is not None:
         return
     if os.name == "posix":
@@ -118,10 +115,10 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 def _last_words(stderr: str, code: int) -> str:
-    """Why a process ended, as a sentence: the last line that it wrote, or else the signal or the exit code."""
+    """Return why a process ended, as a sentence: the last line that it wrote, or else the signal or exit code."""
     if code < 0:
         return f"its process was ended by signal {-code}" + (" (out of memory?)" if code == -9 else "")
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     if not lines:
-        return f"its process ended with exit code {code} and without a word"
-    return re.sub(r"^(\w+\.)+(?=\w+: )", "", " ".join(lines[-1].split()))  # the modules of an exception say nothing
+        return f"its process ended with exit code {code} and printed nothing"
+    return re.sub(r"^(\w+\.)+(?=\w+: )", "", " ".join(lines[-1].split()))  # without the modules of an exception

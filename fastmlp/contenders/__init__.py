@@ -1,7 +1,7 @@
 """The nets of a comparison: one module each, one protocol, loaded only when used.
 
-Each module has a class `NeuralNetwork` that keeps the protocol `Contender`, and the original
-script's `fit_and_test_net_on_mnist`. Loading this package loads none of them, nor NumPy.
+Each module has a class `NeuralNetwork` that follows the protocol `Contender`, and the original script's
+`fit_and_test_net_on_mnist`. Importing this package loads none of them, nor NumPy.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from typing import TYPE_CHECKING, Protocol
 from fastmlp.errors import MissingLibraryError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from fastmlp.arrays import Float32Array, Labels
     from fastmlp.datasets import Dataset
     from fastmlp.network import History, Score
 
-    Float32Array = NDArray[np.float32]
+__all__ = ["MODULES", "Contender", "Result", "available", "fit_and_test", "load", "not_installed"]
 
 
 class Contender(Protocol):
     """A net with one hidden layer, as every contender offers it.
 
-    X is (n, D) float32, Y is (n,) integers from 0 to C - 1. The weights read as float32 arrays
-    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) and can be set, so that contenders can start alike.
-    `n_threads=None` leaves the number of threads to the library behind the net.
+    X is (n, D) float32, Y is (n,) integers from 0 to C - 1. The weights read as float32 arrays W1 (D, H), b1 (H,),
+    W2 (H, C), b2 (C,) and can be set, so that all contenders can start from the same ones. `n_threads=None` leaves the
+    number of threads to the library behind the net.
     """
 
     W1: Float32Array
@@ -50,23 +48,26 @@ class Contender(Protocol):
 
     def fit(
         self,
-        X: NDArray[np.float32],
-        Y: NDArray[np.int64],
+        X: Float32Array,
+        Y: Labels,
         batch_size: int = 128,
         number_epochs: int = 20,
         *,
         shuffle: bool = True,
         callback: Callable[[int, History], None] | None = None,
     ) -> History:
-        """Train; the history has loss, accuracy and seconds per epoch, compilation apart."""
+        """Train; the history has the loss, accuracy and seconds of each epoch, and compilation apart from them.
 
-    def predict(self, X: NDArray[np.float32], Y: NDArray[np.int64]) -> Score:
+        `callback(epoch, history)` is called after each epoch, which count from 1.
+        """
+
+    def score(self, X: Float32Array, Y: Labels) -> Score:
         """Return the mean loss and the accuracy of the net on X against Y."""
 
 
 @dataclass(frozen=True)
 class _Module:
-    """Where a contender is, the import names it needs, and the pip command that brings them."""
+    """Where a contender is, the libraries it imports, and the pip command that installs them."""
 
     name: str
     needs: tuple[str, ...]
@@ -86,20 +87,8 @@ MODULES = {
 }
 
 
-_THREAD_VARIABLES = (
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "OMP_NUM_THREADS",
-)
-
-# For the process of a contender: all keep to the CPU, and TensorFlow says nothing that is no error.
-CPU_VARIABLES = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2"}
-
-
 def available(name: str) -> bool:
-    """Say whether the libraries of the contender `name` are installed, without loading them.
+    """Return whether the libraries of the contender `name` are installed, without loading them.
 
     >>> available("numpy")
     True
@@ -110,7 +99,7 @@ def available(name: str) -> bool:
 def load(name: str) -> type[Contender]:
     """Load the contender `name` and return its class.
 
-    Raises `ImportError` with the pip command to type when its libraries are not installed.
+    Raises MissingLibraryError, with the pip command to type, where its libraries are not installed.
 
     >>> load("numpy")(hidden_size=5, seed=0).W2.shape
     (5, 10)
@@ -122,7 +111,7 @@ def load(name: str) -> type[Contender]:
 
 
 def not_installed(name: str) -> str:
-    """Return the sentence for a contender whose libraries are not installed, with the pip command that brings them.
+    """Return the sentence for a contender whose libraries are not installed, with the pip command that installs them.
 
     >>> not_installed("keras")
     "the net 'keras' needs keras and tensorflow: pip install 'fastmlp[keras]'"
@@ -131,20 +120,9 @@ def not_installed(name: str) -> str:
     return f"the net '{name}' needs {' and '.join(module.needs)}: {module.pip}"
 
 
-def thread_variables(n_threads: int) -> dict[str, str]:
-    """Return the environment variables that hold NumPy's BLAS to `n_threads` threads.
-
-    A BLAS reads them once, when NumPy is loaded: whoever starts a process must set them before.
-
-    >>> thread_variables(2)["OPENBLAS_NUM_THREADS"]
-    '2'
-    """
-    return dict.fromkeys(_THREAD_VARIABLES, str(n_threads))
-
-
 @dataclass(frozen=True)
 class Result:
-    """What a training run gave; times in seconds, accuracies as fractions."""
+    """What came of a training; times in seconds, accuracies as fractions."""
 
     train_seconds: float
     compile_seconds: float
@@ -162,17 +140,17 @@ def fit_and_test(
     number_epochs: int = 20,
     callback: Callable[[int, History], None] | None = None,
 ) -> Result:
-    """Train `net` on the train part of `data`, then measure it on both parts.
+    """Train `net` on the training part of `data`, then evaluate it on both parts.
 
-    `train_seconds` is the sum of the epochs: neither compilation nor the measuring is in it.
+    `train_seconds` is the sum of the epochs, without compilation and evaluation.
     """
     return measure(net, data, net.fit(data.x_train, data.y_train, batch_size, number_epochs, callback=callback))
 
 
 def measure(net: Contender, data: Dataset, history: History) -> Result:
     """Return the result of the training that `history` records, with `net` measured on both parts of `data`."""
-    train = net.predict(data.x_train, data.y_train)
-    test = net.predict(data.x_test, data.y_test)
+    train = net.score(data.x_train, data.y_train)
+    test = net.score(data.x_test, data.y_test)
     return Result(
         train_seconds=sum(history.seconds),
         compile_seconds=history.compile_seconds,

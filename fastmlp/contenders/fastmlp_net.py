@@ -1,4 +1,4 @@
-"""Ours: `fastmlp.NeuralNetwork` keeps the protocol of the contenders as it stands."""
+"""Ours: `fastmlp.NeuralNetwork` follows the contenders' protocol as it is."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ __all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
-    """Train a new net on MNIST and measure it, as the original script did."""
+    """Train a new net on MNIST and evaluate it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -1,8 +1,9 @@
 """The same net in JAX: an epoch is one compiled function, which scans over the batches.
 
-The learning problem is that of numpy_net.py. The data lie on the device, and each step gathers its batch from them: to
-put the whole epoch in order first takes longer, and so does a Python loop over a compiled step. NumPy draws the order:
-`jax.random.permutation` takes as long on a CPU as a good part of the epoch. JAX is loaded with the first net.
+The learning problem is that of numpy_net.py. The data stay on the device, and each step gathers its batch from them:
+reordering the data for the whole epoch first takes longer, and so does a Python loop over a compiled step. NumPy draws
+the order, because `jax.random.permutation` on a CPU takes a good part of the epoch's time. JAX is loaded with the first
+net.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array, Labels
 from fastmlp.contenders import Result, fit_and_test
 from fastmlp.contenders.numpy_net import glorot_uniform
 from fastmlp.datasets import load_mnist
 from fastmlp.errors import InvalidValueError
+from fastmlp.machine import available_processors
 from fastmlp.network import History, Score
 
-Float32Array = NDArray[np.float32]
-Labels = NDArray[np.integer]
+__all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
+
 Weights = dict[str, Any]
-"""W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), arrays of JAX by their names."""
+"""The JAX arrays W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) by name."""
 
 
 class _Weight:
-    """An array of the net: read from and written to the weights by its own name."""
+    """An array of the net, read from and written to the weights under its own name."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -45,8 +47,8 @@ class NeuralNetwork:
     """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD, by automatic differentiation.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
-    at 0. `seed` fixes the weights and the order of the samples. `n_threads` is XLA's, which it takes once in a process:
-    `RuntimeError` when it has begun with another number.
+    at 0. `seed` fixes the weights and the order of the samples. `n_threads` is XLA's number of threads, which is set
+    once in a process: InvalidValueError where it has started with another one.
     """
 
     W1 = _Weight()
@@ -88,7 +90,7 @@ class NeuralNetwork:
     ) -> History:
         """Train on X (n, D) and the labels Y (n,), in a new random order each epoch.
 
-        The epoch is compiled ahead, for these sizes, and that timed apart; nothing is trained meanwhile.
+        The epoch is compiled ahead of time for these sizes, which is timed apart and trains nothing.
         """
         n = len(X)
         x, y = self._put(X), self._put(Y.astype(np.int32))
@@ -100,7 +102,7 @@ class NeuralNetwork:
             start = time.perf_counter()
             order = self._rng.permutation(n) if shuffle else np.arange(n)
             self._weights, losses, hits = train(self._weights, np.float32(self.lr), x, y, order.astype(np.int32))
-            # As arrays of NumPy, which waits for the epoch to end, and can sum in float64.
+            # As NumPy arrays: the conversion waits for the end of the epoch, and NumPy can sum in float64.
             history.loss.append(float(np.asarray(losses).sum(dtype=np.float64)) / n)
             history.accuracy.append(int(np.asarray(hits).sum()) / n)
             history.seconds.append(time.perf_counter() - start)
@@ -108,7 +110,7 @@ class NeuralNetwork:
                 callback(epoch, history)
         return history
 
-    def predict(self, X: Float32Array, Y: Labels) -> Score:
+    def score(self, X: Float32Array, Y: Labels) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,)."""
         import jax
 
@@ -116,7 +118,7 @@ class NeuralNetwork:
         return Score(float(np.asarray(losses).mean(dtype=np.float64)), float(np.asarray(hits).mean()))
 
     def _compile(self, x: Any, y: Any, batch_size: int) -> float:
-        """Compile the epoch on x (n, D), y (n,) in batches; return the seconds that it took."""
+        """Compile the epoch on x (n, D), y (n,) in batches; return the seconds that this took."""
         import jax
 
         start = time.perf_counter()
@@ -128,12 +130,12 @@ class NeuralNetwork:
 
 
 def _epoch(weights: Weights, lr: Any, x: Any, y: Any, order: Any, batch_size: int) -> tuple[Weights, Any, Any]:
-    """Update from each batch of x[order], y[order]; return the batches' summed losses, and their hits, before it."""
+    """Update from each batch of x[order], y[order]; return the sum of losses and the hits of each before its update."""
     import jax
     import jax.numpy as jnp
 
-    def update(weights: Weights, rows: Any) -> tuple[Weights, Any]:
-        (_, sums), gradients = jax.value_and_grad(_mean_loss, has_aux=True)(weights, x[rows], y[rows])
+    def update(weights: Weights, samples: Any) -> tuple[Weights, Any]:
+        (_, sums), gradients = jax.value_and_grad(_mean_loss, has_aux=True)(weights, x[samples], y[samples])
         return jax.tree.map(lambda weight, gradient: weight - lr * gradient, weights, gradients), sums
 
     full = len(order) // batch_size * batch_size
@@ -145,13 +147,13 @@ def _epoch(weights: Weights, lr: Any, x: Any, y: Any, order: Any, batch_size: in
 
 
 def _mean_loss(weights: Weights, x: Any, y: Any) -> tuple[Any, tuple[Any, Any]]:
-    """Return the mean loss of a batch, whose gradient is the step; beside it the sum of its losses, and its hits."""
+    """Return the mean loss of a batch, whose gradient is the step, and beside it the sum of its losses and its hits."""
     losses, hits = _losses(weights, x, y)
     return losses.mean(), (losses.sum(), hits.sum())
 
 
 def _losses(weights: Weights, x: Any, y: Any) -> tuple[Any, Any]:
-    """Return each sample's loss -log softmax(logits)[y], by log-sum-exp, and whether y is its likeliest class."""
+    """Return each sample's loss -log softmax(logits)[y], by log-sum-exp, and whether y is its most likely class."""
     import jax
     import jax.numpy as jnp
 
@@ -165,11 +167,11 @@ _threads_at_start: list[int] = []
 
 
 def _cpu(n_threads: int | None) -> Any:
-    """Return JAX' CPU, whose threads are made when it is first asked for: NPROC many, or one for each processor."""
+    """Return JAX's CPU device. Its threads start when it is first asked for, as many as NPROC says."""
     import jax
 
     if not _threads_at_start:
-        _threads_at_start.append(n_threads or _processors())
+        _threads_at_start.append(n_threads or available_processors())
         before = os.environ.get("NPROC")
         os.environ["NPROC"] = str(_threads_at_start[0])
         device = jax.devices("cpu")[0]
@@ -178,14 +180,10 @@ def _cpu(n_threads: int | None) -> Any:
             os.environ["NPROC"] = before
         return device
     if n_threads not in (None, *_threads_at_start):
-        raise InvalidValueError(f"XLA has begun with {_threads_at_start[0]} threads, and cannot change to {n_threads}")
+        raise InvalidValueError(f"XLA has started with {_threads_at_start[0]} threads and cannot change to {n_threads}")
     return jax.devices("cpu")[0]
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
-    """Train a new net on MNIST and measure it, as the original script did."""
+    """Train a new net on MNIST and evaluate it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -1,8 +1,7 @@
 """The same net in Keras (TensorFlow), trained by a plain `fit`.
 
-The learning problem is that of numpy_net.py; Keras draws its own weights (GlorotUniform) and, where
-it shuffles, its own order of the samples, which no seed of ours reaches. TensorFlow is loaded with
-the first net.
+The learning problem is that of numpy_net.py. Keras draws its own weights (GlorotUniform) and, where it shuffles, its
+own order of the samples, which our seed does not fix. TensorFlow is loaded with the first net.
 """
 
 from __future__ import annotations
@@ -12,18 +11,17 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array, Labels
 from fastmlp.contenders import Result, fit_and_test
 from fastmlp.datasets import load_mnist
 from fastmlp.network import History, Score
 
-Float32Array = NDArray[np.float32]
-Labels = NDArray[np.integer]
+__all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
 class _Weight:
-    """An array of the net: read from and written to a variable of one of its layers."""
+    """An array of the net, read from and written to a variable of one of its layers."""
 
     def __init__(self, layer: str, variable: str) -> None:
         self._layer = layer
@@ -40,9 +38,9 @@ class _Weight:
 class NeuralNetwork:
     """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: two Dense layers.
 
-    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. `seed` fixes the
-    initial weights. `n_threads` is TensorFlow's, which it takes once in a process: `RuntimeError`
-    when it has begun with another number.
+    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. `seed` fixes the initial weights.
+    `n_threads` is TensorFlow's number of threads, which is set once in a process: TensorFlow raises RuntimeError where
+    it has started with another one.
     """
 
     _compile_settings: ClassVar[dict[str, Any]] = {}  # beside optimizer, loss and metrics
@@ -72,7 +70,7 @@ class NeuralNetwork:
         self._model = keras.Sequential([keras.Input((input_size,)), self._hidden, self._output])
         self._model.compile(
             optimizer=keras.optimizers.SGD(lr),
-            # Softmax and cross-entropy in one from the logits: exact, and the quicker way.
+            # Softmax and cross-entropy in one step from the logits: more exact, and faster.
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
             **self._compile_settings,
@@ -89,9 +87,9 @@ class NeuralNetwork:
         shuffle: bool = True,
         callback: Callable[[int, History], None] | None = None,
     ) -> History:
-        """Train by one call of Keras' own `fit`; its tracing is timed apart, as compilation."""
+        """Train by one call of Keras' own `fit`; tracing is timed apart, as compilation."""
         history = History()
-        shapes = min(batch_size, len(X)), len(X) % batch_size  # of the batches, and of the last one
+        shapes = min(batch_size, len(X)), len(X) % batch_size  # of the batches, and of the smaller last one
         if shapes not in self._traced:
             history.compile_seconds = self._trace(X[: sum(shapes)], Y[: sum(shapes)], batch_size)
             self._traced.add(shapes)
@@ -99,13 +97,13 @@ class NeuralNetwork:
         self._model.fit(X, Y, batch_size, number_epochs, verbose=0, shuffle=shuffle, callbacks=[recorder])
         return history
 
-    def predict(self, X: Float32Array, Y: Labels) -> Score:
+    def score(self, X: Float32Array, Y: Labels) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,)."""
         loss, accuracy = self._model.evaluate(X, Y, batch_size=1024, verbose=0)
         return Score(loss, accuracy)
 
     def _trace(self, X: Float32Array, Y: Labels, batch_size: int) -> float:
-        """Let TensorFlow trace the training step on a batch of each size; take the updates back."""
+        """Let TensorFlow trace the training step on a batch of each size, and undo the updates."""
         start = time.perf_counter()
         weights = self._model.get_weights()
         self._model.fit(X, Y, batch_size, verbose=0)
@@ -122,7 +120,7 @@ def _set_threads(n_threads: int) -> None:
 
 
 def _recorder(history: History, callback: Callable[[int, History], None] | None) -> Any:
-    """Return the Keras callback that writes each epoch into `history`."""
+    """Return the Keras callback that records each epoch in `history`."""
     import keras
 
     start = 0.0
@@ -142,5 +140,5 @@ def _recorder(history: History, callback: Callable[[int, History], None] | None)
 
 
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
-    """Train a new net on MNIST and measure it, as the original script did."""
+    """Train a new net on MNIST and evaluate it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -1,8 +1,8 @@
 """What is computed: the whole net in NumPy, as fast as NumPy does it.
 
-Read this file first. The names are those of the formulas: B batch, D inputs, H hidden units,
-C classes; `d` before a name is the gradient of the loss by it. Everything is float32, and the
-large arrays of a batch are made once and written again for every batch.
+Read this file first. The names are those of the formulas: B batch, D inputs, H hidden units, C classes; `d` before a
+name is the gradient of the loss with respect to it. Everything is float32, and the large arrays of a batch are
+allocated once and reused for every batch.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.contenders import Result, fit_and_test, thread_variables
+from fastmlp.arrays import BoolArray, Float32Array, Labels
+from fastmlp.contenders import Result, fit_and_test
 from fastmlp.datasets import load_mnist
 from fastmlp.errors import InvalidValueError
+from fastmlp.machine import thread_variables
 from fastmlp.network import History, Score
 
-Float32Array = NDArray[np.float32]
-Labels = NDArray[np.integer]
+__all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
 class NeuralNetwork:
     """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD.
 
-    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) are float32 and can be set. They start by Glorot, the
-    biases at 0. `seed` fixes the weights and the order of the samples. `n_threads` is only
-    checked: NumPy's BLAS takes it from the environment when NumPy is loaded.
+    W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) are float32 and can be set. They start by Glorot, the biases at 0. `seed`
+    fixes the weights and the order of the samples. `n_threads` is only checked: NumPy's BLAS reads it from the
+    environment when NumPy is loaded.
 
     >>> net = NeuralNetwork(hidden_size=5, input_size=2, output_size=2, seed=0)
     >>> X = np.array([[0, 1], [1, 0]], np.float32)
@@ -64,7 +65,7 @@ class NeuralNetwork:
         probs /= probs.sum(axis=1, keepdims=True)
         return probs
 
-    def predict(self, X: Float32Array, Y: Labels) -> Score:
+    def score(self, X: Float32Array, Y: Labels) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,)."""
         losses, hits = _softmax_cross_entropy(self._logits(X), Y)
         return Score(float(losses.mean(dtype=np.float64)), float(hits.mean()))
@@ -81,11 +82,11 @@ class NeuralNetwork:
     ) -> History:
         """Train on X (n, D) and the labels Y (n,), in a new random order each epoch.
 
-        The history's loss and accuracy are means over the epoch, each batch taken before its
-        update. `callback(epoch, history)` is called after each epoch, which count from 1.
+        The history's loss and accuracy are means over the epoch, each batch measured before its update.
+        `callback(epoch, history)` is called after each epoch, which count from 1.
         """
         n = len(X)
-        # The updates are in place, and the arrays may have been set from outside: train on copies.
+        # Updates are made in place, and the arrays may belong to the caller: train on copies.
         self.W1, self.b1 = np.array(self.W1, np.float32), np.array(self.b1, np.float32)
         self.W2, self.b2 = np.array(self.W2, np.float32), np.array(self.b2, np.float32)
         scratch = _Scratch(min(batch_size, n), self.W1, self.W2)
@@ -106,15 +107,15 @@ class NeuralNetwork:
         return history
 
     def _train(
-        self, X: Float32Array, Y: Labels, rows: NDArray[np.intp], scratch: _Scratch
-    ) -> tuple[Float32Array, NDArray[np.bool]]:
-        """One update from the samples `rows` (B,); return their losses and hits before it."""
-        B = len(rows)  # the last batch of an epoch may be smaller
+        self, X: Float32Array, Y: Labels, samples: NDArray[np.intp], scratch: _Scratch
+    ) -> tuple[Float32Array, BoolArray]:
+        """Update from the samples with the indices `samples` (B,); return their losses and hits before it."""
+        B = len(samples)  # the last batch of an epoch may be smaller
         x, hidden, logits, dhidden = (array[:B] for array in scratch.of_batch)
 
         # Forward. "clip" lets NumPy write straight into x: no index is out of range.
-        np.take(X, rows, axis=0, out=x, mode="clip")
-        y = Y[rows]
+        np.take(X, samples, axis=0, out=x, mode="clip")
+        y = Y[samples]
         np.matmul(x, self.W1, out=hidden)
         hidden += self.b1
         np.maximum(hidden, 0, out=hidden)
@@ -122,8 +123,8 @@ class NeuralNetwork:
         logits += self.b2
         losses, hits = _softmax_cross_entropy(logits, y)
 
-        # Backward. All that follows is linear in dlogits, so lr is put in here once.
-        dlogits = logits  # holds the probabilities by now
+        # Backward. All that follows is linear in dlogits, so it is multiplied by lr here, once.
+        dlogits = logits  # which holds the probabilities by now
         dlogits[np.arange(B), y] -= 1
         dlogits *= self.lr / B
         np.matmul(dlogits, self.W2.T, out=dhidden)
@@ -159,21 +160,21 @@ class _Scratch:
         self.dW2 = np.empty_like(W2)
 
 
-def _softmax_cross_entropy(logits: Float32Array, y: Labels) -> tuple[Float32Array, NDArray[np.bool]]:
-    """Return loss_i = -log softmax(logits_i)[y_i] (B,), and whether y_i is the likeliest class.
+def _softmax_cross_entropy(logits: Float32Array, y: Labels) -> tuple[Float32Array, BoolArray]:
+    """Return loss_i = -log softmax(logits_i)[y_i] (B,), and whether y_i is the most likely class.
 
-    logits (B, C) is overwritten by its softmax. The loss is log sum exp(logits_i) - logits_i[y_i],
-    which needs no clipping.
+    logits (B, C) is overwritten by its softmax. The loss is log sum exp(logits_i) - logits_i[y_i], which needs no
+    clipping.
     """
-    rows = np.arange(len(y))
-    likeliest = logits.argmax(axis=1)
-    logits -= logits[rows, likeliest][:, None]  # no logit is above 0 now: exp cannot overflow
-    losses = -logits[rows, y]
+    samples = np.arange(len(y))
+    most_likely = logits.argmax(axis=1)
+    logits -= logits[samples, most_likely][:, None]  # no logit is above 0 now: exp cannot overflow
+    losses = -logits[samples, y]
     probs = np.exp(logits, out=logits)
     total = probs.sum(axis=1)
     losses += np.log(total)
     probs /= total[:, None]
-    return losses, likeliest == y
+    return losses, most_likely == y
 
 
 def glorot_uniform(rng: np.random.Generator | np.random.RandomState, n_in: int, n_out: int) -> Float32Array:
@@ -193,5 +194,5 @@ def _check_threads(n_threads: int) -> None:
 
 
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
-    """Train a new net on MNIST and measure it, as the original script did."""
+    """Train a new net on MNIST and evaluate it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

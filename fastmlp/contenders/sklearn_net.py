@@ -1,8 +1,8 @@
 """The same net in scikit-learn: `MLPClassifier`, set to plain mini-batch SGD.
 
-The learning problem is that of numpy_net.py. An epoch is a `partial_fit`: it takes weights that were set, and leaves
-room for a callback. It checks and encodes its labels anew each time, which `fit` does once for all epochs; with
-`assume_finite` that is made up for. scikit-learn is loaded with the first net.
+The learning problem is that of numpy_net.py. An epoch is a call of `partial_fit`, which keeps weights that were set and
+leaves room for a callback. Unlike `fit`, it checks and encodes the labels in every epoch; `assume_finite` makes up for
+that time. scikit-learn is loaded with the first net.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array, Labels
 from fastmlp.contenders import Result, fit_and_test, numpy_net
 from fastmlp.datasets import load_mnist
 from fastmlp.errors import InvalidValueError
 from fastmlp.network import History, Score
 
-Float32Array = NDArray[np.float32]
-Labels = NDArray[np.integer]
+__all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
 class _Weight:
-    """An array of the net: read from and written to its place in one of the model's lists."""
+    """An array of the net, read from and written to its place in one of the model's lists."""
 
     def __init__(self, arrays: str, layer: int) -> None:
         self._arrays = arrays
@@ -41,8 +40,8 @@ class NeuralNetwork:
     """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: an `MLPClassifier`.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
-    at 0. `seed` fixes the weights and the order of the samples. `n_threads` is that of NumPy's BLAS while it trains.
-    For two classes scikit-learn has a single output, which learns otherwise: that is a `ValueError`.
+    at 0. `seed` fixes the weights and the order of the samples. `n_threads` limits NumPy's BLAS while the net trains.
+    For two classes scikit-learn uses a single output, which learns differently: InvalidValueError.
     """
 
     W1 = _Weight("coefs_", 0)
@@ -64,11 +63,12 @@ class NeuralNetwork:
 
         if output_size < 3:
             raise InvalidValueError(
-                "scikit-learn's net has one output for two classes, which is another net: it needs three"
+                f"output_size is {output_size}; it must be at least 3, because scikit-learn's net has only one output "
+                "for two classes"
             )
         self._n_threads = n_threads
         self._shape = hidden_size, input_size, output_size
-        # No number, with which each partial_fit would begin with the same order; scikit-learn takes no Generator.
+        # Not the number itself: each partial_fit would start with the same order. scikit-learn takes no Generator.
         random = np.random.RandomState(seed)
         self._model = MLPClassifier(
             hidden_size,
@@ -80,7 +80,7 @@ class NeuralNetwork:
             batch_size=1,
             random_state=random,
         )
-        # The first call makes the arrays; what it learns is written over.
+        # The first call makes the arrays; what it learns is overwritten.
         self._model.partial_fit(np.zeros((1, input_size), np.float32), [0], classes=np.arange(output_size))
         self.W1 = numpy_net.glorot_uniform(random, input_size, hidden_size)
         self.b1 = np.zeros(hidden_size, np.float32)
@@ -99,7 +99,7 @@ class NeuralNetwork:
     ) -> History:
         """Train on X (n, D) and the labels Y (n,), in a new random order each epoch.
 
-        scikit-learn tells the loss of an epoch and not its accuracy: `history.accuracy` is measured on X after the
+        scikit-learn reports the loss of an epoch but not its accuracy: `history.accuracy` is measured on X after the
         epoch, outside its seconds.
         """
         from sklearn import config_context
@@ -116,23 +116,24 @@ class NeuralNetwork:
                 self._epoch(X, Y)
                 history.seconds.append(time.perf_counter() - start)
             history.loss.append(float(self._model.loss_))
-            history.accuracy.append(self.predict(X, Y).accuracy)
+            history.accuracy.append(self.score(X, Y).accuracy)
             if callback:
                 callback(epoch, history)
         return history
 
-    def predict(self, X: Float32Array, Y: Labels) -> Score:
+    def score(self, X: Float32Array, Y: Labels) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,).
 
-        scikit-learn gives probabilities, of which a small one is 0 in float32: numpy_net.py measures, from the logits.
+        scikit-learn returns probabilities, and in float32 small ones are 0; so the loss is computed from the logits, by
+        numpy_net.py.
         """
         hidden_size, input_size, output_size = self._shape
         net = numpy_net.NeuralNetwork(hidden_size, input_size=input_size, output_size=output_size)
         net.W1, net.b1, net.W2, net.b2 = self.W1, self.b1, self.W2, self.b2
-        return net.predict(X, Y)
+        return net.score(X, Y)
 
     def _epoch(self, X: Float32Array, Y: Labels) -> None:
-        """Train for one epoch. scikit-learn makes a warning of Ctrl-C: it becomes Ctrl-C again."""
+        """Train for one epoch. scikit-learn turns Ctrl-C into a warning; here it becomes KeyboardInterrupt again."""
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "Training interrupted by user", UserWarning)
             try:
@@ -142,5 +143,5 @@ class NeuralNetwork:
 
 
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
-    """Train a new net on MNIST and measure it, as the original script did."""
+    """Train a new net on MNIST and evaluate it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -1,9 +1,9 @@
 """The same net in PyTorch: `nn.Sequential`, `SGD`, and a plain loop over the batches.
 
-The learning problem is that of numpy_net.py. The data lie in memory as two tensors, from which `index_select` takes
-each batch: a `DataLoader` would collect it sample by sample, and to put the whole epoch in order first takes longer.
-`torch.compile` is left out: with it an epoch takes longer, for the few operators of a step are matrix products that it
-hands to the same library, and it needs a C++ compiler on the user's machine.
+The learning problem is that of numpy_net.py. The data stay in memory as two tensors, from which `index_select` takes
+each batch: a `DataLoader` would collect it sample by sample, and reordering the data for the whole epoch first takes
+longer. `torch.compile` is not used: an epoch takes longer with it, because the few operators of a step are matrix
+products that it hands to the same library, and it needs a C++ compiler on the user's machine.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array, Labels
 from fastmlp.contenders import Result, fit_and_test
 from fastmlp.datasets import load_mnist
 from fastmlp.network import History, Score
@@ -22,12 +22,11 @@ from fastmlp.network import History, Score
 if TYPE_CHECKING:
     import torch
 
-Float32Array = NDArray[np.float32]
-Labels = NDArray[np.integer]
+__all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
 class _Weight:
-    """An array of the net: read from and written to a parameter of one of its layers, which torch holds transposed."""
+    """An array of the net, read from and written to a parameter of one of its layers, which torch holds transposed."""
 
     def __init__(self, layer: str, parameter: str) -> None:
         self._layer = layer
@@ -51,8 +50,8 @@ class NeuralNetwork:
     """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: two Linear layers.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
-    at 0. `seed` fixes the weights and the order of the samples. `n_threads` is torch's for the whole process: torch has
-    one number of threads, which holds from the next operation on.
+    at 0. `seed` fixes the weights and the order of the samples. `n_threads` is torch's number of threads: there is one
+    for the whole process, and it holds from the next operation on.
     """
 
     W1 = _Weight("_hidden", "weight")
@@ -101,7 +100,7 @@ class NeuralNetwork:
     ) -> History:
         """Train on X (n, D) and the labels Y (n,), in a new random order each epoch.
 
-        The first steps of a net, in which torch sets itself up, are timed apart, as compilation, and taken back.
+        The first steps of a net, in which torch sets itself up, are timed apart, as compilation, and undone.
         """
         import torch
 
@@ -121,7 +120,7 @@ class NeuralNetwork:
                 callback(epoch, history)
         return history
 
-    def predict(self, X: Float32Array, Y: Labels) -> Score:
+    def score(self, X: Float32Array, Y: Labels) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against the labels Y (n,)."""
         import torch
 
@@ -139,21 +138,21 @@ class NeuralNetwork:
         model, criterion = self._model, torch.nn.CrossEntropyLoss()
         optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
         y = y[order]
-        # What a step tells is kept as it comes, and counted when all are done: an .item() in each would only cost time.
-        losses, likeliest = [], []
-        for rows, target in zip(order.split(batch_size), y.split(batch_size), strict=True):
+        # Losses and predictions are collected as tensors and summed at the end: .item() in each step would cost time.
+        losses, most_likely = [], []
+        for samples, target in zip(order.split(batch_size), y.split(batch_size), strict=True):
             optimizer.zero_grad()
-            logits = model(x.index_select(0, rows))
+            logits = model(x.index_select(0, samples))
             loss = criterion(logits, target)
             loss.backward()
             optimizer.step()
-            losses.append(loss.detach() * len(rows))
-            likeliest.append(logits.detach().argmax(1))
+            losses.append(loss.detach() * len(samples))
+            most_likely.append(logits.detach().argmax(1))
         loss = torch.stack(losses).sum(dtype=torch.float64) / len(y)
-        return loss.item(), (torch.cat(likeliest) == y).double().mean().item()
+        return loss.item(), (torch.cat(most_likely) == y).double().mean().item()
 
     def _first_call(self, x: torch.Tensor, y: torch.Tensor) -> float:
-        """Train on one batch and take its update back; SGD without momentum has no state beside the weights."""
+        """Train on one batch and undo its update; SGD without momentum has no state beside the weights."""
         import torch
 
         start = time.perf_counter()
@@ -165,14 +164,14 @@ class NeuralNetwork:
 
 
 def _tensors(X: Float32Array, Y: Labels) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return X and Y as tensors, which share their memory where type and layout allow it."""
+    """Return X and Y as tensors, which share their memory where dtype and layout allow it."""
     import torch
 
-    # torch takes no array that is read-only without a warning
+    # torch warns about arrays that are read-only
     x, y = np.require(X, np.float32, ["C", "W"]), np.require(Y, np.int64, ["C", "W"])
     return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def fit_and_test_net_on_mnist(hidden_size: int, batch_size: int, num_epochs: int, lr: float) -> Result:
-    """Train a new net on MNIST and measure it, as the original script did."""
+    """Train a new net on MNIST and evaluate it, as the original script did."""
     return fit_and_test(NeuralNetwork(hidden_size, lr), load_mnist(), batch_size, num_epochs)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastmlp.arrays import Float32Array, UInt8Array
-from fastmlp.datasets.jit import compiled
 from fastmlp.errors import InvalidValueError
+from fastmlp.kernels.compiled import kernel
 
 SIZE = 28
 BOX = 20
@@ -89,7 +89,7 @@ def _ink_and_noise(grey: Float32Array) -> tuple[Float32Array, float]:
     return np.clip(ink / np.float32(darkest), 0, 1), noise
 
 
-@compiled
+@kernel
 def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no cover
     """Write ``ink`` (h, w), between 0 and 1, into ``out`` (28, 28) in MNIST's form.
 
@@ -136,7 +136,7 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
             out[down + r, across + c] = box[r, c]
 
 
-@compiled
+@kernel
 def form_all(ink: UInt8Array, out: UInt8Array) -> None:  # pragma: no cover
     """Write each of ``ink`` (n, h, w) into ``out`` (n, 784) in MNIST's form; uint8, 255 is ink."""
     scaled = np.empty(ink.shape[1:], np.float32)

@@ -11,7 +11,8 @@ from fastmlp.arrays import Float32Array
 from fastmlp.engine.inputs import as_inputs
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.layout import choose_lanes, empty_parameters
-from fastmlp.kernels.team import Member, available_processors, run_team
+from fastmlp.kernels.team import Member, run_team
+from fastmlp.machine import available_processors
 
 __all__ = ["Weights"]
 

@@ -1,8 +1,9 @@
-"""How every kernel is compiled: one decorator, one digest over all kernel files.
+"""How everything is compiled: one decorator, and one digest over all kernel files.
 
-Numba's disk cache watches only the file that holds the cached function, so an edit to a helper in another file would be
-served stale. The digest of all files of this package therefore stands in the name of the tag type `Lanes` (`simd.py`)
-that each cached entry point takes: after any edit the signature is a new one and everything compiles again.
+Numba's disk cache checks only the file that holds the cached function, so after an edit to a helper in another file it
+would serve old code. The digest of all files of this package is therefore part of the name of the tag type `Lanes`
+(`simd.py`) that each cached entry point takes: any edit changes the signature, and everything compiles again. Compiled
+code outside this package, which takes no such tag, has all that it calls in its own file.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ __all__ = ["SOURCE_DIGEST", "cache_folder", "kernel"]
 
 def _source_digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -37,13 +38,16 @@ _warned_no_cache = False
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` on its first call, without the GIL, kept on disk where a cache folder is writable.
+    """Compile `function` on its first call, without the GIL, and keep it on disk where a cache folder is writable.
 
-    Where none is (a read-only install without a home folder), kernels are compiled anew in each process, and one
+    Where none is (a read-only install without a home folder), functions are compiled again in each process, and one
     warning says so.
+
+    >>> kernel(lambda x: x + 1)(1)
+    2
     """
     try:
-        return saved_where_possible(numba.njit(cache=True, **_OPTIONS)(function))
+        return _with_forgiving_cache(numba.njit(cache=True, **_OPTIONS)(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
@@ -51,7 +55,7 @@ def kernel(function: Callable[..., Any]) -> Any:
         if not _warned_no_cache:
             _warned_no_cache = True
             warnings.warn(
-                "no folder is writable for compiled kernels, so each process compiles them anew (a few seconds); "
+                "no folder is writable for compiled kernels, so each process compiles them again (a few seconds); "
                 "set NUMBA_CACHE_DIR to a writable folder to keep them",
                 RuntimeWarning,
                 stacklevel=2,
@@ -59,20 +63,29 @@ def kernel(function: Callable[..., Any]) -> Any:
         return numba.njit(**_OPTIONS)(function)
 
 
-def saved_where_possible(dispatcher: Any) -> Any:
-    """Let a full disk cost a compiled function its place in the cache, but not its run."""
+def _with_forgiving_cache(dispatcher: Any) -> Any:
+    """Let a full disk, or a file in the cache that cannot be read, cost a function only its place in the cache."""
     # Numba has no public name for a function's cache; this attribute has stood since 2015.
-    save = dispatcher._cache.save_overload
+    cache = dispatcher._cache
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_where_possible(*args: Any) -> Any:
+        try:
+            return load(*args)
+        except Exception:  # noqa: BLE001  (unpickling a damaged file, or a class that is gone, may raise anything)
+            with contextlib.suppress(OSError):
+                cache.flush()
+            return None
 
     def save_where_possible(*args: Any) -> None:
         with contextlib.suppress(OSError):
             save(*args)
 
-    dispatcher._cache.save_overload = save_where_possible
+    cache.load_overload, cache.save_overload = load_where_possible, save_where_possible
     return dispatcher
 
 
 def cache_folder() -> str | None:
-    """The folder where compiled kernels are kept, or None where none is writable."""
+    """Return the folder where compiled kernels are kept, or None where none is writable."""
     probe = kernel(_source_digest)
     return getattr(probe, "_cache", None) and getattr(probe._cache, "cache_path", None)

@@ -6,11 +6,8 @@ may work at once, and nothing outlives the call: a process that forks later inhe
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +17,7 @@ from .atomics import atomic_add, atomic_load, atomic_store, yield_processor
 from .compiled import kernel
 from .layout import aligned_zeros
 
-__all__ = ["Member", "available_processors", "barrier", "run_team", "stopped"]
+__all__ = ["Member", "barrier", "run_team", "stopped"]
 
 # Positions in the shared state, a cache line apart. Each is an int64.
 _ARRIVED = 0  # members waiting at the barrier
@@ -104,34 +101,3 @@ def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -
         thread.join()  # it is at its last instructions
     if errors:
         raise errors[0]
-
-
-def available_processors() -> int:
-    """Processors that this process may really use: its affinity mask, cut by a container's CPU quota.
-
-    >>> available_processors() >= 1
-    True
-    """
-    try:
-        processors = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        processors = os.cpu_count() or 1
-    return max(1, min(processors, _cpu_quota()))
-
-
-def _cpu_quota() -> int:
-    """Whole processors that the control group grants (cgroup v2, then v1), a large number where it sets no limit."""
-    unlimited = sys.maxsize
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        v1 = Path("/sys/fs/cgroup/cpu")
-        try:
-            quota = (v1 / "cpu.cfs_quota_us").read_text().strip()
-            period = (v1 / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return unlimited
-    try:
-        return max(1, round(int(quota) / int(period))) if int(quota) > 0 else unlimited
-    except ValueError:  # "max"
-        return unlimited

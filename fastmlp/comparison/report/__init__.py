@@ -1,6 +1,7 @@
 """What people see of a comparison: tables (terminal, Markdown, CSV), plots, and a page that holds all of it.
 
-Everything here is made from the results alone (`fastmlp.comparison.results`): a saved file gives the same report again.
+Everything here is made from the results alone, so a saved file (`fastmlp.comparison.results_file`) gives the same
+report again.
 """
 
 from fastmlp.comparison.report.page import write_report

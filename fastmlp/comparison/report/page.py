@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML page that holds all, its plots as files, and the raw results."""
+"""The report of a comparison: an HTML page that needs no other file, the plots as files, and the raw results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from fastmlp.comparison.report.plots import PLOTS, draw
 from fastmlp.comparison.report.tables import DETAILS, DETAILS_NOTE, MEASURED, cells, failures, notes, ranking
-from fastmlp.comparison.results import PARITY, write_results
+from fastmlp.comparison.results import PARITY
+from fastmlp.comparison.results_file import write_results
 from fastmlp.errors import MissingLibraryError
 from fastmlp.files.atomic import write_whole
 from fastmlp.plots import save_figure
@@ -41,8 +42,8 @@ footer, .note { color: #555; font-size: .92rem; }
 def write_report(results: Results, folder: Path) -> Path:
     """Write the page, the plots (PNG and SVG) and the results into `folder`; return the page's path.
 
-    `folder` is made where it is missing; each file is written whole or not at all. Without matplotlib the page says
-    that the plots are left out. Raises OSError where something cannot be written.
+    `folder` is created if it does not exist; each file is written whole or not at all. Without matplotlib the page says
+    that the plots are missing. Raises OSError where something cannot be written.
     """
     folder.mkdir(exist_ok=True)
     write_results(results, folder / RESULTS)
@@ -53,7 +54,7 @@ def write_report(results: Results, folder: Path) -> Path:
 
 
 def _write_plots(results: Results, folder: Path) -> dict[str, bytes] | None:
-    """Write the plots; return each as SVG, or None where matplotlib is missing."""
+    """Write the plots; return each as SVG, or None where matplotlib is not installed."""
     pictures: dict[str, bytes] = {}
     if all("error" in row for row in results["results"]):
         return pictures
@@ -69,39 +70,40 @@ def _write_plots(results: Results, folder: Path) -> dict[str, bytes] | None:
 
 
 def protocol(results: Results) -> list[str]:
-    """Return how the comparison was made, rule by rule."""
+    """Return how the comparison was made, one rule at a time."""
     parameters, rounds = results["parameters"], results["rounds"]
     return [
-        "Each run is a process of its own, with the number of threads set before anything is imported, and pinned to "
-        f"as many processors ({parameters['threads']}).",
+        "Each net trains in a process of its own, whose number of threads is set before anything is imported and which "
+        f"is pinned to as many processors ({parameters['threads']}).",
         "All nets of a round get the same float32 data in memory, the same initial weights, batch size, learning rate "
-        "and epochs; each shuffles the samples anew every epoch, as it does for its users.",
+        "and number of epochs; each shuffles the samples in every epoch, as it does for its users.",
         "The nets of a round take turns, an epoch each, A B C, A B C, …, so that a slow moment of the machine hits all "
-        "of them. Each hidden size has its first round before any has its second.",
-        "Import, first call (compilation, tracing) and epochs are timed apart; the time is that of the epochs. "
-        "Evaluation stands outside.",
-        "Times and ratios are medians over the repeats. The ratio of a repeat is the median over its epochs, each over "
-        "fastmlp's in the same turn: a stall of the machine in one epoch does not move it, yet stands in the time. "
-        "With 95 % the intervals of all nets and hidden sizes hold what one more repeat gives: by Student's t on "
-        "logarithms and Bonferroni's inequality, with one standard deviation, pooled, since the few repeats of a net "
-        "may agree by chance.",
-        "A probe of the rate of multiply-adds on all threads stands before and after every round; a round in which it "
-        f"falls below 80 % of its best is repeated. Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
-        f"Parity: from the same weights, in the same order, the mean loss of the first epoch must be within {PARITY:g} "
-        "of fastmlp's, relative; otherwise the net is not ranked.",
-        "Peak memory is that of the process at the end of training, the data included.",
+        "of them. Every hidden size has its first round before any has its second.",
+        "Import, first call (compilation, tracing) and epochs are timed separately; the time in the tables is that of "
+        "the epochs, without evaluation.",
+        "Times and ratios are medians over the repeats. The ratio of a repeat is the median over its epochs, each "
+        "divided by fastmlp's epoch in the same turn, so a stall of the machine in one epoch changes the time but not "
+        "the ratio. The intervals of all nets and hidden sizes together contain the values of one more repeat with a "
+        "probability of 95 %: by Student's t on logarithms and Bonferroni's inequality, with one pooled standard "
+        "deviation, because the few repeats of a net may agree by chance.",
+        "Before and after every round, a probe measures the rate of multiply-adds on all threads; a round in which it "
+        "falls below 80 % of its best is repeated. "
+        f"Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
+        "Parity: from the same weights and in the same order, the mean loss of the first epoch must be within "
+        f"{PARITY:g} of fastmlp's, relative; otherwise the net is not ranked.",
+        "Peak memory is that of the process at the end of training, including the data.",
     ]
 
 
 def headline(results: Results) -> str:
-    """Return in a sentence or two how the quickest other net stands to ours, and whether that is sure."""
+    """Return in a sentence or two how the fastest other net compares with ours, and whether that is certain."""
     nearest, single, unsure = [], [], []
     for size in results["parameters"]["hidden_sizes"]:
         others = [row for row in ranking(results, size) if row["net"] != "fastmlp" and row["ratio"] is not None]
         if others:
-            quickest = min(others, key=lambda row: float(row["ratio"]))
-            nearest.append((quickest["ratio"], quickest["net"], size))
-            spread = quickest["spread"]["ratio"]
+            fastest = min(others, key=lambda row: float(row["ratio"]))
+            nearest.append((fastest["ratio"], fastest["net"], size))
+            spread = fastest["spread"]["ratio"]
             if spread is None:
                 single.append(str(size))
             elif spread[0] <= 1 <= spread[1]:
@@ -110,17 +112,17 @@ def headline(results: Results) -> str:
         return "No other net could be ranked beside fastmlp."
     low, high = min(nearest), max(nearest)
     if len(nearest) == 1:
-        told = f"The quickest other net, {low[1]}, takes {low[0]:.2f} times fastmlp's training time."
+        text = f"The fastest other net, {low[1]}, takes {low[0]:.2f} times fastmlp's training time."
     else:
-        told = (
-            f"The quickest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
+        text = (
+            f"The fastest other net takes {low[0]:.2f} ({low[1]}, {low[2]} hidden units) to {high[0]:.2f} times "
             f"({high[1]}, {high[2]}) fastmlp's training time."
         )
     if single:
-        told += f" From a single run at {', '.join(single)}: how far it varies is not known."
+        text += f" At {', '.join(single)} there is only a single run, so its variation is unknown."
     if unsure:
-        told += f" Not sure from so few repeats at {', '.join(unsure)}: its interval includes 1 there."
-    return told
+        text += f" At {', '.join(unsure)} so few repeats leave it open which is faster: the interval includes 1."
+    return text
 
 
 def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
@@ -154,7 +156,7 @@ def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
 
 def _section_of_plots(pictures: Mapping[str, bytes] | None) -> list[str]:
     if pictures is None:
-        return ["<p class='warn'>The plots are left out: they need matplotlib (pip install 'fastmlp[plot]').</p>"]
+        return ["<p class='warn'>The plots are missing: they need matplotlib (pip install 'fastmlp[plot]').</p>"]
     parts = ["<h2>Plots</h2>"] if pictures else []
     for name, svg in pictures.items():
         source = base64.b64encode(svg).decode()
@@ -174,8 +176,10 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Any) -> str:
 def _facts(results: Results) -> str:
     versions = {row["net"]: row["version"] for row in results["results"] if "error" not in row}
     facts = {**{f"net {net}": text for net, text in versions.items()}, **results["environment"]}
-    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(_shown(value))}</td></tr>" for name, value in facts.items())
-    return f"<div class='wide'><table>{rows}</table></div>"
+    lines = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(_shown(value))}</td></tr>" for name, value in facts.items()
+    )
+    return f"<div class='wide'><table>{lines}</table></div>"
 
 
 def _shown(value: Any) -> str:

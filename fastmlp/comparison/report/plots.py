@@ -1,7 +1,7 @@
-"""The plots of a comparison: time, accuracy, loss, and how many times as long the others take.
+"""The plots of a comparison: time, accuracy, loss, and how many times as long the other nets take.
 
-A net has the same colour and marker in all of them; the colours are Okabe and Ito's, which the colour-blind can tell
-apart, and the markers do it where colour does not.
+A net has the same colour and marker in all of them. The colours are Okabe and Ito's, which colour-blind readers can
+tell apart; the markers help where colours do not.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.comparison.arithmetic import training_flop
 from fastmlp.comparison.report.tables import ranking
-from fastmlp.comparison.results import dense_flop
 from fastmlp.plots import new_figure
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ _QUIET = "#666666"
 
 
 def dense_epoch_seconds(results: Results, hidden_size: int) -> float:
-    """Return the seconds that an epoch of dense arithmetic takes at the best rate that the machine showed."""
+    """Return the seconds that an epoch of dense arithmetic takes at the best rate measured on the machine."""
     data = results["data"]
-    flop = dense_flop(data["n_train"], data["input_size"], hidden_size, data["output_size"])
+    n = data["n_train"]
+    flop = training_flop(n * data["input_size"], n, hidden_size, data["output_size"])
     return float(flop / (results["environment"]["peak_gflops"] * 1e9))
 
 
@@ -63,7 +64,7 @@ def _epoch_time(results: Results) -> Figure:
         sizes, dense, color=_QUIET, ls=":", lw=1.5, marker="_",
         label=f"dense arithmetic alone\nat {rate:.0f} GFLOP/s",
     )  # fmt: skip
-    # An interval of two repeats may be very wide: it must not make the lines flat.
+    # The interval of two repeats may be very wide; it must not flatten the lines.
     axes.set(yscale="log", ylabel="seconds per epoch (log)", ylim=(min(shown) / 1.5, max(shown) * 1.5))
     _hidden_size_axis(axes, sizes)
     _seconds_ticks(axes.yaxis)
@@ -114,7 +115,7 @@ def _speed_up(results: Results) -> Figure:
         axes.set_yticks(range(len(ranked)), [f"{row['net']}  {row['ratio']:.2f}" for row in ranked])
         axes.invert_yaxis()
         axes.axvline(1, color=_QUIET, lw=1, ls=":")
-        axes.set(title=f"{size} hidden units", xlabel="training time, in times of fastmlp's")
+        axes.set(title=f"{size} hidden units", xlabel="training time / fastmlp's")
         axes.spines[["top", "right"]].set_visible(False)
     for axes, _, _ in panels:
         axes.set_xlim(0, 1.05 * farthest)
@@ -123,15 +124,18 @@ def _speed_up(results: Results) -> Figure:
 
 PLOTS: dict[str, tuple[str, Callable[[Results], Figure]]] = {
     "epoch-time": ("Time of an epoch against hidden size (median; line: 95 % interval)", _epoch_time),
-    "speed-up": ("How many times fastmlp's training time the others take (line: 95 % interval)", _speed_up),
+    "speed-up": ("Training time of the other nets as a multiple of fastmlp's (line: 95 % interval)", _speed_up),
     "accuracy": ("Test accuracy after training against hidden size (median of the repeats)", _accuracy),
     "loss": ("Test loss against training time", _loss),
 }
-"""Each plot's name, which is that of its file, with its title and what draws it."""
+"""The name of each plot, which is also its file's, with its title and the function that draws it."""
 
 
 def draw(name: str, results: Results) -> Figure:
-    """Return the plot `name` of the results, with its title and what was measured; ImportError without matplotlib."""
+    """Return the plot `name` of the results, with its title and what was measured.
+
+    Raises MissingLibraryError where matplotlib is not installed.
+    """
     title, function = PLOTS[name]
     figure = function(results)
     parameters = results["parameters"]
@@ -161,7 +165,7 @@ def _plot_net(axes: Axes, net: str, x: Sequence[float], y: Sequence[float], smal
 
 
 def _panels(results: Results, height: float) -> tuple[Figure, list[tuple[Axes, int, list[Row]]]]:
-    """Return a figure with axes for each hidden size that has results, two in a line."""
+    """Return a figure with axes for each hidden size that has results, two side by side."""
     sizes = [size for size in results["parameters"]["hidden_sizes"] if ranking(results, size)]
     columns = min(2, len(sizes))
     lines = math.ceil(len(sizes) / 2)

@@ -16,17 +16,17 @@ __all__ = ["DETAILS", "MEASURED", "cells", "csv_text", "failures", "markdown", "
 
 Row = Mapping[str, Any]
 _NOTHING = "–"
-_NARROWEST = 120  # columns of a terminal that a table needs; it is never cut
+_NARROWEST = 120  # columns that a table needs on a terminal, where it is never cut off
 
 
 def ranking(results: Mapping[str, Any], hidden_size: int) -> list[Row]:
-    """Return the rows of one hidden size that have a result, by their ratio or else time; last what is not ranked."""
+    """Return the rows of one hidden size that have a result, by ratio or else by time, with those not ranked last."""
     rows = [row for row in results["results"] if row["hidden_size"] == hidden_size and "error" not in row]
     return sorted(rows, key=lambda row: (not row["parity"]["passed"], row["ratio"] or row["train_seconds"]))
 
 
 def failures(results: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each net that gave no result, with the hidden sizes at which it did not."""
+    """Return a sentence for each net without a result, with the hidden sizes at which it has none."""
     sizes: dict[tuple[str, str], list[int]] = {}
     for row in results["results"]:
         if "error" in row:
@@ -39,22 +39,25 @@ def failures(results: Mapping[str, Any]) -> list[str]:
 
 
 def notes(results: Mapping[str, Any]) -> list[str]:
-    """Return what has to be known to read the tables: the task, how it was measured, and what is missing."""
+    """Return what a reader of the tables must know: the task, how it was measured, and what is missing."""
     parameters, data, rounds = results["parameters"], results["data"], results["rounds"]
     repeats = parameters["repeats"]
-    of = "one run of each net"
+    figures = "The figures are those of a single run of each net"
     if repeats > 1:
-        of = f"medians of {repeats} repeats, in brackets the intervals that all hold with 95 % for a further one"
+        figures = (
+            f"The figures are medians of {repeats} repeats; the intervals in brackets together contain the values of "
+            "one more repeat with a probability of 95 %"
+        )
     lines = [
         f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
-        f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}; "
-        f"{of}; a time is that of the epochs, without import, first call and evaluation; its ratio to fastmlp's is the "
-        "median over the epochs, which the nets did in turn.",
-        f"Rounds {rounds['run']} (planned {rounds['planned']}), of which disturbed: {rounds['disturbed']}; "
-        f"{results['environment']['peak_gflops']:.0f} GFLOP/s at best on {results['environment']['cpu']}.",
+        f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}. "
+        f"{figures}. Time is that of the epochs, without import, first call and evaluation; its ratio to fastmlp's is "
+        "the median over the epochs, in which the nets took turns.",
+        f"Rounds: {rounds['run']} (planned: {rounds['planned']}), of which disturbed: {rounds['disturbed']}; at best "
+        f"{results['environment']['peak_gflops']:.0f} GFLOP/s on {results['environment']['cpu']}.",
     ]
     if not results["complete"]:
-        lines.append("Not complete: the comparison was interrupted, and this is what was finished.")
+        lines.append("Not complete: the comparison was interrupted, and these are the results that were finished.")
     return lines
 
 
@@ -86,7 +89,7 @@ def _loss(value: float | None) -> str:
 
 def _parity(row: Row) -> str:
     relative = row["parity"]["relative"]
-    return "no number" if relative is None else f"{relative:.1e}"
+    return "not a number" if relative is None else f"{relative:.1e}"
 
 
 def _memory(row: Row) -> str:
@@ -119,17 +122,17 @@ DETAILS: Columns = {
     **{f"To {accuracy}": _to(accuracy) for accuracy in ACCURACIES},
     "Parity": _parity,
 }
-"""What stands beside: times of start, memory, training seconds until a test accuracy was reached, the parity check."""
+"""Further columns: start-up times, memory, training seconds until a test accuracy was reached, the parity check."""
 
 DETAILS_NOTE = (
-    "To 0.95: training seconds until that test accuracy was first reached. Parity: how far the mean loss of the first "
-    "epoch is from fastmlp's, relative, from the same weights in the same order; a net beyond "
+    "To 0.95: training seconds until this test accuracy was first reached. Parity: the relative difference of the mean "
+    "loss of the first epoch from fastmlp's, from the same weights in the same order; a net with more than "
     f"{PARITY:g} is not ranked."
 )
 
 
 def cells(row: Row, columns: Columns) -> list[str]:
-    """Return the texts of a row."""
+    """Return the text of each cell of a row."""
     return [text(row) for text in columns.values()]
 
 
@@ -137,7 +140,7 @@ def cells(row: Row, columns: Columns) -> list[str]:
 
 
 def print_tables(results: Mapping[str, Any], console: Console) -> None:
-    """Print two tables for each hidden size, and what has to be known to read them; nothing is ever cut."""
+    """Print two tables for each hidden size, and what a reader of them must know; nothing is ever cut off."""
     from rich.table import Table
 
     console.width = max(console.width, _NARROWEST)
@@ -158,16 +161,16 @@ def print_tables(results: Mapping[str, Any], console: Console) -> None:
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return one table of all hidden sizes in Markdown, and below it what has to be known to read it."""
+    """Return one table of all hidden sizes in Markdown, and below it what a reader of it must know."""
     columns = {"Hidden size": lambda row: str(row["hidden_size"]), **MEASURED}
-    lines = [_markdown_row(columns), "|" + "---|" * len(columns)]
+    lines = [_markdown_line(columns), "|" + "---|" * len(columns)]
     for size in results["parameters"]["hidden_sizes"]:
-        lines += [_markdown_row(cells(row, columns)) for row in ranking(results, size)]
+        lines += [_markdown_line(cells(row, columns)) for row in ranking(results, size)]
     lines += ["", *notes(results), *(f"- {line}" for line in failures(results))]
     return "\n".join(lines) + "\n"
 
 
-def _markdown_row(texts: Iterable[str]) -> str:
+def _markdown_line(texts: Iterable[str]) -> str:
     return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
 
 
@@ -179,7 +182,7 @@ _WITH_INTERVAL = ("train_seconds", "epoch_seconds", "ratio")
 
 
 def csv_text(results: Mapping[str, Any]) -> str:
-    """Return a line for each net and hidden size, with a header; numbers in full, empty where there is none."""
+    """Return a header and a line for each net and hidden size: numbers with all digits, empty where there is none."""
     file = io.StringIO()
     reached = [f"seconds_to_{accuracy}" for accuracy in ACCURACIES]
     spreads = [f"{name}_{end}" for name in _WITH_INTERVAL for end in ("low", "high")]

@@ -1,1 +1,1 @@
-"""Digits drawn by our own code from stroke skeletons: stand-ins where MNIST cannot be had."""
+"""Digits drawn by our own code from stroke skeletons: stand-ins where MNIST is not available."""

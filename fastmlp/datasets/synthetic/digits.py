@@ -1,8 +1,9 @@
-"""The synthetic digits: 70,000 drawn stand-ins for handwriting, where MNIST cannot be had."""
+"""The synthetic digits: 70,000 drawn stand-ins for handwriting, where MNIST is not available."""
+
+from __future__ import annotations
 
 import contextlib
 import operator
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,41 +15,30 @@ from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.npz import read_npz
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.files.atomic import write_whole
+from fastmlp.machine import available_processors
+
+__all__ = ["draw_digits", "draw_labels", "load_synthetic"]
 
 VERSION = 1
-"""To be raised when the drawings change: the cache must not serve the old ones."""
+"""To be increased when the drawings change, so that the cache does not serve the old ones."""
 N_TRAIN, N_TEST = 60_000, 10_000
 _CHUNK = 500
 
 
 def load_synthetic(seed: int = 0) -> Dataset:
-    """Return the synthetic digits: 60,000 training and 10,000 test images, drawn, not written.
+    """Return the synthetic digits: 60,000 training and 10,000 test images, drawn by fastmlp.
 
-    They have MNIST's form: rows of 784 values, ``pixel / 255`` as float32. The first call draws
-    them in some seconds and keeps them in the cache where that can be written.
+    They have the shapes and dtypes of `load_mnist`, pixel / 255 as float32, and are named "synthetic". The first call
+    takes some seconds to draw them and keeps them in the cache, if it is writable. Another `seed` gives other digits;
+    the same seed and version give the same bytes.
 
-    Parameters
-    ----------
-    seed : int
-        Another seed gives other digits; the same seed and version the same bytes.
+    Raises InvalidValueError for a `seed` that is negative or 2**63 or more; TypeError for one that is not an integer.
 
-    Returns
-    -------
-    Dataset
-        Shapes and types as from `load_mnist`, named "synthetic".
-
-    Raises
-    ------
-    ValueError
-        Where ``seed`` is negative or 2**63 or more.
-
-    Examples
-    --------
     >>> load_synthetic().x_test.shape
     (10000, 784)
     """
     if not 0 <= operator.index(seed) < 2**63:
-        raise InvalidValueError(f"seed must lie between 0 and 2**63 - 1, not be {seed}")
+        raise InvalidValueError(f"seed is {seed}; it must lie between 0 and 2**63 - 1")
     path = cache_dir() / f"synthetic-v{VERSION}-seed{seed}.npz"
     drawn = _read_cache(path)
     if drawn is None:
@@ -67,29 +57,17 @@ def load_synthetic(seed: int = 0) -> Dataset:
 
 
 def draw_labels(seed: int) -> Int64Array:
-    """Return 70,000 labels, each digit a tenth of either part, in random order."""
+    """Return 70,000 labels in random order; each digit is a tenth of the training part and of the test part."""
     random = np.random.default_rng([VERSION, seed])
     parts = [random.permutation(np.arange(n, dtype=np.int64) % 10) for n in (N_TRAIN, N_TEST)]
     return np.concatenate(parts)
 
 
 def draw_digits(labels: Int64Array, seed: int) -> UInt8Array:
-    """Draw one image for each label, in parallel.
+    """Draw one image for each of the `labels` (n,), 0 to 9; return (n, 784) uint8 in MNIST's form, where 255 is ink.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (n,), int64
-        The digits to draw, 0 to 9.
-    seed : int
-        Image i depends on the seed, on i and on its label, on nothing else.
+    Image i depends only on `seed`, on i and on its label.
 
-    Returns
-    -------
-    ndarray of shape (n, 784), uint8
-        Images in MNIST's form, 255 is ink.
-
-    Examples
-    --------
     >>> draw_digits(np.array([3, 1, 4]), seed=0).max()
     np.uint8(255)
     """
@@ -107,8 +85,7 @@ def draw_digits(labels: Int64Array, seed: int) -> UInt8Array:
         draw_all(labels[part], start, seed, shapes, hand, drawn)
         form_all(drawn, images[part])
 
-    n_cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ThreadPoolExecutor(n_cpus) as threads:
+    with ThreadPoolExecutor(available_processors()) as threads:
         list(threads.map(draw_chunk, range(0, len(labels), _CHUNK)))
     return images
 
@@ -122,12 +99,12 @@ def _read_cache(path: Path) -> tuple[UInt8Array, Int64Array] | None:
         with path.open("rb") as file:
             arrays = read_npz(file, str(path), lambda _: ("images", "labels"))
     except (OSError, KeyError, DataError):
-        return None  # not there, or damaged: drawn again
+        return None  # missing or damaged: the digits are drawn again
     images, labels = arrays["images"], arrays["labels"]
     n = N_TRAIN + N_TEST
     return (images, labels) if images.shape == (n, 784) and labels.shape == (n,) else None
 
 
 def _write_cache(path: Path, images: UInt8Array, labels: Int64Array) -> None:
-    with contextlib.suppress(OSError):  # a full or read-only disk: they are drawn again next time
+    with contextlib.suppress(OSError):  # a full or read-only disk: the digits are drawn again next time
         write_whole(path, lambda file: np.savez(file, images=images, labels=labels))

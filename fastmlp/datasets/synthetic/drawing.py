@@ -1,8 +1,11 @@
 """Digits drawn from skeletons by an unsteady hand: compiled, and the same for the same seed.
 
-Each image has random numbers of its own, counted from the seed and the image's index, so that no
-image depends on which thread drew it or on how many there were.
+Each image has its own random numbers, which follow from the seed and the image's index, so no image depends on which
+thread drew it or on how many threads there were. All compiled functions are in this file, because Numba's disk cache
+checks no other (`fastmlp.kernels.compiled`).
 """
+
+from __future__ import annotations
 
 from typing import Any, NamedTuple
 
@@ -10,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
-from fastmlp.datasets.jit import compiled, helper
+from fastmlp.kernels.compiled import kernel
+
+__all__ = ["CANVAS", "Hand", "Skeletons", "draw_all"]
 
 CANVAS = 64
 """Side of the square that a digit is drawn on, in pixels."""
 _INK = 50
-"""The longer side of the drawn digit's path, in pixels."""
+"""The longer side of the drawn path, in pixels."""
 _STEPS = 6
 """Straight pieces between two points of a skeleton."""
 _MAX_POINTS = 32
@@ -23,7 +28,7 @@ _MAX_POINTS = 32
 _ROUNDNESS = 0.6
 """0 draws the curve through a skeleton's points, 1 a rounder one that only comes near them."""
 _SKIP_LENGTH = 0.06
-"""Half of what is missing where the pen skips, as a share of the stroke."""
+"""Half the length that is missing where the pen skips, as a share of the stroke."""
 _THINNEST = 0.15
 """The least width of a stroke, as a share of the pen's."""
 _FOLLOWS = 0.6
@@ -31,76 +36,64 @@ _FOLLOWS = 0.6
 
 
 class Skeletons(NamedTuple):
-    """The shapes of all digits as flat arrays.
-
-    Attributes
-    ----------
-    points : ndarray of shape (n_points, 2), float32
-        x and y, between 0 and 1.
-    corners : ndarray of shape (n_points,), int64
-        1 where the curve has a corner.
-    strokes : ndarray of shape (n_strokes + 1,), int64
-        Stroke s has the points strokes[s] to strokes[s + 1].
-    skeletons : ndarray of shape (n_skeletons + 1,), int64
-        Skeleton k has the strokes skeletons[k] to skeletons[k + 1].
-    families : ndarray of shape (n_families + 1,), int64
-        Family f has the skeletons families[f] to families[f + 1].
-    digits : ndarray of shape (11,), int64
-        Digit d has the families digits[d] to digits[d + 1].
-    shares : ndarray of shape (n_families,), float32
-        The share of each family among its digit's, as running sums that end at 1.
-    manners : ndarray of shape (10, 3), float32
-        For each digit the factors on pen and width, and the slant.
-    """
+    """The shapes of all digits as flat arrays."""
 
     points: Float32Array
+    """(n_points, 2): x and y, between 0 and 1."""
     corners: Int64Array
+    """(n_points,): 1 where the curve has a corner."""
     strokes: Int64Array
+    """(n_strokes + 1,): stroke s has the points strokes[s] to strokes[s + 1]."""
     skeletons: Int64Array
+    """(n_skeletons + 1,): skeleton k has the strokes skeletons[k] to skeletons[k + 1]."""
     families: Int64Array
+    """(n_families + 1,): family f has the skeletons families[f] to families[f + 1]."""
     digits: Int64Array
+    """(11,): digit d has the families digits[d] to digits[d + 1]."""
     shares: Float32Array
+    """(n_families,): the share of each family among its digit's, as running sums that end at 1."""
     manners: Float32Array
+    """(10, 3): for each digit the factors on pen and width, and the slant."""
 
 
 class Hand(NamedTuple):
     """How much hands differ and shake; lengths in units of the digit's height.
 
-    The defaults were chosen by looking at contact sheets, and by what a net trained on the
-    drawings makes of MNIST's training images.
+    The defaults were chosen by looking at contact sheets, and by how well a net trained on the drawings recognises
+    MNIST's training images.
     """
 
     mixture: float = 0.25
-    """How far a mixture of two skeletons may lie outside the two."""
+    """How far a mixture of two skeletons may go beyond either of them."""
     joints: float = 0.038
     """Standard deviation of a skeleton's point."""
     overshoot: float = 0.05
-    """Standard deviation of a stroke's length at either end."""
+    """Standard deviation of the length added to a stroke at either end."""
     bend: float = 0.036
     """Amplitude of the elastic bends."""
     tremor: float = 0.004
-    """Standard deviation of the shaking from one straight piece to the next."""
+    """Standard deviation of the tremor from one straight piece to the next."""
     slant: float = 0.24
     """Standard deviation of the shear."""
     rotation: float = 0.1
     """Standard deviation of the rotation, in radians."""
     aspect_mean: float = 0.92
-    """Median of the width's factor."""
+    """Median of the factor on the width."""
     aspect: float = 0.2
-    """Standard deviation of the width's logarithm."""
+    """Standard deviation of the logarithm of that factor."""
     pen: float = 0.068
     """Median of the half width of a stroke."""
     pen_spread: float = 0.27
-    """Standard deviation of its logarithm."""
+    """Standard deviation of the logarithm of that half width."""
     pressure: float = 0.18
     """Standard deviation of the change of width along a stroke, as a share of it."""
     grain: float = 0.06
-    """Standard deviation of its change from one straight piece to the next, as a share of it."""
+    """Standard deviation of the change of width from one straight piece to the next, as a share of it."""
     skip: float = 0.02
     """Probability that the pen skips somewhere in a stroke."""
 
 
-@helper
+@kernel
 def _bits(state: npt.NDArray[np.uint64]) -> np.uint64:  # pragma: no cover
     """Return the next 64 random bits: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -110,20 +103,20 @@ def _bits(state: npt.NDArray[np.uint64]) -> np.uint64:  # pragma: no cover
     return z ^ (z >> np.uint64(31))
 
 
-@helper
+@kernel
 def _uniform(state: npt.NDArray[np.uint64]) -> float:  # pragma: no cover
     """Return a random number in [0, 1)."""
     return np.float64(_bits(state) >> np.uint64(11)) * 2.0**-53
 
 
-@helper
+@kernel
 def _normal(state: npt.NDArray[np.uint64]) -> float:  # pragma: no cover
     """Return a random number of the standard normal distribution (Box and Muller)."""
     radius = np.sqrt(-2 * np.log(1 - _uniform(state)))
     return radius * np.cos(2 * np.pi * _uniform(state))
 
 
-@helper
+@kernel
 def _choose_points(
     digit: int,
     skeletons: Skeletons,
@@ -153,7 +146,7 @@ def _choose_points(
     return a
 
 
-@helper
+@kernel
 def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  # pragma: no cover
     """Move a stroke's end point away from its inner neighbour."""
     dx, dy = points[end, 0] - points[inner, 0], points[end, 1] - points[inner, 1]
@@ -162,12 +155,12 @@ def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  #
     points[end, 1] += by * dy / length
 
 
-@helper
+@kernel
 def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # pragma: no cover
-    """Return the point at ``t`` between ``p1`` and ``p2`` of a smooth curve along four points.
+    """Return the point at `t` between `p1` and `p2` on a smooth curve along four points.
 
-    A Catmull-Rom spline goes through its points, which looks angular; a uniform B-spline only
-    passes near them, which looks too round. This is a mixture of both.
+    A Catmull-Rom spline goes through its points, which looks angular; a uniform B-spline only passes near them, which
+    looks too round. This is a mixture of both.
     """
     cubic = (3 * (p1 - p2) + p3 - p0) * t * t * t
     through = p1 + ((p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t * t + cubic) / 2
@@ -175,7 +168,7 @@ def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # p
     return (1 - _ROUNDNESS) * through + _ROUNDNESS * near
 
 
-@helper
+@kernel
 def _trace(
     skeleton: int,
     skeletons: Skeletons,
@@ -184,10 +177,10 @@ def _trace(
     points: Float32Array,
     path: Float32Array,
 ) -> int:  # pragma: no cover
-    """Write the curve along ``points`` as straight pieces into ``path``; return its length.
+    """Write the curve along `points` as straight pieces into `path`; return the number of its points.
 
-    ``path`` has rows (x, y, width): width is a factor on the pen's and holds up to the next row;
-    0 means that the pen is lifted.
+    `path` holds (x, y, width) for each point: width is a factor on the pen's and holds up to the next point; 0 means
+    that the pen is lifted.
     """
     offset = skeletons.strokes[skeletons.skeletons[skeleton]]
     count = 0
@@ -199,7 +192,7 @@ def _trace(
         swing = hand.pressure * _normal(state)
         skip_at = _uniform(state) if _uniform(state) < hand.skip else 2.0
         for p in range(begin, end - 1):
-            # at a corner and at an end the curve sets out straight
+            # at a corner and at an end, the curve starts out straight
             smooth_before = p > begin and skeletons.corners[offset + p] == 0
             smooth_after = p + 2 < end and skeletons.corners[offset + p + 1] == 0
             for step in range(_STEPS + (p == end - 2)):
@@ -218,7 +211,7 @@ def _trace(
     return count
 
 
-@helper
+@kernel
 def _distort(
     manner: Float32Array, hand: Hand, state: npt.NDArray[np.uint64], path: Float32Array, count: int
 ) -> None:  # pragma: no cover
@@ -228,7 +221,7 @@ def _distort(
     angle = hand.rotation * _normal(state)
     cos, sin = np.cos(angle), np.sin(angle)
     bends = np.empty((4, 4))
-    for k in range(4):  # rows: amplitude, wave numbers along x and y, phase; two for each axis
+    for k in range(4):  # amplitude, wave numbers along x and y, phase; two bends for each axis
         bends[k, 0] = hand.bend * _normal(state)
         bends[k, 1] = 2 * np.pi * (0.4 + 0.8 * _uniform(state)) * (1 if k % 2 else -1)
         bends[k, 2] = 2 * np.pi * (0.4 + 0.8 * _uniform(state))
@@ -247,12 +240,12 @@ def _distort(
         path[i, 0], path[i, 1] = cos * x - sin * y, sin * x + cos * y
 
 
-@helper
+@kernel
 def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None:  # pragma: no cover
-    """Draw the path on ``canvas`` (CANVAS, CANVAS), as large as fits: 255 is ink, 0 is paper.
+    """Draw the path on `canvas` (CANVAS, CANVAS), as large as fits: 255 is ink, 0 is paper.
 
-    ``pen`` is half the width of a stroke. Only ink or paper, as in a scan: MNIST's grey edges come
-    from what is done to it afterwards.
+    `pen` is half the width of a stroke. There is only ink and paper, as in a scan: MNIST's grey edges come from the
+    scaling that follows.
     """
     left = right = path[0, 0]
     top = bottom = path[0, 1]
@@ -286,7 +279,7 @@ def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None
                     canvas[row, column] = 255
 
 
-@compiled
+@kernel
 def draw_all(
     labels: Int64Array,
     first: int,
@@ -295,11 +288,10 @@ def draw_all(
     hand_values: tuple[float, ...],
     out: UInt8Array,
 ) -> None:  # pragma: no cover
-    """Draw the digits ``labels`` (n,) on ``out`` (n, CANVAS, CANVAS): 255 is ink, 0 is paper.
+    """Draw the digits `labels` (n,) on `out` (n, CANVAS, CANVAS): 255 is ink, 0 is paper.
 
-    Image i has the random numbers of the index ``first + i``. ``shapes`` and ``hand_values`` are
-    a `Skeletons` and a `Hand` as plain tuples: Numba's disk cache would keep a reference to a class
-    and fail to load once that is renamed.
+    Image i has the random numbers of the index `first + i`. `shapes` and `hand_values` are a `Skeletons` and a `Hand`
+    as plain tuples, because Numba's disk cache would refer to these classes by name.
     """
     skeletons, hand = Skeletons(*shapes), Hand(*hand_values)
     state = np.empty(1, np.uint64)

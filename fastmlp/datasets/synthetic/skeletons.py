@@ -1,8 +1,10 @@
 """The shapes of digits as text, and as the flat arrays that compiled code draws from.
 
-A skeleton is text: points "x,y" in a box of 100 x 100, x to the right and y down, joined by a
-smooth curve; ``!`` marks a corner and ``|`` lifts the pen.
+A skeleton is text: points "x,y" in a box of 100 x 100, x to the right and y down, joined by a smooth curve; `!` marks a
+corner and `|` lifts the pen.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,11 +13,13 @@ import numpy as np
 
 from fastmlp.datasets.synthetic.drawing import Skeletons
 
+__all__ = ["Family", "Manner", "parse"]
+
 
 class Family(NamedTuple):
-    """Ways to write one digit between which a hand varies; ``share`` of its writers use them.
+    """Ways to write one digit, between which a hand varies; `share` is the share of writers who use them.
 
-    All have the same strokes, points and corners, so that a mixture of two is a way as well.
+    All have the same strokes, points and corners, so that a mixture of any two is another way to write it.
     """
 
     share: float
@@ -23,10 +27,10 @@ class Family(NamedTuple):
 
 
 class Manner(NamedTuple):
-    """How a digit is usually written, beside its shape.
+    """How a digit is usually written, apart from its shape.
 
-    A digit that is written smaller looks bolder once all are scaled to one size, so ``pen`` is
-    a factor on the width of strokes; ``width`` is one on the digit's; ``slant`` is the mean shear.
+    A digit that is written smaller looks bolder once all are scaled to one size, so `pen` is a factor on the width of
+    the strokes; `width` is a factor on that of the digit; `slant` is the mean shear.
     """
 
     pen: float
@@ -35,7 +39,7 @@ class Manner(NamedTuple):
 
 
 def parse(digits: Sequence[Sequence[Family]], manners: Sequence[Manner]) -> Skeletons:
-    """Return the shapes that the text describes as flat arrays.
+    """Return the shapes of the digits, given as text, as flat arrays.
 
     >>> cross = Family(share=1.0, skeletons=("0,0 50,50 100,100 | 0,100 100,0",))
     >>> parse([[cross]], [Manner(pen=1.0, width=1.0, slant=0.0)]).strokes

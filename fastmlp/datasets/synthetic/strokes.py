@@ -1,9 +1,13 @@
 """How people write the ten digits: skeletons of strokes, several ways for each.
 
-Drawn up by hand; what the text means stands in `fastmlp.datasets.synthetic.skeletons`.
+They were made by hand; `fastmlp.datasets.synthetic.skeletons` explains the notation.
 """
 
+from __future__ import annotations
+
 from fastmlp.datasets.synthetic.skeletons import Family, Manner
+
+__all__ = ["DIGITS", "MANNERS"]
 
 MANNERS: tuple[Manner, ...] = (
     Manner(1.13, 1.05, 0.20),  # 0

@@ -1,0 +1,44 @@
+"""Floating-point operations of a net, a multiply-add counted as two.
+
+Counts take `inputs`, how many inputs all samples together multiply: n D with the zeros, and for a net that skips zeros
+its nonzeros (`multiplied_inputs`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastmlp.arrays import Float32Array
+
+__all__ = ["forward_flop", "multiplied_inputs", "training_flop"]
+
+
+def forward_flop(inputs: int, n: int, hidden_size: int, output_size: int) -> int:
+    """Return the operations of the forward pass of n samples: hidden = X W1 and logits = hidden W2.
+
+    >>> forward_flop(10_000 * 784, 10_000, 300, 10) / 1e9
+    4.764
+    """
+    return 2 * hidden_size * (inputs + n * output_size)
+
+
+def training_flop(inputs: int, n: int, hidden_size: int, output_size: int) -> int:
+    """Return the operations of an epoch over n samples: two products with W1 (forward, update), three with W2.
+
+    >>> training_flop(60_000 * 784, 60_000, 300, 10) / 1e9
+    57.528
+    """
+    return hidden_size * (4 * inputs + 6 * n * output_size)
+
+
+def multiplied_inputs(X: Float32Array, hidden_size: int) -> int:
+    """Return how many of the inputs X (n, D) fastmlp's net multiplies: the nonzeros where it skips zeros, else all."""
+    import numpy as np
+
+    from fastmlp.kernels.layout import choose_lanes
+    from fastmlp.kernels.packing import sparse_pays
+
+    nonzeros, lanes = int(np.count_nonzero(X)), choose_lanes(hidden_size)
+    vectors = lanes.vectors * -(-hidden_size // lanes.units)
+    return nonzeros if sparse_pays(nonzeros / X.size, vectors) else X.size

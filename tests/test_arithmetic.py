@@ -1,0 +1,22 @@
+"""Counts of operations."""
+
+import numpy as np
+
+from fastmlp.comparison.arithmetic import forward_flop, multiplied_inputs, training_flop
+
+
+def test_counts_are_those_of_the_products():
+    n, D, H, C = 5, 7, 3, 2
+    # a product of (a, b) and (b, c) has a b c multiply-adds
+    forward = n * D * H + n * H * C
+    backward = n * C * H  # dlogits W2^T
+    updates = D * n * H + H * n * C
+    assert forward_flop(n * D, n, H, C) == 2 * forward
+    assert training_flop(n * D, n, H, C) == 2 * (forward + backward + updates)
+
+
+def test_zeros_count_only_where_they_are_multiplied():
+    X = np.zeros((100, 784), np.float32)
+    X[:, :100] = 1
+    assert multiplied_inputs(X, 300) == 100 * 100
+    assert multiplied_inputs(np.ones_like(X), 300) == X.size
