@@ -403,6 +403,13 @@ class NeuralNetwork:
 
         run_team(self._threads_for(n), predict)
 
+    def _forward_and_losses(self, X: ArrayLike, y: NDArray[np.int64]) -> tuple[Float32Array, Float32Array]:
+        """Return the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
+        X, y = self._checked(X, y)
+        probs, outcome = np.empty((len(X), self.output_size), np.float32), outcome_of(len(y))
+        self._predict(probs, outcome, self._prepared(X, self._threads_for(len(X))), len(X), y)
+        return probs, outcome.losses
+
     def _threads_for(self, n: int) -> int:
         """Threads that a forward pass over n rows is worth: one where starting others would take longer."""
         if n * self.hidden_size * (self.input_size + self.output_size) < _WORK_FOR_THREADS:
