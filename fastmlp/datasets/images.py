@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array
 from fastmlp.datasets.digit_form import digit_form
 from fastmlp.errors import DataError, InvalidValueError, MissingLibraryError
 
@@ -28,7 +30,7 @@ def is_image(content: bytes) -> bool:
     return content.startswith(_MAGICS)
 
 
-def read_digit(content: bytes, name: str) -> NDArray[np.float32]:
+def read_digit(content: bytes, name: str) -> Float32Array:
     """Return the picture of one digit in MNIST's form (784,) float32; `name` is what messages call it.
 
     Any size, grey, colour or with opacity (on white paper); dark on light or light on dark. Raises DataError where
@@ -48,7 +50,7 @@ def read_digit(content: bytes, name: str) -> NDArray[np.float32]:
         raise DataError(f"{name}: {error}") from None
 
 
-def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
+def _pixels(content: bytes, name: str) -> NDArray[Any]:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
@@ -69,5 +71,7 @@ def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
             ) from None
         except UnidentifiedImageError:
             raise DataError(f"{name} is no picture of a kind that is known: save it as PNG or JPEG") from None
-        except (OSError, SyntaxError, ValueError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - Pillow has a reader per format, and each fails in its own ways
             raise DataError(f"{name} is cut off or damaged ({error})") from None

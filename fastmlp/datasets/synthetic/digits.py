@@ -1,5 +1,7 @@
 """The synthetic digits: 70,000 drawn stand-ins for handwriting, where MNIST cannot be had."""
 
+from __future__ import annotations
+
 import contextlib
 import operator
 import os
@@ -15,6 +17,8 @@ from fastmlp.datasets.npz import read_npz
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.files.atomic import write_whole
 
+__all__ = ["N_TEST", "N_TRAIN", "VERSION", "draw_digits", "draw_labels", "load_synthetic"]
+
 VERSION = 1
 """To be raised when the drawings change: the cache must not serve the old ones."""
 N_TRAIN, N_TEST = 60_000, 10_000
@@ -22,28 +26,13 @@ _CHUNK = 500
 
 
 def load_synthetic(seed: int = 0) -> Dataset:
-    """Return the synthetic digits: 60,000 training and 10,000 test images, drawn, not written.
+    """Return the synthetic digits: 60,000 training and 10,000 test images, drawn, not written; named "synthetic".
 
-    They have MNIST's form: rows of 784 values, ``pixel / 255`` as float32. The first call draws
-    them in some seconds and keeps them in the cache where that can be written.
+    They have MNIST's form: rows of 784 values, `pixel / 255` as float32. The first call draws them in some seconds and
+    keeps them in the cache where that can be written. Another `seed` gives other digits, the same the same bytes.
 
-    Parameters
-    ----------
-    seed : int
-        Another seed gives other digits; the same seed and version the same bytes.
+    Raises ValueError where `seed` is negative or 2**63 or more.
 
-    Returns
-    -------
-    Dataset
-        Shapes and types as from `load_mnist`, named "synthetic".
-
-    Raises
-    ------
-    ValueError
-        Where ``seed`` is negative or 2**63 or more.
-
-    Examples
-    --------
     >>> load_synthetic().x_test.shape
     (10000, 784)
     """
@@ -74,22 +63,10 @@ def draw_labels(seed: int) -> Int64Array:
 
 
 def draw_digits(labels: Int64Array, seed: int) -> UInt8Array:
-    """Draw one image for each label, in parallel.
+    """Return images (n, 784) uint8 of the digits `labels` (n,) int64 in MNIST's form; 255 is ink.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (n,), int64
-        The digits to draw, 0 to 9.
-    seed : int
-        Image i depends on the seed, on i and on its label, on nothing else.
+    They are drawn in parallel: image i depends on `seed`, on i and on its label, on nothing else.
 
-    Returns
-    -------
-    ndarray of shape (n, 784), uint8
-        Images in MNIST's form, 255 is ink.
-
-    Examples
-    --------
     >>> draw_digits(np.array([3, 1, 4]), seed=0).max()
     np.uint8(255)
     """

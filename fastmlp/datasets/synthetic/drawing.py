@@ -4,6 +4,8 @@ Each image has random numbers of its own, counted from the seed and the image's 
 image depends on which thread drew it or on how many there were.
 """
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ import numpy.typing as npt
 
 from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
 from fastmlp.datasets.jit import compiled, helper
+
+__all__ = ["CANVAS", "Hand", "Skeletons", "draw_all"]
 
 CANVAS = 64
 """Side of the square that a digit is drawn on, in pixels."""
@@ -31,36 +35,16 @@ _FOLLOWS = 0.6
 
 
 class Skeletons(NamedTuple):
-    """The shapes of all digits as flat arrays.
+    """The shapes of all digits as flat arrays."""
 
-    Attributes
-    ----------
-    points : ndarray of shape (n_points, 2), float32
-        x and y, between 0 and 1.
-    corners : ndarray of shape (n_points,), int64
-        1 where the curve has a corner.
-    strokes : ndarray of shape (n_strokes + 1,), int64
-        Stroke s has the points strokes[s] to strokes[s + 1].
-    skeletons : ndarray of shape (n_skeletons + 1,), int64
-        Skeleton k has the strokes skeletons[k] to skeletons[k + 1].
-    families : ndarray of shape (n_families + 1,), int64
-        Family f has the skeletons families[f] to families[f + 1].
-    digits : ndarray of shape (11,), int64
-        Digit d has the families digits[d] to digits[d + 1].
-    shares : ndarray of shape (n_families,), float32
-        The share of each family among its digit's, as running sums that end at 1.
-    manners : ndarray of shape (10, 3), float32
-        For each digit the factors on pen and width, and the slant.
-    """
-
-    points: Float32Array
-    corners: Int64Array
-    strokes: Int64Array
-    skeletons: Int64Array
-    families: Int64Array
-    digits: Int64Array
-    shares: Float32Array
-    manners: Float32Array
+    points: Float32Array  # (n_points, 2): x and y, between 0 and 1
+    corners: Int64Array  # (n_points,): 1 where the curve has a corner
+    strokes: Int64Array  # (n_strokes + 1,): stroke s has the points strokes[s] to strokes[s + 1]
+    skeletons: Int64Array  # (n_skeletons + 1,): skeleton k has the strokes skeletons[k] to skeletons[k + 1]
+    families: Int64Array  # (n_families + 1,): family f has the skeletons families[f] to families[f + 1]
+    digits: Int64Array  # (11,): digit d has the families digits[d] to digits[d + 1]
+    shares: Float32Array  # (n_families,): the share of each family among its digit's, as running sums that end at 1
+    manners: Float32Array  # (10, 3): for each digit the factors on pen and width, and the slant
 
 
 class Hand(NamedTuple):
@@ -164,7 +148,7 @@ def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  #
 
 @helper
 def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # pragma: no cover
-    """Return the point at ``t`` between ``p1`` and ``p2`` of a smooth curve along four points.
+    """Return the point at `t` between `p1` and `p2` of a smooth curve along four points.
 
     A Catmull-Rom spline goes through its points, which looks angular; a uniform B-spline only
     passes near them, which looks too round. This is a mixture of both.
@@ -184,9 +168,9 @@ def _trace(
     points: Float32Array,
     path: Float32Array,
 ) -> int:  # pragma: no cover
-    """Write the curve along ``points`` as straight pieces into ``path``; return its length.
+    """Write the curve along `points` as straight pieces into `path`; return its length.
 
-    ``path`` has rows (x, y, width): width is a factor on the pen's and holds up to the next row;
+    `path` has rows (x, y, width): width is a factor on the pen's and holds up to the next row;
     0 means that the pen is lifted.
     """
     offset = skeletons.strokes[skeletons.skeletons[skeleton]]
@@ -249,9 +233,9 @@ def _distort(
 
 @helper
 def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None:  # pragma: no cover
-    """Draw the path on ``canvas`` (CANVAS, CANVAS), as large as fits: 255 is ink, 0 is paper.
+    """Draw the path on `canvas` (CANVAS, CANVAS), as large as fits: 255 is ink, 0 is paper.
 
-    ``pen`` is half the width of a stroke. Only ink or paper, as in a scan: MNIST's grey edges come
+    `pen` is half the width of a stroke. Only ink or paper, as in a scan: MNIST's grey edges come
     from what is done to it afterwards.
     """
     left = right = path[0, 0]
@@ -295,9 +279,9 @@ def draw_all(
     hand_values: tuple[float, ...],
     out: UInt8Array,
 ) -> None:  # pragma: no cover
-    """Draw the digits ``labels`` (n,) on ``out`` (n, CANVAS, CANVAS): 255 is ink, 0 is paper.
+    """Draw the digits `labels` (n,) on `out` (n, CANVAS, CANVAS): 255 is ink, 0 is paper.
 
-    Image i has the random numbers of the index ``first + i``. ``shapes`` and ``hand_values`` are
+    Image i has the random numbers of the index `first + i`. `shapes` and `hand_values` are
     a `Skeletons` and a `Hand` as plain tuples: Numba's disk cache would keep a reference to a class
     and fail to load once that is renamed.
     """

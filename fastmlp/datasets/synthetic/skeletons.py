@@ -1,8 +1,10 @@
 """The shapes of digits as text, and as the flat arrays that compiled code draws from.
 
 A skeleton is text: points "x,y" in a box of 100 x 100, x to the right and y down, joined by a
-smooth curve; ``!`` marks a corner and ``|`` lifts the pen.
+smooth curve; `!` marks a corner and `|` lifts the pen.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +13,11 @@ import numpy as np
 
 from fastmlp.datasets.synthetic.drawing import Skeletons
 
+__all__ = ["Family", "Manner", "parse"]
+
 
 class Family(NamedTuple):
-    """Ways to write one digit between which a hand varies; ``share`` of its writers use them.
+    """Ways to write one digit between which a hand varies; `share` of its writers use them.
 
     All have the same strokes, points and corners, so that a mixture of two is a way as well.
     """
@@ -25,8 +29,8 @@ class Family(NamedTuple):
 class Manner(NamedTuple):
     """How a digit is usually written, beside its shape.
 
-    A digit that is written smaller looks bolder once all are scaled to one size, so ``pen`` is
-    a factor on the width of strokes; ``width`` is one on the digit's; ``slant`` is the mean shear.
+    A digit that is written smaller looks bolder once all are scaled to one size, so `pen` is
+    a factor on the width of strokes; `width` is one on the digit's; `slant` is the mean shear.
     """
 
     pen: float

@@ -3,7 +3,11 @@
 Drawn up by hand; what the text means stands in `fastmlp.datasets.synthetic.skeletons`.
 """
 
+from __future__ import annotations
+
 from fastmlp.datasets.synthetic.skeletons import Family, Manner
+
+__all__ = ["DIGITS", "MANNERS"]
 
 MANNERS: tuple[Manner, ...] = (
     Manner(1.13, 1.05, 0.20),  # 0
