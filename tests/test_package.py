@@ -23,7 +23,7 @@ FLOORS = [
     {"comparison"},
     {"plots"},
     {"evaluation", "environment", "export"},
-    {"contenders"},
+    {"contenders", "model_inputs"},
     {"__init__"},  # loads the public names when they are asked for
     {"network", "datasets"},
     {"engine", "files"},

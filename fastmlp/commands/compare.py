@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, dataset_options, learning_rate
+from fastmlp.commands.options import HIDDEN_SIZE, dataset_options, learning_rate, load_data
 from fastmlp.commands.report_options import print_results, report_options
 from fastmlp.contenders import MODULES, available, not_installed
+from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.errors import MissingLibraryError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def compare(
         given = {name: ctx.params[name] for name in _QUICK if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
         sizes = {"hidden_sizes": _QUICK_FOR_MANY} if len(chosen) > 4 else {}
         hidden_sizes, epochs, repeats = (_QUICK | sizes | given).values()
-    data = choice.load()
+    data = load_data(choice)
 
     from fastmlp.commands.progress import RunReporter
     from fastmlp.comparison.comparison import Comparison, Plan

@@ -15,13 +15,14 @@ from click.core import ParameterSource
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.options import (
     HIDDEN_SIZE,
-    DatasetChoice,
     as_json_option,
     check_outputs,
     dataset_options,
     learning_rate,
+    load_data,
 )
 from fastmlp.contenders import CPU_VARIABLES, MODULES, fit_and_test, load, thread_variables
+from fastmlp.datasets.choice import DatasetChoice
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -105,9 +106,9 @@ def train(
         done = len(before["history"]["loss"])
         choice = choice or DatasetChoice.from_training(before)
         batch_size = batch_size if _is_given(ctx, "batch_size") else before["batch_size"]
-    choice = choice or DatasetChoice("auto", None, None, None)
+    choice = choice or DatasetChoice()
     make_net = _load_net(net, threads)
-    data = choice.load()
+    data = load_data(choice)
     contender: Any
     if resume:
         contender, data = _resumed(ctx, resume, data, lr, threads)
@@ -309,7 +310,7 @@ def _as_numbers(values: Sequence[float | None]) -> list[float]:
 def _resumed(
     ctx: click.Context, path: Path, data: Dataset, lr: float, threads: int | None
 ) -> tuple[NeuralNetwork, Dataset]:
-    from fastmlp.evaluation import as_model_sees
+    from fastmlp.model_inputs import as_model_sees
     from fastmlp.network import NeuralNetwork
 
     net = NeuralNetwork.load(path, n_threads=threads)
