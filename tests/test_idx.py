@@ -22,7 +22,7 @@ def test_idx_header_as_in_the_format_description():
     "content", [b"", b"\0", b"\0\0\x08", b"\0\0\x08\0", b"\0\1\x08\1\0\0\0\0", b"\0\0\x0a\1\0\0\0\0"]
 )
 def test_what_is_not_idx(content):
-    with pytest.raises(DataError, match="labels is no IDX file: it starts with"):
+    with pytest.raises(DataError, match="labels is not an IDX file: it starts with"):
         parse_idx(content, "labels")
 
 

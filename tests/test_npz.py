@@ -100,7 +100,7 @@ def test_damage(case):
 
 
 def test_a_zip_behind_an_array_is_no_npz():
-    with pytest.raises(DataError, match=r"^bad\.npz is no \.npz file"):
+    with pytest.raises(DataError, match=r"^bad\.npz is not an \.npz file"):
         read_npz(io.BytesIO(zip_behind_an_array()), "bad.npz", lambda names: names)
 
 

@@ -57,11 +57,14 @@ def digits(tmp_path):
 BAD = {
     "blank.png": (blank, "there is no digit in the picture"),
     "huge.png": (bomb, "more than 89,478,485 pixels; crop it"),
-    "text.png": (lambda: b"no picture", "is no picture of a kind that is known"),
+    "text.png": (lambda: b"no picture", "is not a picture in a known format"),
     "empty.png": (lambda: b"", "is empty"),
-    "postscript.png": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", "of a kind that is known"),
+    "postscript.png": (
+        lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n",
+        "in a known format",
+    ),
     "cut.png": (lambda: picture(size=400)[:-300], "cut off or damaged"),
-    "cut.jpg": (lambda: picture(kind="JPEG")[:20], "no picture|cut off or damaged"),
+    "cut.jpg": (lambda: picture(kind="JPEG")[:20], "not a picture|cut off or damaged"),
     "empty.csv": (lambda: b"", "is empty"),
     "text.csv": (lambda: b"a,b\n1,x\n", r"row 2, column 2 \(b\) is 'x', not a number"),
     "ragged.csv": (lambda: b"1,2\n1\n", "row 2 has 1 columns where the first row has 2"),
@@ -72,7 +75,7 @@ BAD = {
     "narrow.csv": (lambda: b"1\n", "has 1 inputs per sample and the model takes 2"),
     "wide.csv": (lambda: b"1,2,3,4\n", "has 4 inputs per sample and the model takes 2"),
     "labelled.csv": (lambda: b"a,b,kind\n1,2,ash\n", "the model takes 2: leave the column of labels out"),
-    "cut.npz": (lambda: b"PK\x03\x04", "is no .npz file"),
+    "cut.npz": (lambda: b"PK\x03\x04", "is not an .npz file"),
     "cut.csv.gz": (lambda: gzip.compress(b"1,2\n")[:9], "cannot be decompressed"),
 }
 

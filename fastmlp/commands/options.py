@@ -53,9 +53,41 @@ def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[_Command], _Command]:
     """Add `--dataset`, `--data-dir`, `--test-fraction` and `--label-column`, handed on as one `choice`.
 
-    Where `default` is None and nothing is named, `choice` is None, and `unset` says in the help what is taken then.
+    Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means.
     """
-    options = [
+
+    def add(function: _Command) -> _Command:
+        import functools
+
+        @functools.wraps(function)
+        def with_choice(
+            *args: Any,
+            dataset: str | None,
+            data_dir: Path | None,
+            test_fraction: float | None,
+            label_column: str | int | None,
+            **others: Any,
+        ) -> Any:
+            choice = None
+            named = click.get_current_context().get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
+            if dataset is None and named:
+                dataset = "auto"  # which takes what is in that folder, and nothing else
+            if dataset is not None:
+                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
+            elif test_fraction is not None or label_column is not None:
+                raise click.UsageError("--test-fraction and --label-column belong to --dataset PATH: name that too")
+            return function(*args, choice=choice, **others)
+
+        decorated: Any = with_choice
+        for option in reversed(_options_of_choice(default, unset)):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return add
+
+
+def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Command], _Command]]:
+    return [
         click.option(
             "--dataset",
             default=default,
@@ -82,35 +114,6 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             help="Column of a CSV with the labels; 1 is the first, -1 the last.  [default: by name, else the last]",
         ),
     ]
-
-    def add(function: _Command) -> _Command:
-        import functools
-
-        @functools.wraps(function)
-        def with_choice(
-            *args: Any,
-            dataset: str | None,
-            data_dir: Path | None,
-            test_fraction: float | None,
-            label_column: str | int | None,
-            **others: Any,
-        ) -> Any:
-            choice = None
-            named = click.get_current_context().get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
-            if dataset is None and named:
-                dataset = "auto"  # which takes what is in that folder, and nothing else
-            if dataset is not None:
-                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
-            elif test_fraction is not None or label_column is not None:
-                raise click.UsageError("--test-fraction and --label-column belong to --dataset PATH: name that too")
-            return function(*args, choice=choice, **others)
-
-        decorated: Any = with_choice
-        for option in reversed(options):
-            decorated = option(decorated)
-        return decorated  # type: ignore[no-any-return]
-
-    return add
 
 
 def as_json_option(function: _Command) -> _Command:

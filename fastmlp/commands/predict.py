@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 _STANDARD_INPUT = "-"
-_MOST_CLASSES = 3  # are told of a sample
+_MOST_CLASSES = 3  # listed for each sample
 
 
 @click.command()
@@ -63,7 +63,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     elif as_csv:
         _print_csv(rows, names)
     else:
-        _print_sentences(rows, names, several={name for name, X, _ in inputs if len(X) > 1})
+        _print_lines(rows, names, several={name for name, X, _ in inputs if len(X) > 1})
 
 
 def _source(name: str) -> Source:
@@ -86,7 +86,7 @@ def _print_csv(rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
     writer.writerows([r["file"], r["row"], r["class"], *(f"{p:.6g}" for p in r["probabilities"])] for r in rows)
 
 
-def _print_sentences(rows: list[dict[str, Any]], names: tuple[str, ...], several: set[str]) -> None:
+def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: set[str]) -> None:
     """Print a line for each row with its likeliest classes; the row's number only for files in `several`."""
     for r in rows:
         place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]

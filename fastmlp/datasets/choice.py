@@ -28,7 +28,7 @@ def load_dataset(
 ) -> Dataset:
     """Return the data called `name`: "auto", "mnist", "synthetic", or a path for `load_files`.
 
-    "auto" is MNIST, or the synthetic digits where MNIST can be neither found nor downloaded, which a UserWarning says.
+    "auto" is MNIST, or, with a UserWarning, the synthetic digits where MNIST can be neither found nor downloaded.
     `data_dir` is where MNIST's files lie, see `load_mnist`; where it is named, "auto" does not fall back.
     `test_fraction`, `label_column` and `seed` are for a path only, see `load_files`.
 

@@ -1,4 +1,4 @@
-"""Any picture of a digit into MNIST's form.
+"""Bring any picture of a digit into MNIST's form.
 
 MNIST's own recipe: the ink's bounding box is fitted into 20 x 20 pixels without changing its
 proportions, which leaves grey edges, and is placed in 28 x 28 so that its centre of mass comes to

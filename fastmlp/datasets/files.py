@@ -54,17 +54,17 @@ def load_files(
     - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz`), a row per sample, with or without a header.
     - a folder of IDX files with MNIST's names, plain or `.gz`; the t10k files may be missing.
 
-    Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are scaled by 1/255, which a
-    UserWarning says; other numbers stay as they are. Labels are the whole numbers 0 to C - 1, or anything else that
-    names classes, which are then numbered in order.
+    Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are scaled by 1/255, with a
+    UserWarning; other numbers stay as they are. Labels are the whole numbers 0 to C - 1, or anything else that names
+    classes, which are then numbered in order.
 
     `test_fraction`, by default 1/7, is the part of each class that is held back for testing where the data has no test
     part; `seed` chooses the rows, and a class of one row stays in the training part. `label_column` is a table's column
     of the labels, by name or by number, counted from 1, or from -1 backwards; by default the column called label,
     class, target or y, else the last.
 
-    Raises DataError where the data cannot be read or is not as above, with where it is wrong; ValueError or TypeError
-    for an option that has no such value or does not apply to the data.
+    Raises DataError where the data cannot be read or is not as above; ValueError or TypeError for an option with a
+    value that it cannot have, or that does not apply to the data.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -94,11 +94,10 @@ def load_files(
     if len(parts) == 2:
         (x_train, x_test), (y_train, y_test) = inputs, labels
     else:
-        kept, held_back = split(labels[0], fraction, seed)
-        x_train, x_test = inputs[0][kept], inputs[0][held_back]
-        y_train, y_test = labels[0][kept], labels[0][held_back]
-    input_scale = 1 / 255 if pixels else 1.0
-    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names, input_scale)
+        kept_and_held_back = split(labels[0], fraction, seed)
+        x_train, x_test = (inputs[0][rows] for rows in kept_and_held_back)
+        y_train, y_test = (labels[0][rows] for rows in kept_and_held_back)
+    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names, 1 / 255 if pixels else 1.0)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

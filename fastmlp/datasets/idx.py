@@ -46,7 +46,7 @@ def parse_idx(content: bytes, name: str) -> NDArray[Any]:
     magic, n_dimensions = content[:3], content[3] if len(content) > 3 else 0
     if magic[:2] != b"\0\0" or len(magic) < 3 or magic[2] not in _TYPES or n_dimensions == 0:
         raise DataError(
-            f"{name} is no IDX file: it starts with the bytes {content[:4].hex(' ') or '(none)'}"
+            f"{name} is not an IDX file: it starts with the bytes {content[:4].hex(' ') or '(none)'}"
             ", not with a magic number such as 00 00 08 03"
         )
     dtype = np.dtype(_TYPES[magic[2]])

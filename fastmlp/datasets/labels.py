@@ -27,8 +27,8 @@ class NumberedClasses(NamedTuple):
 def number_classes(parts: list[NDArray[Any]], name: str) -> NumberedClasses:
     """Return the labels of one or several parts of a dataset, numbered in the order of their values.
 
-    Labels are text or whole numbers, (n,) or (n, 1), or one-hot rows (n, C); text that reads as whole numbers counts as
-    those. Raises DataError for others, and where there is one class only; `name` is what the message calls them.
+    Labels are text or whole numbers, (n,) or (n, 1), or one-hot rows (n, C); text that reads as whole numbers is taken
+    for those. Raises DataError for others, and where there is one class only; `name` is what the message calls them.
 
     >>> number_classes([np.array(["rose", "lily", "rose"])], "kind")
     NumberedClasses(parts=[array([1, 0, 1])], names=('lily', 'rose'))

@@ -1,4 +1,4 @@
-"""Arrays from an .npz that somebody else wrote: nothing in it is ever run, and any damage gives a sentence."""
+"""Arrays from an .npz that somebody else wrote: nothing in it is ever run, and any damage becomes one sentence."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterab
     >>> read_npz(file, "own.npz", lambda names: names)["y"]
     array([0, 1])
     """
-    with _damage_told(name):
+    with _damage_as_data_error(name):
         whole = zipfile.is_zipfile(file)
         file.seek(0)
         stored = np.load(file, allow_pickle=False) if whole else None
     if not isinstance(stored, np.lib.npyio.NpzFile):
-        raise DataError(f"{name} is no .npz file, or is cut off; save it again with numpy.savez")
+        raise DataError(f"{name} is not an .npz file, or is cut off; save it again with numpy.savez")
     arrays = {}
     with stored:
         for key in choose(stored.files):
-            with _damage_told(f"{name}: the array {key}"):
+            with _damage_as_data_error(f"{name}: the array {key}"):
                 arrays[key] = stored[key]
             if not isinstance(arrays[key], np.ndarray):
                 raise DataError(f"{name}: {key} is not an array; save it with numpy.savez")
@@ -43,7 +43,7 @@ def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterab
 
 
 @contextmanager
-def _damage_told(place: str) -> Iterator[None]:
+def _damage_as_data_error(place: str) -> Iterator[None]:
     """Turn whatever zipfile and NumPy raise over bytes that they cannot read into a DataError about `place`."""
     try:
         yield

@@ -14,10 +14,10 @@ __all__ = ["all_finite", "as_rows", "scale_pixels"]
 
 
 def as_rows(array: NDArray[Any], name: str) -> Float32Array:
-    """Return samples (n, D) or (n, h, w) as rows (n, D) of finite float32 numbers, in memory that may be written to.
+    """Return samples (n, D) or (n, h, w) as rows (n, D) of finite float32 numbers that can be changed in place.
 
-    It is the memory of `array` where that is of this kind. Raises DataError where the samples are not real, finite
-    numbers of such a shape; `name` is what the message calls them.
+    Only what is not in this form already is copied. Raises DataError where the samples are not real, finite numbers of
+    such a shape; `name` is what the message calls them.
 
     >>> as_rows(np.zeros((5, 2, 3), np.uint8), "X").shape
     (5, 6)

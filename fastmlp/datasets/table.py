@@ -1,17 +1,18 @@
 """A table of text, such as CSV: a row per sample, and numbers in all columns but that of the labels, if there is one.
 
 The text is UTF-8, plain or gzipped. Cells are separated by commas, or by semicolons or tabs where the first row has no
-comma, and may stand in double quotes; blank lines do not count. Numbers are written as in `-1.5e3`: not 1_000, 1,5 or
+comma, and may stand in double quotes; blank lines are skipped. Numbers are written as in `-1.5e3`: not 1_000, 1,5 or
 0x10.
 
 The first row is a header where none of its cells is a number. In a table with labels it is one also where the label
-column is named by it, and where only its cell in that column is no number and the cell below is one.
+column is named by it, and where only its cell in that column is not a number but the cell below is one.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TextIO
@@ -21,7 +22,7 @@ import numpy as np
 from fastmlp.arrays import Float32Array
 from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
-from fastmlp.errors import DataError
+from fastmlp.errors import DataError, InvalidTypeError
 
 __all__ = ["NotTextError", "Table"]
 
@@ -34,9 +35,9 @@ class NotTextError(DataError):
 
 
 class Table:
-    """A table of text, of which two rows have been read; `inputs` and `inputs_and_labels` read all.
+    """A table of text: its making reads the first two rows, `inputs` and `inputs_and_labels` read them all.
 
-    Raises DataError where there is no such table; the messages name row and column, both counted from 1.
+    All three raise DataError for what is no such table; the messages name row and column, both counted from 1.
 
     >>> table = Table(Source("flowers.csv", b"length;width;kind\\n5;3;rose\\n6;2;lily\\n"))
     >>> table.n_columns
@@ -75,7 +76,7 @@ class Table:
         """Return the inputs (n, D) and the n labels as they are written.
 
         `label_column` is the column's name or its number, counted from 1, or from -1 backwards; None is the column
-        called label, class, target or y, else the last.
+        called label, class, target or y, else the last. Raises TypeError for a `label_column` that is neither.
         """
         if self.n_columns < 2:
             raise DataError(
@@ -104,7 +105,9 @@ class Table:
         if label_column in first:
             return first.index(str(label_column))
         try:
-            number = int(label_column)
+            number = int(label_column) if isinstance(label_column, str) else operator.index(label_column)
+        except TypeError:
+            raise InvalidTypeError(f"label_column is {label_column!r}; it must be a column's name or number") from None
         except ValueError:
             shown = ", ".join(first[:10]) + (", ..." if len(first) > 10 else "")
             raise DataError(f"{name} has no column called {label_column}; its first row is {shown}") from None
@@ -214,7 +217,7 @@ def _rows(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _number(cell: str) -> float | None:
-    """Return what a cell says as a number, None where it says none; Python alone would read 1_000 and digits of India.
+    """Return the number in a cell, None where there is none; unlike `float`, take neither 1_000 nor non-ASCII digits.
 
     >>> _number("-1.5e3"), _number("1_000")
     (-1500.0, None)
