@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastmlp.datasets import Dataset
-from fastmlp.errors import InvalidValueError
+from fastmlp.arrays import Float32Array, Float64Array, Int64Array
+from fastmlp.engine.inputs import as_inputs, as_labels
+from fastmlp.model_inputs import class_names
 from fastmlp.network import NeuralNetwork
 
-__all__ = ["Confusion", "Evaluation", "Mistake", "as_model_sees", "confusion_matrix", "evaluate"]
-
-Float64Array = NDArray[np.float64]
-Int64Array = NDArray[np.int64]
+__all__ = ["Confusion", "Evaluation", "Mistake", "confusion_matrix", "evaluate"]
 
 
 class Mistake(NamedTuple):
@@ -116,15 +114,14 @@ def evaluate(net: NeuralNetwork, X: ArrayLike, Y: ArrayLike, n_worst: int = 20) 
     >>> seen.worst[0].row, round(seen.worst[0].p_true, 3)
     (2, 0.119)
     """
-    loss = net.predict(X, Y).loss
-    labels = np.asarray(Y)
-    y = labels.argmax(axis=1) if labels.ndim == 2 else labels.astype(np.int64)
-    probs = net.forward(X)
+    X = as_inputs("X", X, ndim=2)
+    y = as_labels("Y", Y, len(X), net.output_size)
+    probs, losses = net._forward_and_losses(X, y)
     predicted = probs.argmax(axis=1)
     return Evaluation(
-        loss=loss,
+        loss=float(losses.mean(dtype=np.float64)),
         confusion=confusion_matrix(y, predicted, net.output_size),
-        class_names=_class_names(net.class_names, net.output_size),
+        class_names=class_names(net),
         worst=_worst_mistakes(probs, y, predicted, n_worst),
     )
 
@@ -140,9 +137,7 @@ def confusion_matrix(y: Int64Array, predicted: Int64Array, n_classes: int) -> In
     return pairs.reshape(n_classes, n_classes)
 
 
-def _worst_mistakes(
-    probs: NDArray[np.float32], y: Int64Array, predicted: Int64Array, limit: int
-) -> tuple[Mistake, ...]:
+def _worst_mistakes(probs: Float32Array, y: Int64Array, predicted: Int64Array, limit: int) -> tuple[Mistake, ...]:
     rows = np.flatnonzero(y != predicted)
     p_true = probs[rows, y[rows]]
     worst = rows[np.argsort(p_true, kind="stable")[:limit]]
@@ -152,61 +147,3 @@ def _worst_mistakes(
         )
         for row in worst
     )
-
-
-def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
-    """Return `data` with the classes numbered and the inputs scaled as those that `net` was trained on.
-
-    Classes are matched by name, those without names being called "0", "1" and so on. Raises ValueError for inputs of
-    another width than the net's and for a class that the net does not know.
-
-    >>> x, y = np.zeros((2, 3), np.float32), np.array([0, 1])
-    >>> net = NeuralNetwork(input_size=3, output_size=2, seed=0)
-    >>> net.class_names = ("lily", "rose")
-    >>> as_model_sees(Dataset(x, y, x, y, "flowers", ("rose", "lily")), net).y_train
-    array([1, 0])
-    """
-    width = data.x_train.shape[1]
-    if width != net.input_size:
-        raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
-    numbers = _numbers_in_model(data, net)
-    factor = _scale_to_model(data, net)
-    return data._replace(
-        x_train=data.x_train if factor == 1 else data.x_train * factor,
-        y_train=numbers[data.y_train],
-        x_test=data.x_test if factor == 1 else data.x_test * factor,
-        y_test=numbers[data.y_test],
-        class_names=net.class_names,
-        input_scale=net.input_scale,
-    )
-
-
-def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:
-    """Return (classes of the data,) int64: the model's number of each class, -1 for one that has no sample."""
-    names = _class_names(data.class_names, data.n_classes)
-    known = _class_names(net.class_names, net.output_size)
-    number_of = {name: number for number, name in enumerate(known)}
-    numbers = np.array([number_of.get(name, -1) for name in names], np.int64)
-    present = np.union1d(data.y_train, data.y_test)
-    unknown = present[numbers[present] < 0]
-    if len(unknown):
-        shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-        raise InvalidValueError(
-            f"{data.name} has the class {names[unknown[0]]!r}, which the model does not know; its classes are {shown}"
-        )
-    return numbers
-
-
-def _scale_to_model(data: Dataset, net: NeuralNetwork) -> np.float32:
-    """Return the factor for the inputs: pixels are scaled where the model's were, and as they came where not."""
-    if net.input_scale == data.input_scale:
-        return np.float32(1)
-    if net.input_scale == 1:
-        return np.float32(1 / data.input_scale)
-    already = data.input_scale == 1 and max(data.x_train.max(), data.x_test.max()) <= 1
-    return np.float32(1 if already else net.input_scale / data.input_scale)
-
-
-def _class_names(names: tuple[str, ...] | None, n_classes: int) -> tuple[str, ...]:
-    """Return the names, or the numbers 0 to C - 1 as names."""
-    return names if names is not None else tuple(str(number) for number in range(n_classes))

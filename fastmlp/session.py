@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from fastmlp.datasets import Dataset
 from fastmlp.engine.inputs import check_integer
 from fastmlp.errors import InvalidValueError, ModelFileError
-from fastmlp.evaluation import as_model_sees
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import ModelFile, read_model
+from fastmlp.model_inputs import as_model_sees
 from fastmlp.network import History, NeuralNetwork
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TrainingSession(Generic[Net]):
     after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
 
     A new net takes over the class names and the input scale of `data`; one that has them gets `data` as
-    `fastmlp.evaluation.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
+    `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
     net; OSError where `output` cannot be written.

@@ -1,4 +1,4 @@
-"""What all data sets share: names, laziness, the cache's writing, the IDX format."""
+"""What all datasets share: laziness, silence, the cache."""
 
 import os
 import subprocess
@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import fastmlp.datasets
-from fastmlp.datasets import Dataset, load_dataset, load_mnist
+from fastmlp.datasets import Dataset, load_mnist
 from fastmlp.datasets.cache import cache_dir
-from fastmlp.datasets.idx import parse_idx, to_idx
 from fastmlp.errors import DataError
 
 
@@ -39,44 +38,31 @@ def test_importing_and_reading_a_file_load_neither_numba_nor_pooch(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_naming_data_loads_not_even_numpy():
+    done = run("""
+        import sys
+        import fastmlp.datasets
+        from fastmlp.datasets.choice import DatasetChoice
+        DatasetChoice("own.csv").record("own.csv")
+        assert "numpy" not in sys.modules
+    """)
+    assert done.returncode == 0, done.stderr
+
+
+def test_public_names_are_there():
+    for name in fastmlp.datasets.__all__:
+        assert getattr(fastmlp.datasets, name).__name__ == name
+        assert name in dir(fastmlp.datasets)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = fastmlp.datasets.nothing
+
+
 def test_nothing_is_printed(tmp_path):
     done = run(
         "from fastmlp.datasets import load_synthetic; load_synthetic(); load_synthetic()",
         XDG_CACHE_HOME=str(tmp_path),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-# load_dataset
-
-
-def test_names_lead_to_their_loaders(monkeypatch):
-    monkeypatch.setattr(fastmlp.datasets, "load_mnist", lambda data_dir: ("mnist", data_dir))
-    monkeypatch.setattr(fastmlp.datasets, "load_synthetic", lambda: "synthetic")
-    assert load_dataset() == ("mnist", None)
-    assert load_dataset("mnist", "folder") == ("mnist", "folder")
-    assert load_dataset("synthetic") == "synthetic"
-
-
-def test_a_path_leads_to_load_files_with_its_options(tmp_path):
-    path = tmp_path / "own.csv"
-    path.write_text("a,kind,b\n" + "1,x,2\n3,y,4\n" * 10)
-    data = load_dataset(path, test_fraction=0.4, label_column="kind", seed=3)
-    assert data.name == "own.csv"
-    assert len(data.y_test) == 8
-    assert data.class_names == ("x", "y")
-
-
-@pytest.mark.parametrize("options", [{"test_fraction": 0.2}, {"label_column": "y"}])
-@pytest.mark.parametrize("name", ["auto", "mnist", "synthetic"])
-def test_options_for_files_do_not_apply_to_named_data(name, options):
-    with pytest.raises(ValueError, match=f"the dataset {name} has its own test part"):
-        load_dataset(name, **options)
-
-
-def test_a_misspelt_name_is_told():
-    with pytest.raises(DataError, match=r"minst does not exist; .* or one of auto, mnist and synth"):
-        load_dataset("minst")
 
 
 def test_number_of_classes():
@@ -108,28 +94,6 @@ def test_cache_dir_follows_the_system(monkeypatch, tmp_path):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         assert cache_dir() == tmp_path / "fastmlp"
     assert cache_dir().name == "fastmlp"
-
-
-# IDX
-
-
-@pytest.mark.parametrize("shape", [(0,), (5,), (2, 3), (2, 3, 4), (1, 2, 3, 4)])
-def test_idx_there_and_back(shape):
-    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    np.testing.assert_array_equal(parse_idx(to_idx(array), "array"), array)
-
-
-def test_idx_header_as_in_the_format_description():
-    content = bytes.fromhex("00000803 00000001 00000002 00000003 000102030405")
-    np.testing.assert_array_equal(parse_idx(content, "x"), np.arange(6).reshape(1, 2, 3))
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\0", b"\0\0\x08", b"\0\0\x08\0", b"\0\1\x08\1\0\0\0\0", b"\0\0\x0a\1\0\0\0\0"]
-)
-def test_what_is_not_idx(content):
-    with pytest.raises(DataError, match="labels is no IDX file: it starts with"):
-        parse_idx(content, "labels")
 
 
 # The real MNIST, where it is on this machine

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fastmlp import Dataset, NeuralNetwork, load_files
+from fastmlp import NeuralNetwork, load_files
 from fastmlp.cli import main
-from fastmlp.evaluation import as_model_sees, evaluate
+from fastmlp.evaluation import evaluate
 from fastmlp.network import History
 
 
@@ -18,12 +18,10 @@ def run(*args):
     return CliRunner().invoke(main, [str(arg) for arg in args])
 
 
-def picks_largest(size=3, **attributes):
+def picks_largest(size=3):
     """A net that answers with the largest input."""
     net = NeuralNetwork(hidden_size=size, input_size=size, output_size=size, seed=0)
     net.W1, net.W2 = np.eye(size), 5 * np.eye(size)
-    for name, value in attributes.items():
-        setattr(net, name, value)
     return net
 
 
@@ -48,27 +46,27 @@ def test_classes_that_are_never_seen_or_never_said():
     assert seen.accuracy == evaluate(picks_largest(), np.eye(3)[[0, 0]], np.eye(3)[[0, 1]]).accuracy == 0.5
 
 
-def dataset(names=None, scale=1.0, y=(0, 1, 2), width=3):
-    x = np.eye(width, dtype=np.float32)[list(y)]
-    labels = np.array(y)
-    return Dataset(x, labels, x, labels, "mine", names, scale)
-
-
-def test_classes_are_matched_by_name():
-    net = picks_largest(class_names=("a", "b", "c"))
-    assert as_model_sees(dataset(("c", "a", "b")), net).y_test.tolist() == [2, 0, 1]
-    with pytest.raises(ValueError, match="mine has the class 'd', which the model does not know; its classes are a, b"):
-        as_model_sees(dataset(("a", "b", "d")), net)
-    with pytest.raises(ValueError, match="mine has 4 inputs per sample and the model takes 3"):
-        as_model_sees(dataset(width=4), net)
+def test_the_loss_is_that_of_score_and_exact_where_a_probability_vanishes():
+    X, y = np.random.default_rng(0).random((300, 3)), np.arange(300) % 3
+    net = NeuralNetwork(hidden_size=5, input_size=3, output_size=3, seed=0)
+    assert evaluate(net, X, y).loss == net.predict(X, y).loss
+    assert evaluate(picks_largest(), [[100, 0, 0]], [1]).loss == 500  # -log(exp(-500)), which is 0 in float32
 
 
 @pytest.mark.parametrize(
-    ("model", "data", "factor"), [(1.0, 1.0, 1), (1 / 255, 1 / 255, 1), (1.0, 1 / 255, 255), (1 / 255, 1.0, 1)]
+    ("y", "words"),
+    [
+        ([0, 1], "Y has 2 labels for 3 samples"),
+        ([0, 1, 3], "Y has the label 3; labels run from 0 to 2"),
+        ([0, 1, 0.5], "fractional labels"),
+        (np.ones((3, 3)), "Y is not one-hot"),
+    ],
 )
-def test_inputs_are_scaled_as_the_models_were(model, data, factor):
-    seen = as_model_sees(dataset(scale=data), picks_largest(input_scale=model))
-    assert seen.x_test.max() == pytest.approx(factor)
+def test_labels_are_those_that_fit_takes(y, words):
+    with pytest.raises(ValueError, match=words):
+        picks_largest().fit(np.eye(3), y)
+    with pytest.raises(ValueError, match=words):
+        evaluate(picks_largest(), np.eye(3), y)
 
 
 @pytest.fixture
@@ -100,7 +98,9 @@ def test_a_model_that_does_not_say_its_data_is_measured_on_auto(trained, trainin
     model, path = trained
     NeuralNetwork.load(model).save(model, training=training)
     asked = []
-    monkeypatch.setattr("fastmlp.datasets.load_dataset", lambda name, *_, **__: asked.append(name) or load_files(path))
+    monkeypatch.setattr(
+        "fastmlp.datasets.choice.load_dataset", lambda name, *_, **__: asked.append(name) or load_files(path)
+    )
     assert run("evaluate", model).exit_code == 0
     assert asked == ["auto"]
 

@@ -13,7 +13,7 @@ from test_npz import DAMAGED
 
 from fastmlp.datasets import load_files
 from fastmlp.datasets.idx import to_idx
-from fastmlp.errors import DataError
+from fastmlp.errors import DataError, FastmlpError, InvalidTypeError
 
 random = np.random.default_rng(0)
 X = random.normal(size=(12, 3)).astype(np.float32)
@@ -365,9 +365,9 @@ BAD = {
     "unknown kind": (blob("bad.png", b"\x89PNG"), "is of no known kind; name an .npz"),
     # .npz
     "npz empty file": (blob("bad.npz", b""), "is empty; save x_train and y_train"),
-    "npz no zip": (blob("bad.npz", b"hello"), "is no .npz file, or is cut off"),
-    "npz is npy": (blob("bad.npz", npy_bytes()), "is no .npz file"),
-    "npz cut": (cut_npz, "is no .npz file, or is cut off"),
+    "npz no zip": (blob("bad.npz", b"hello"), "is not an .npz file, or is cut off"),
+    "npz is npy": (blob("bad.npz", npy_bytes()), "is not an .npz file"),
+    "npz cut": (cut_npz, "is not an .npz file, or is cut off"),
     "npz flipped": (flipped_npz, "damaged"),
     "npz encrypted": (blob("bad.npz", DAMAGED["encrypted"]), "the array X is damaged"),
     "npz deflate": (blob("bad.npz", DAMAGED["deflate stream"]), "the array X is damaged"),
@@ -444,9 +444,9 @@ BAD = {
     "idx cut": (idx(GOOD | {TRAIN_IMAGES: to_idx(IMAGES)[:-1]}), "cut off or damaged: it has 255"),
     "idx too long": (idx(GOOD | {TRAIN_LABELS: to_idx(IMAGES) + b"x"}), "cut off or damaged"),
     "idx cut header": (idx(GOOD | {TRAIN_IMAGES: to_idx(IMAGES)[:9]}), "cut off or damaged"),
-    "idx empty file": (idx(GOOD | {TRAIN_IMAGES: b""}), "is no IDX file"),
+    "idx empty file": (idx(GOOD | {TRAIN_IMAGES: b""}), "is not an IDX file"),
     "idx magic": (idx(GOOD | {TRAIN_LABELS: b"<html>"}), "starts with the bytes 3c 68 74 6d"),
-    "idx type": (idx(GOOD | {TRAIN_LABELS: b"\0\0\x07\1\0\0\0\0"}), "is no IDX file"),
+    "idx type": (idx(GOOD | {TRAIN_LABELS: b"\0\0\x07\1\0\0\0\0"}), "is not an IDX file"),
     "idx gzip": (idx(GOOD | {TRAIN_LABELS: b"\x1f\x8bxx"}), "cannot be decompressed"),
     "idx huge": (idx(GOOD | {TRAIN_LABELS: b"\0\0\x08\3" + b"\xff" * 12}), "cut off or damaged"),
     "idx lengths": (idx(GOOD | {TRAIN_LABELS: to_idx(Y[:5].astype(np.uint8))}), "has 12 rows and"),
@@ -486,6 +486,30 @@ def test_label_column_that_is_not_there(tmp_path, column, words):
 def test_test_fraction_out_of_range(tmp_path, fraction):
     with pytest.raises(ValueError, match="test_fraction must lie between 0 and 1"):
         load_files(save(tmp_path / "own.npz", X=X, y=Y), test_fraction=fraction)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"test_fraction": "half"}, TypeError, "test_fraction is 'half'; it must be a number between 0 and 1"),
+        ({"label_column": 1.5}, TypeError, "label_column is 1.5; it must be a column's name or number"),
+        ({"label_column": [1]}, TypeError, r"label_column is \[1\]"),
+        ({"seed": -1}, ValueError, "seed is -1; it must be at least 0"),
+        ({"seed": "x"}, TypeError, "seed is 'x'; it must be a whole number"),
+    ],
+)
+def test_options_of_the_wrong_kind(tmp_path, options, error, words):
+    path = write(tmp_path / "own.csv", table())
+    with pytest.raises(error, match=words) as caught:
+        load_files(path, **options)
+    assert isinstance(caught.value, FastmlpError)
+
+
+def test_paths_that_are_none(tmp_path):
+    with pytest.raises(InvalidTypeError, match=r"the dataset is 5; name an \.npz"):
+        load_files(5)
+    with pytest.raises(DataError, match="cannot be the name of a file or folder"):
+        load_files(tmp_path / "a\0b.csv")
 
 
 def test_options_that_do_not_apply(tmp_path):

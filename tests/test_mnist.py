@@ -397,7 +397,7 @@ def test_offline_it_decides_within_five_seconds(monkeypatch, start_mirror):
 
 
 def test_auto_falls_back_to_the_synthetic_digits_and_says_so(monkeypatch):
-    monkeypatch.setattr("fastmlp.datasets.load_synthetic", lambda: "the synthetic digits")
+    monkeypatch.setattr("fastmlp.datasets.synthetic.digits.load_synthetic", lambda: "the synthetic digits")
     with pytest.warns(UserWarning, match="Using the synthetic digits instead"):
         assert load_dataset("auto") == "the synthetic digits"
     with pytest.raises(DataError):

@@ -53,10 +53,23 @@ def with_header(header):
     return file.getvalue()
 
 
-def deflated_and_damaged():
-    content = bytearray(npz_bytes(np.savez_compressed))
+def compressed_and_damaged(method):
+    """An array whose compressed stream is overwritten in its middle."""
+    array, file = io.BytesIO(), io.BytesIO()
+    np.save(array, X)
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name in ("X.npy", "y.npy"):
+            archive.writestr(name, array.getvalue())
+    content = bytearray(file.getvalue())
     content[60:80] = bytes(20)
     return bytes(content)
+
+
+def zip_behind_an_array():
+    """One array, then a zip: NumPy takes the file for an .npy."""
+    file = io.BytesIO()
+    np.save(file, X)
+    return file.getvalue() + npz_bytes()
 
 
 DAMAGED = {
@@ -64,10 +77,17 @@ DAMAGED = {
     "strongly encrypted": with_flag(64),
     "patched": with_flag(32),
     "unknown compression": with_method(99),
-    "deflate stream": deflated_and_damaged(),
+    "deflate stream": compressed_and_damaged(zipfile.ZIP_DEFLATED),
+    "bzip2 stream": compressed_and_damaged(zipfile.ZIP_BZIP2),
+    "lzma stream": compressed_and_damaged(zipfile.ZIP_LZMA),
     "header unfinished": with_header("{'descr': '<f8', 'shape': (40, 3"),
     "header no Python": with_header("{'descr' '<f8' $"),
     "header of another type": with_header("{'descr': 'ham', 'fortran_order': False, 'shape': (40, 3)}"),
+    "shape of text": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': ('a', 3)}"),
+    "shape of fractions": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (40.5, 3)}"),
+    "negative shape": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (-40, 3)}"),
+    "shape beyond integers": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (10**30, 3)}"),
+    "shape beyond 64 bits": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (1" + "0" * 30 + ", 3)}"),
     "a hundred terabytes": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 1)}"),
 }
 
@@ -77,6 +97,11 @@ def test_damage(case):
     with pytest.raises(DataError, match=r"^bad\.npz: the array X is (damaged|larger than the memory)") as caught:
         read_npz(io.BytesIO(DAMAGED[case]), "bad.npz", lambda names: names)
     assert "\n" not in str(caught.value)
+
+
+def test_a_zip_behind_an_array_is_no_npz():
+    with pytest.raises(DataError, match=r"^bad\.npz is not an \.npz file"):
+        read_npz(io.BytesIO(zip_behind_an_array()), "bad.npz", lambda names: names)
 
 
 def altered(content, random):

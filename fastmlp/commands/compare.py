@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastmlp.commands.options import DatasetChoice, dataset_options
+from fastmlp.commands.options import dataset_options, load_data
 from fastmlp.commands.report_options import print_results, report_options
 from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_option, is_given, training_options
 from fastmlp.contenders import MODULES, available, not_installed
+from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.errors import MissingLibraryError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def compare(
         unset = {name: value for name, value in (_QUICK | sizes).items() if not is_given(ctx, name)}
         hidden_sizes, repeats = unset.get("hidden_sizes", hidden_sizes), unset.get("repeats", repeats)
         training = replace(training, epochs=unset.get("epochs", training.epochs))
-    data = choice.load()
+    data = load_data(choice)
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
     from fastmlp.machine import available_processors

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from fastmlp.commands.options import DatasetChoice, dataset_options
+from fastmlp.commands.options import dataset_options, load_data
+from fastmlp.datasets.choice import DatasetChoice
 
 __all__ = ["data"]
 
@@ -13,7 +14,7 @@ __all__ = ["data"]
 @dataset_options()
 def data(choice: DatasetChoice) -> None:
     """Find or fetch a dataset and say what is in it."""
-    found = choice.load()
+    found = load_data(choice)
 
     import numpy as np
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands import SCHEMA
-from fastmlp.commands.options import MODEL, DatasetChoice, as_json_option, check_outputs, dataset_options
+from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data
+from fastmlp.datasets.choice import DatasetChoice
 
 if TYPE_CHECKING:
     from fastmlp.evaluation import Evaluation
@@ -41,18 +42,17 @@ def evaluate(
 ) -> None:
     """Measure MODEL on the test part of a dataset."""
     check_outputs([], [plot, plot_units], force)
-    from fastmlp.evaluation import as_model_sees
     from fastmlp.evaluation import evaluate as evaluate_net
     from fastmlp.files.json_safe import finite
     from fastmlp.files.model import read_model
+    from fastmlp.model_inputs import as_model_sees
     from fastmlp.network import NeuralNetwork
 
     content = read_model(model)
     net = NeuralNetwork.from_file(model, content, n_threads=threads)
     if choice is None:
-        recorded = DatasetChoice.from_training(content.metadata.get("training"))
-        choice = recorded or DatasetChoice("auto", None, None, None)
-    data = as_model_sees(choice.load(), net)
+        choice = DatasetChoice.from_training(content.metadata.get("training")) or DatasetChoice()
+    data = as_model_sees(load_data(choice), net)
     seen = evaluate_net(net, data.x_test, data.y_test)
     title = f"{model.name} on the test part of {data.name}"
     if as_json:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastmlp.commands.options import DatasetChoice
+from fastmlp.commands.options import load_data
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.contenders import load
+from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.machine import CPU_VARIABLES, thread_variables
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def make_session(
     A new one measures the test data after each epoch only where a file keeps the result.
     """
     new_net = _load_net(net, training.threads)  # before anything loads NumPy
-    data = choice.load()
+    data = load_data(choice)
     from fastmlp.session import TrainingSession
 
     kept: dict[str, Any] = {

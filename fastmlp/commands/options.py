@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = [
     "HIDDEN_SIZE",
     "MODEL",
-    "DatasetChoice",
     "as_json_option",
     "check_outputs",
     "dataset_options",
     "learning_rate",
+    "load_data",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -31,49 +32,12 @@ MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A model file that is there."""
 
 
-class DatasetChoice(NamedTuple):
-    """What `--dataset` and its companions name; `load` fetches it."""
-
-    dataset: str
-    data_dir: Path | None
-    test_fraction: float | None
-    label_column: str | int | None
-
-    @classmethod
-    def from_training(cls, training: Any) -> DatasetChoice | None:
-        """Return the choice that a model file's `training` keeps; None where it keeps none, as Python may write it."""
-        record = training.get("dataset") if isinstance(training, dict) else None
-        if not isinstance(record, dict) or not isinstance(record.get("source"), str):
-            return None
-        return cls(record["source"], None, record.get("test_fraction"), record.get("label_column"))
-
-    def record(self, name: str) -> dict[str, Any]:
-        """Return what a model file keeps of the choice, `name` being what the data calls itself."""
-        source = self.dataset
-        if source == "auto":
-            source = name
-        elif source not in ("mnist", "synthetic"):
-            source = str(Path(source).resolve())
-        return {
-            "name": name,
-            "source": source,
-            "test_fraction": self.test_fraction,
-            "label_column": self.label_column,
-        }
-
-    def load(self) -> Dataset:
-        """Return the data; the same rows are held back each time where there is no test part."""
-        from fastmlp.datasets import load_dataset
-
-        try:
-            return load_dataset(
-                self.dataset,
-                self.data_dir,
-                test_fraction=self.test_fraction,
-                label_column=self.label_column,
-            )
-        except InvalidValueError as error:  # an option that does not apply
-            raise click.UsageError(str(error)) from error
+def load_data(choice: DatasetChoice) -> Dataset:
+    """Return the chosen data; an option that does not apply to it is wrong usage."""
+    try:
+        return choice.load()
+    except InvalidValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | int | None:
@@ -89,9 +53,41 @@ def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[_Command], _Command]:
     """Add `--dataset`, `--data-dir`, `--test-fraction` and `--label-column`, handed on as one `choice`.
 
-    Where `default` is None and nothing is named, `choice` is None, and `unset` says in the help what is taken then.
+    Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means.
     """
-    options = [
+
+    def add(function: _Command) -> _Command:
+        import functools
+
+        @functools.wraps(function)
+        def with_choice(
+            *args: Any,
+            dataset: str | None,
+            data_dir: Path | None,
+            test_fraction: float | None,
+            label_column: str | int | None,
+            **others: Any,
+        ) -> Any:
+            choice = None
+            named = click.get_current_context().get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
+            if dataset is None and named:
+                dataset = "auto"  # which takes what is in that folder, and nothing else
+            if dataset is not None:
+                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
+            elif test_fraction is not None or label_column is not None:
+                raise click.UsageError("--test-fraction and --label-column belong to --dataset PATH: name that too")
+            return function(*args, choice=choice, **others)
+
+        decorated: Any = with_choice
+        for option in reversed(_options_of_choice(default, unset)):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return add
+
+
+def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Command], _Command]]:
+    return [
         click.option(
             "--dataset",
             default=default,
@@ -118,35 +114,6 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             help="Column of a CSV with the labels; 1 is the first, -1 the last.  [default: by name, else the last]",
         ),
     ]
-
-    def add(function: _Command) -> _Command:
-        import functools
-
-        @functools.wraps(function)
-        def with_choice(
-            *args: Any,
-            dataset: str | None,
-            data_dir: Path | None,
-            test_fraction: float | None,
-            label_column: str | int | None,
-            **others: Any,
-        ) -> Any:
-            choice = None
-            named = click.get_current_context().get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
-            if dataset is None and named:
-                dataset = "auto"  # which takes what is in that folder, and nothing else
-            if dataset is not None:
-                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
-            elif test_fraction is not None or label_column is not None:
-                raise click.UsageError("--test-fraction and --label-column belong to --dataset PATH: name that too")
-            return function(*args, choice=choice, **others)
-
-        decorated: Any = with_choice
-        for option in reversed(options):
-            decorated = option(decorated)
-        return decorated  # type: ignore[no-any-return]
-
-    return add
 
 
 def as_json_option(function: _Command) -> _Command:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,19 +16,12 @@ from fastmlp.commands import SCHEMA
 from fastmlp.commands.options import MODEL, as_json_option
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from fastmlp.network import NeuralNetwork
+    from fastmlp.datasets.source import Source
 
 __all__ = ["predict"]
 
-
-class _Inputs(NamedTuple):
-    """A file's name and its samples (n, D) float32, as the net takes them."""
-
-    name: str
-    X: NDArray[np.float32]
+_STANDARD_INPUT = "-"
+_MOST_CLASSES = 3  # listed for each sample
 
 
 @click.command()
@@ -42,12 +35,16 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     from fastmlp.files.json_safe import finite
+    from fastmlp.model_inputs import class_names, read_inputs
     from fastmlp.network import NeuralNetwork
 
     net = NeuralNetwork.load(model, n_threads=threads)
-    names = net.class_names or tuple(map(str, range(net.output_size)))
+    names = class_names(net)
     # Everything is read before anything is printed: a bad file gives a sentence, not half an answer.
-    inputs = [_read(name, net) for name in files]
+    inputs = [read_inputs(_source(name), net) for name in files]
+    for name, _, factor in inputs:
+        if factor != 1:
+            click.echo(f"{name}: scaled by {factor:.4g}, as the model's training data were", err=True)
     rows = [
         {
             "file": name,
@@ -56,7 +53,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
             "probability": float(probs.max()),
             "probabilities": [float(p) for p in probs],
         }
-        for name, X in inputs
+        for name, X, _ in inputs
         for row, probs in enumerate(net.forward(X))
     ]
     if as_json:
@@ -64,51 +61,36 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
         report = {"schema": SCHEMA, "parameters": parameters, "classes": names, "results": finite(rows)}
         click.echo(json.dumps(report))
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
-        writer.writerows([r["file"], r["row"], r["class"], *(f"{p:.6g}" for p in r["probabilities"])] for r in rows)
+        _print_csv(rows, names)
     else:
-        several = {name for name, X in inputs if len(X) > 1}
-        for r in rows:
-            place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]
-            click.echo(f"{place}: {r['class']}  ({_likeliest(names, r['probabilities'])})")
+        _print_lines(rows, names, several={name for name, X, _ in inputs if len(X) > 1})
 
 
-def _likeliest(names: tuple[str, ...], probabilities: list[float], limit: int = 3) -> str:
-    order = sorted(range(len(names)), key=lambda k: -probabilities[k])[:limit]
-    return ", ".join(f"{names[k]} {100 * probabilities[k]:.1f} %" for k in order)
-
-
-def _standard_input() -> bytes:
-    if sys.stdin is None:  # it was closed by whoever started us
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    return sys.stdin.buffer.read()
-
-
-def _read(name: str, net: NeuralNetwork) -> _Inputs:
-    from fastmlp.datasets.images import IMAGE_SUFFIXES, is_image, read_digit
+def _source(name: str) -> Source:
+    from fastmlp.datasets.source import Source
     from fastmlp.errors import DataError
 
+    if name != _STANDARD_INPUT:
+        return Source.at(Path(name))
     try:
-        content = _standard_input() if name == "-" else Path(name).read_bytes()
+        if sys.stdin is None:  # it was closed by whoever started us
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return Source("stdin", sys.stdin.buffer.read())
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}") from None
-    if name == "-":
-        name = "stdin"
-    if Path(name).suffix.lower() in IMAGE_SUFFIXES or is_image(content):
-        if net.input_size != 784:
-            raise DataError(
-                f"{name} is a picture, which gives 784 inputs, and the model takes {net.input_size}: "
-                "give it an .npz or CSV file of inputs"
-            )
-        return _Inputs(name, read_digit(content, name)[None])
-    from fastmlp.datasets.inputs_only import read_inputs
 
-    X = read_inputs(content, name)
-    if X.shape[1] != net.input_size:
-        hint = ": leave the column of labels out" if X.shape[1] == net.input_size + 1 else ""
-        raise DataError(f"{name} has {X.shape[1]} inputs per sample and the model takes {net.input_size}{hint}")
-    if net.input_scale != 1 and X.max() > 1:
-        X = X * X.dtype.type(net.input_scale)
-        click.echo(f"{name}: scaled by {net.input_scale:.4g}, as the model's training data were", err=True)
-    return _Inputs(name, X)
+
+def _print_csv(rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
+    writer.writerows([r["file"], r["row"], r["class"], *(f"{p:.6g}" for p in r["probabilities"])] for r in rows)
+
+
+def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: set[str]) -> None:
+    """Print a line for each row with its likeliest classes; the row's number only for files in `several`."""
+    for r in rows:
+        place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]
+        probabilities = r["probabilities"]
+        likeliest = sorted(range(len(names)), key=lambda k: -probabilities[k])[:_MOST_CLASSES]
+        told = ", ".join(f"{names[k]} {100 * probabilities[k]:.1f} %" for k in likeliest)
+        click.echo(f"{place}: {r['class']}  ({told})")

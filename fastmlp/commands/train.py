@@ -10,9 +10,10 @@ import click
 
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.make_session import check_resume, make_session
-from fastmlp.commands.options import HIDDEN_SIZE, DatasetChoice, as_json_option, dataset_options
+from fastmlp.commands.options import HIDDEN_SIZE, as_json_option, dataset_options
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given, training_files, training_options
 from fastmlp.contenders import MODULES, measure
+from fastmlp.datasets.choice import DatasetChoice
 
 if TYPE_CHECKING:
     from fastmlp.network import History
@@ -55,7 +56,7 @@ def train(
     files.check(net)
     if files.resume:
         choice = check_resume(ctx, files.resume, training.epochs, choice)
-    choice = choice or DatasetChoice("auto", None, None, None)
+    choice = choice or DatasetChoice()
     session = make_session(ctx, hidden_size, training, choice, net, files)
     history = _train(session, training.epochs, net)
     result = measure(session.net, session.data, history)

@@ -1,13 +1,16 @@
 """Where downloaded and drawn data is kept."""
 
-import os
+from __future__ import annotations
+
 from pathlib import Path
+
+__all__ = ["cache_dir"]
 
 
 def cache_dir() -> Path:
     """Return the folder for our cached data; it need not exist yet.
 
-    It is the operating system's folder for caches, ``~/.cache/fastmlp`` on Linux.
+    It is the operating system's folder for caches, `~/.cache/fastmlp` on Linux.
 
     >>> cache_dir().name
     'fastmlp'
@@ -15,14 +18,3 @@ def cache_dir() -> Path:
     import pooch  # here, because importing it takes longer than most commands need
 
     return Path(pooch.os_cache("fastmlp"))
-
-
-def expand_home(path: str | os.PathLike[str]) -> Path:
-    """Return the path with a leading ``~`` replaced, or as it is where nobody has a home.
-
-    `Path.expanduser` would raise there, as in a container that runs under a bare user number.
-
-    >>> expand_home("data/mnist").name
-    'mnist'
-    """
-    return Path(os.path.expanduser(path))  # noqa: PTH111

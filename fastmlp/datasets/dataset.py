@@ -1,35 +1,23 @@
 """What every loader returns."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 from fastmlp.arrays import Float32Array, Int64Array
 
+__all__ = ["Dataset"]
+
 
 class Dataset(NamedTuple):
-    """A training part and a test part, ready for ``NeuralNetwork.fit`` and ``predict``.
+    """A training part and a test part, ready for `NeuralNetwork.fit` and `score`.
 
-    Attributes
-    ----------
-    x_train : ndarray of shape (n_train, D), float32
-        Inputs, one row per sample; pixels lie between 0 and 1.
-    y_train : ndarray of shape (n_train,), int64
-        Class labels, 0 to C - 1.
-    x_test : ndarray of shape (n_test, D), float32
-        Inputs of the test part.
-    y_test : ndarray of shape (n_test,), int64
-        Class labels of the test part.
-    name : str
-        What the data is called in results, "mnist" for example.
-    class_names : tuple of str, or None
-        ``class_names[k]`` is the name of class k; None where the labels are their own names.
-    input_scale : float
-        What the values were multiplied by: 1/255 for pixels from 0 to 255, else 1.
+    `x_train` (n_train, D) and `x_test` (n_test, D) float32 are the inputs, a row per sample; pixels lie between 0 and
+    1. `y_train` (n_train,) and `y_test` (n_test,) int64 are the classes, 0 to C - 1. `name` is what results call the
+    data, "mnist" for example. `class_names[k]` is the name of class k; None where the labels are their own names.
+    `input_scale` is what the values were multiplied by: 1/255 for pixels from 0 to 255, else 1.
 
-    Examples
-    --------
+    >>> import numpy as np
     >>> x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 1, 0])
     >>> Dataset(x[:3], y[:3], x[3:], y[3:], name="tiny").n_classes
     2
@@ -49,13 +37,3 @@ class Dataset(NamedTuple):
         if self.class_names is not None:
             return len(self.class_names)
         return 1 + int(max(self.y_train.max(), self.y_test.max()))
-
-
-def all_finite(array: npt.NDArray[np.generic]) -> bool:
-    """Whether no value of a real array is NaN or infinite, in little memory.
-
-    >>> all_finite(np.array([1.0, np.nan]))
-    False
-    """
-    with np.errstate(invalid="ignore"):  # where there is a NaN, it is the minimum
-        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

@@ -1,16 +1,20 @@
-"""Any picture of a digit into MNIST's form.
+"""Bring any picture of a digit into MNIST's form.
 
 MNIST's own recipe: the ink's bounding box is fitted into 20 x 20 pixels without changing its
 proportions, which leaves grey edges, and is placed in 28 x 28 so that its centre of mass comes to
 the middle, which in MNIST is the pixel with the index 14. Source: http://yann.lecun.com/exdb/mnist/.
 """
 
+from __future__ import annotations
+
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, UInt8Array
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.compiled import kernel
+
+__all__ = ["BOX", "SIZE", "digit_form", "form_all"]
 
 SIZE = 28
 BOX = 20
@@ -20,27 +24,14 @@ _NOISE = 6
 """Ink within this many median deviations of the paper is taken for the paper's grain."""
 
 
-def digit_form(image: npt.ArrayLike) -> Float32Array:
-    """Return a picture of one digit in MNIST's form: a row for ``NeuralNetwork.forward``.
+def digit_form(image: ArrayLike) -> Float32Array:
+    """Return a picture of one digit in MNIST's form: a row (784,) float32 for a net, where 0 is paper and 1 is ink.
 
-    Parameters
-    ----------
-    image : array of shape (h, w), (h, w, 3) or (h, w, 4), of numbers
-        Grey, red-green-blue, or that with opacity; any size and range. Dark on light or light on
-        dark: what lies along the edge of the picture is taken for the paper.
+    `image` holds numbers of any size and range: grey (h, w), red-green-blue (h, w, 3), or that with opacity (h, w, 4).
+    The digit is dark on light or light on dark: what lies along the edge of the picture is taken for the paper.
 
-    Returns
-    -------
-    ndarray of shape (784,), float32
-        0 is paper, 1 is ink.
+    Raises ValueError where the shape is another, a value is not finite, or nothing is drawn.
 
-    Raises
-    ------
-    ValueError
-        Where the shape is another, a value is not finite, or nothing is drawn.
-
-    Examples
-    --------
     >>> page = np.full((120, 100), 255, np.uint8)
     >>> page[20:100, 44:56] = 0  # a one
     >>> digit_form(page).reshape(28, 28)[14, 12:17]
@@ -55,7 +46,7 @@ def digit_form(image: npt.ArrayLike) -> Float32Array:
     return (out / out.max()).reshape(SIZE * SIZE)  # a thin line is ink too
 
 
-def _grey(image: npt.ArrayLike) -> Float32Array:
+def _grey(image: ArrayLike) -> Float32Array:
     """Return the picture as shades of grey (h, w)."""
     pixels = np.asarray(image)
     if pixels.dtype.kind not in "buif":
@@ -91,9 +82,9 @@ def _ink_and_noise(grey: Float32Array) -> tuple[Float32Array, float]:
 
 @kernel
 def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no cover
-    """Write ``ink`` (h, w), between 0 and 1, into ``out`` (28, 28) in MNIST's form.
+    """Write `ink` (h, w), between 0 and 1, into `out` (28, 28) in MNIST's form.
 
-    Each pixel of the box is the mean of the ink that it covers. Without ink ``out`` is zero.
+    Each pixel of the box is the mean of the ink that it covers. Without ink `out` is zero.
     """
     height, width = ink.shape
     top, bottom, left, right = height, -1, width, -1
@@ -138,7 +129,7 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
 
 @kernel
 def form_all(ink: UInt8Array, out: UInt8Array) -> None:  # pragma: no cover
-    """Write each of ``ink`` (n, h, w) into ``out`` (n, 784) in MNIST's form; uint8, 255 is ink."""
+    """Write each of `ink` (n, h, w) into `out` (n, 784) in MNIST's form; uint8, 255 is ink."""
     scaled = np.empty(ink.shape[1:], np.float32)
     formed = np.empty((SIZE, SIZE), np.float32)
     for n in range(len(ink)):

@@ -6,6 +6,8 @@ asked at once for the smallest file, each on a daemon thread that may be left be
 decision falls after `DECIDE_SECONDS` at the latest. Only then are the other files fetched.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import queue
@@ -14,8 +16,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastmlp.datasets.idx import decompress
+from fastmlp.datasets.source import decompress
 from fastmlp.errors import DataError
+
+__all__ = ["DECIDE_SECONDS", "FILE_SECONDS", "MAX_BYTES", "STALL_SECONDS", "download"]
 
 DECIDE_SECONDS = 4.0
 """How long a mirror may take for its first file."""
@@ -82,25 +86,12 @@ def _reason(error: Exception) -> str:
 
 
 def download(mirrors: Sequence[str], files: Mapping[str, str]) -> dict[str, bytes]:
-    """Fetch files from the first mirror that has them all.
+    """Return the bytes of each file, still compressed, from the first mirror that has them all.
 
-    Parameters
-    ----------
-    mirrors : sequence of str
-        Addresses that a file's name is appended to.
-    files : mapping of str to str
-        For each file name, the SHA-256 of its decompressed content. The first is the small one
-        that decides which mirrors can be reached.
+    `mirrors` are addresses that a file's name is appended to. `files` gives for each name the SHA-256 of the
+    decompressed content; the first is the small one that decides which mirrors can be reached.
 
-    Returns
-    -------
-    dict
-        For each file name its bytes as they came, still compressed.
-
-    Raises
-    ------
-    DataError
-        Where no mirror can be reached within `DECIDE_SECONDS` or none has the right content.
+    Raises DataError where no mirror can be reached within `DECIDE_SECONDS` or none has the right content.
     """
     first, *others = files
     answers: queue.SimpleQueue[tuple[str, bytes | Exception]] = queue.SimpleQueue()

@@ -1,36 +1,39 @@
-"""A person's own data: an .npz, a CSV, or a folder of IDX files."""
+"""A person's own data: an .npz, a table such as CSV, or a folder of IDX files."""
+
+from __future__ import annotations
 
 import os
 import stat
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.datasets.cache import expand_home
-from fastmlp.datasets.dataset import Dataset, all_finite
-from fastmlp.datasets.idx import find_idx, parse_idx, read_content
+from fastmlp.datasets.dataset import Dataset
+from fastmlp.datasets.idx import find_idx, parse_idx
+from fastmlp.datasets.labels import number_classes
 from fastmlp.datasets.npz import read_npz
-from fastmlp.datasets.table import read_table
-from fastmlp.errors import DataError, InvalidValueError
+from fastmlp.datasets.samples import as_rows, scale_pixels
+from fastmlp.datasets.source import Source, expand_home, read_content
+from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
+from fastmlp.datasets.table import Table
+from fastmlp.engine.inputs import check_integer
+from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
-DEFAULT_TEST_FRACTION = 1 / 7
-"""As large a part as MNIST's."""
+__all__ = ["load_files"]
+
 _TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
-_LARGEST_LABEL = 2**53
-"""Beyond, two whole numbers may be the same float."""
-_Array = npt.NDArray[np.generic]
 
 
 class _Part(NamedTuple):
     """Inputs and labels as they were read, and what the file calls them."""
 
-    x: _Array
-    y: _Array
+    x: NDArray[Any]
+    y: NDArray[Any]
     x_name: str
     y_name: str
 
@@ -42,45 +45,27 @@ def load_files(
     label_column: str | int | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """Return a person's own data as a training and a test part.
+    """Return a person's own data as a training and a test part, named as the file or folder.
 
-    Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are
-    scaled by 1/255, which a UserWarning says; other numbers stay as they are. Labels are the whole
-    numbers 0 to C - 1, or anything else that names classes, which are then numbered in order.
+    `path` is one of
 
-    Parameters
-    ----------
-    path : path
-        One of:
+    - an `.npz` with `x_train, y_train` and, if there is a test part, `x_test, y_test`; or with `X, y`. Labels may be
+      one-hot. Arrays of Python objects are refused.
+    - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz`), a row per sample, with or without a header.
+    - a folder of IDX files with MNIST's names, plain or `.gz`; the t10k files may be missing.
 
-        - ``.npz`` with ``x_train, y_train`` and, if there is a test part, ``x_test, y_test``; or
-          with ``X, y``. Labels may be one-hot. Arrays of Python objects are refused.
-        - ``.csv`` (also ``.tsv``, ``.txt``, and each with ``.gz``), one row per sample, with or
-          without a header.
-        - a folder of IDX files with MNIST's names, plain or ``.gz``; the t10k files may be missing.
-    test_fraction : float, optional
-        The part of each class that is held back for testing where the data has no test part;
-        default 1/7. A class of one row stays in the training part.
-    label_column : str or int, optional
-        The CSV column of the labels, by name or by number, counted from 1, or from -1 backwards.
-        Default: the column called label, class, target or y, else the last.
-    seed : int
-        Chooses the rows that are held back.
+    Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are scaled by 1/255, with a
+    UserWarning; other numbers stay as they are. Labels are the whole numbers 0 to C - 1, or anything else that names
+    classes, which are then numbered in order.
 
-    Returns
-    -------
-    Dataset
-        Named as the file or folder.
+    `test_fraction`, by default 1/7, is the part of each class that is held back for testing where the data has no test
+    part; `seed` chooses the rows, and a class of one row stays in the training part. `label_column` is a table's column
+    of the labels, by name or by number, counted from 1, or from -1 backwards; by default the column called label,
+    class, target or y, else the last.
 
-    Raises
-    ------
-    DataError
-        Where the data cannot be read or is not as above; the message says where it is wrong.
-    ValueError
-        Where ``test_fraction`` is not between 0 and 1, or an option does not apply to the data.
+    Raises DataError where the data cannot be read or is not as above; ValueError or TypeError for an option with a
+    value that it cannot have, or that does not apply to the data.
 
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "flowers.csv")
@@ -89,44 +74,50 @@ def load_files(
     >>> data.name, data.x_train.shape, data.y_train.tolist(), data.class_names
     ('flowers.csv', (2, 2), [1, 0], ('lily', 'rose'))
     """
-    if not os.fspath(path):
-        raise DataError("the dataset has no name; name an .npz, a .csv or a folder of IDX files")
-    path = expand_home(path)
-    if test_fraction is not None and not 0 < test_fraction < 1:
-        raise InvalidValueError(f"test_fraction must lie between 0 and 1, not be {test_fraction}")
-    train, test = _read(path, label_column)
-    if test is not None and test_fraction is not None:
+    path = _checked_path(path)
+    fraction = DEFAULT_TEST_FRACTION if test_fraction is None else _checked_fraction(test_fraction)
+    seed = check_integer("seed", seed, minimum=0)
+    parts = _read(path, label_column)
+    if len(parts) == 2 and test_fraction is not None:
         raise InvalidValueError(f"{path} has a test part of its own; leave test_fraction out")
 
-    for part in (train, test) if test is not None else (train,):
-        _check_lengths(path, part)
-    y_train, y_test, class_names = _number_classes(path, train, test)
-    x_train = _inputs(path, train)
-    if test is not None:
-        x_test = _inputs(path, test)
-        if x_train.shape[1] != x_test.shape[1]:
-            raise DataError(
-                f"{path}: {train.x_name} has {x_train.shape[1]} inputs per row and "
-                f"{test.x_name} {x_test.shape[1]}; they must agree"
-            )
-    pixels = _scale_pixels(x_train, train.x.dtype)
+    inputs = [as_rows(part.x, f"{path}: {part.x_name}") for part in parts]
+    _check_shapes(path, parts, [X.shape[1] for X in inputs])
+    labels, class_names = number_classes([part.y for part in parts], f"{path}: {parts[0].y_name}")
+    pixels = scale_pixels(inputs[0], parts[0].x.dtype)
     if pixels:
-        if test is not None:
-            np.divide(x_test, np.float32(255), out=x_test)
+        for X in inputs[1:]:
+            np.divide(X, np.float32(255), out=X)
         warnings.warn(
-            f"{path.name}: the inputs are pixels from 0 to 255 and were scaled by 1/255",
-            UserWarning,
-            stacklevel=2,
+            f"{path.name}: the inputs are pixels from 0 to 255 and were scaled by 1/255", UserWarning, stacklevel=2
         )
-    if test is None:
-        kept, held_back = _split(y_train, test_fraction or DEFAULT_TEST_FRACTION, seed)
-        x_test, y_test = x_train[held_back], y_train[held_back]
-        x_train, y_train = x_train[kept], y_train[kept]
-    input_scale = 1 / 255 if pixels else 1.0
-    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names, input_scale)
+    if len(parts) == 2:
+        (x_train, x_test), (y_train, y_test) = inputs, labels
+    else:
+        kept_and_held_back = split(labels[0], fraction, seed)
+        x_train, x_test = (inputs[0][rows] for rows in kept_and_held_back)
+        y_train, y_test = (labels[0][rows] for rows in kept_and_held_back)
+    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names, 1 / 255 if pixels else 1.0)
 
 
-def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | None]:
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidTypeError(f"the dataset is {path!r}; name an .npz, a .csv or a folder of IDX files")
+    if not os.fspath(path):
+        raise DataError("the dataset has no name; name an .npz, a .csv or a folder of IDX files")
+    return expand_home(path)
+
+
+def _checked_fraction(fraction: Any) -> float:
+    if not isinstance(fraction, Real):
+        raise InvalidTypeError(f"test_fraction is {fraction!r}; it must be a number between 0 and 1")
+    number = float(fraction)
+    if not 0 < number < 1:
+        raise InvalidValueError(f"test_fraction must lie between 0 and 1, not be {fraction}")
+    return number
+
+
+def _read(path: Path, label_column: str | int | None) -> list[_Part]:
     """Read the training part and, where there is one, the test part, whatever the path holds."""
     try:
         found = path.stat()
@@ -136,11 +127,13 @@ def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | No
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:  # a null character
+        raise DataError(f"{str(path)!r} cannot be the name of a file or folder") from None
     is_folder = stat.S_ISDIR(found.st_mode)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if not is_folder and suffix in _TABLE_SUFFIXES:
-        x, labels = read_table(path, label_column)
-        return _Part(x, np.array(labels), "the table", "the label column"), None
+        x, labels = Table(Source.at(path)).inputs_and_labels(label_column)
+        return [_Part(x, np.array(labels), "the table", "the label column")]
     if label_column is not None:
         raise InvalidValueError(f"label_column is for CSV files, which {path} is not")
     if is_folder:
@@ -154,7 +147,7 @@ def _read(path: Path, label_column: str | int | None) -> tuple[_Part, _Part | No
     return _read_npz(path)
 
 
-def _read_folder(folder: Path) -> tuple[_Part, _Part | None]:
+def _read_folder(folder: Path) -> list[_Part]:
     """Read IDX files that have MNIST's names."""
 
     def part(prefix: str) -> _Part | None:
@@ -180,11 +173,11 @@ def _read_folder(folder: Path) -> tuple[_Part, _Part | None]:
             f"{folder} lacks train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz; "
             "a folder must hold IDX files with MNIST's names"
         )
-    return train, test
+    return [train] if test is None else [train, test]
 
 
-def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
-    """Read the arrays of an .npz that belong to a data set."""
+def _read_npz(path: Path) -> list[_Part]:
+    """Read the arrays of an .npz that belong to a dataset."""
 
     def choose(present: Sequence[str]) -> list[str]:
         names = ["X", "y"]
@@ -200,141 +193,19 @@ def _read_npz(path: Path) -> tuple[_Part, _Part | None]:
                 )
         return names
 
-    try:
-        with path.open("rb") as file:
-            found = list(read_npz(file, str(path), choose).items())
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    parts = [_Part(x, y, x_name, y_name) for (x_name, x), (y_name, y) in zip(found[::2], found[1::2], strict=True)]
-    return parts[0], parts[1] if len(parts) == 2 else None
+    with Source.at(path).open() as file:
+        found = list(read_npz(file, str(path), choose).items())
+    return [_Part(x, y, x_name, y_name) for (x_name, x), (y_name, y) in zip(found[::2], found[1::2], strict=True)]
 
 
-def _check_lengths(path: Path, part: _Part) -> None:
-    """Refuse a part whose arrays have the wrong dimensions or different lengths."""
-    x, y, x_name, y_name = part
-    if x.ndim < 2:
+def _check_shapes(path: Path, parts: list[_Part], widths: list[int]) -> None:
+    """Refuse parts whose inputs and labels differ in length, or that differ in width."""
+    for x, y, x_name, y_name in parts:
+        if y.ndim == 0 or len(x) != len(y):
+            count = len(y) if y.ndim else "a single value"
+            raise DataError(f"{path}: {x_name} has {len(x)} rows and {y_name} {count}; they must agree")
+    if widths[0] != widths[-1]:
         raise DataError(
-            f"{path}: {x_name} has the shape {x.shape}; it must be (samples, inputs) or (samples, height, width)"
+            f"{path}: {parts[0].x_name} has {widths[0]} inputs per row and {parts[-1].x_name} {widths[-1]}; "
+            "they must agree"
         )
-    if x.size == 0:
-        raise DataError(f"{path}: {x_name} is empty, its shape is {x.shape}")
-    if y.ndim == 0 or len(x) != len(y):
-        count = len(y) if y.ndim else "a single value"
-        raise DataError(f"{path}: {x_name} has {len(x)} rows and {y_name} {count}; they must agree")
-
-
-def _inputs(path: Path, part: _Part) -> Float32Array:
-    """Return the inputs of a part as rows of finite float32 numbers, in an array of their own."""
-    if part.x.dtype.kind not in "buif":
-        raise DataError(f"{path}: {part.x_name} holds {part.x.dtype}, not real numbers")
-    with np.errstate(over="ignore"):
-        x = part.x.reshape(len(part.x), -1).astype(np.float32, order="C")
-    if not all_finite(x):
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        value = part.x.reshape(x.shape)[row, column]
-        raise DataError(
-            f"{path}: {part.x_name} has {value} in row {row}, column {column} (from 0); inputs "
-            "must be finite float32 numbers"
-        )
-    return x
-
-
-def _scale_pixels(x: Float32Array, dtype: np.dtype[np.generic]) -> bool:
-    """Scale pixels by 1/255 in place; return whether ``x``, read as ``dtype``, holds pixels."""
-    least, most = float(x.min()), float(x.max())
-    if dtype == np.uint8:
-        pixels = most > 1
-    else:
-        pixels = least == 0 and most == 255 and all(np.array_equal(r, np.rint(r)) for r in x)
-    if pixels:
-        np.divide(x, np.float32(255), out=x)
-    return pixels
-
-
-def _number_classes(
-    path: Path, train: _Part, test: _Part | None
-) -> tuple[Int64Array, Int64Array, tuple[str, ...] | None]:
-    """Return both parts' labels as 0 to C - 1, and the classes' names where those say more."""
-    labels = [_labels(path, part) for part in (train, test) if part is not None]
-    if len({part.dtype.kind for part in labels}) > 1:
-        raise DataError(f"{path}: {train.y_name} and the test part's labels are of different kinds")
-    values, codes = np.unique(np.concatenate(labels), return_inverse=True)
-    names = tuple(str(value) for value in values)
-    if len(names) < 2:
-        raise DataError(
-            f"{path}: {train.y_name} has one class only ({names[0]}); a classifier needs two or "
-            "more, so check which column or array holds the labels"
-        )
-    y = codes.astype(np.int64).reshape(-1)
-    y_train, y_test = y[: len(labels[0])], y[len(labels[0]) :]
-    counted = names == tuple(str(k) for k in range(len(names)))
-    return y_train, y_test, None if counted else names
-
-
-def _labels(path: Path, part: _Part) -> npt.NDArray[np.str_] | Int64Array:
-    """Return the labels (n,) as text, or as int64 where they are or read as whole numbers."""
-    y: npt.NDArray[Any] = part.y
-    if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8", "replace")
-    if y.dtype.kind not in "Ubuif":
-        raise DataError(f"{path}: {part.y_name} holds {y.dtype}; labels are whole numbers or text")
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim == 2 and y.dtype.kind != "U":
-        one_hot = ((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1)
-        if not one_hot.all():
-            raise DataError(
-                f"{path}: {part.y_name} has the shape {y.shape} and is not one-hot in row "
-                f"{int(np.argmin(one_hot))} (from 0); give one label per row"
-            )
-        y = y.argmax(axis=1)
-    if y.ndim != 1:
-        raise DataError(f"{path}: {part.y_name} has the shape {y.shape}; give one label per row")
-    if y.dtype.kind == "U":
-        names, codes = np.unique(y, return_inverse=True)
-        try:
-            numbers = names.astype(np.float64)
-        except ValueError:
-            return y
-        y = numbers[codes]
-    if y.dtype.kind == "f":
-        wrong = ~(np.isfinite(y) & (y == np.rint(y)))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise DataError(
-                f"{path}: {part.y_name} has {part.y.reshape(len(y), -1)[row, 0]} in row {row} (from 0); "
-                "labels are whole numbers or text"
-            )
-    too_large = (y < -_LARGEST_LABEL) | (y > _LARGEST_LABEL)
-    if too_large.any():
-        row = int(np.argmax(too_large))
-        raise DataError(f"{path}: {part.y_name} has {y[row]} in row {row} (from 0), too large for a label")
-    return y.astype(np.int64)
-
-
-def _split(y: Int64Array, fraction: float, seed: int) -> tuple[Int64Array, Int64Array]:
-    """Return the rows of a training and a test part, each class divided by ``fraction``.
-
-    Each class gives the whole rows of its share; those still missing come from the classes that
-    were rounded down most. A class keeps at least one row for training.
-    """
-    counts = np.bincount(y)
-    shares = counts * fraction
-    taken = np.minimum(np.floor(shares).astype(np.int64), np.maximum(counts - 1, 0))
-    missing = max(1, round(len(y) * fraction)) - int(taken.sum())
-    for k in np.argsort(taken - shares, kind="stable"):
-        if missing > 0 and taken[k] + 1 < counts[k]:
-            taken[k] += 1
-            missing -= 1
-    if taken.sum() == 0:
-        warnings.warn(
-            "no class has a second row that could be held back: the test part is the training part",
-            UserWarning,
-            stacklevel=3,
-        )
-        return np.arange(len(y)), np.arange(len(y))
-    shuffled = np.random.default_rng(seed).permutation(len(y))
-    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
-    rank = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    held_back = rank < np.repeat(taken, counts)
-    return np.sort(by_class[~held_back]), np.sort(by_class[held_back])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.arrays import Float32Array
 from fastmlp.datasets.digit_form import digit_form
 from fastmlp.errors import DataError, InvalidValueError, MissingLibraryError
 
@@ -20,7 +22,7 @@ _MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RI
 
 
 def is_image(content: bytes) -> bool:
-    """Whether bytes begin as a picture's do.
+    """Return whether bytes begin as a picture's do.
 
     >>> is_image(b"1,2,3"), is_image(b"\\x89PNG...")
     (False, True)
@@ -28,11 +30,11 @@ def is_image(content: bytes) -> bool:
     return content.startswith(_MAGICS)
 
 
-def read_digit(content: bytes, name: str) -> NDArray[np.float32]:
+def read_digit(content: bytes, name: str) -> Float32Array:
     """Return the picture of one digit in MNIST's form (784,) float32; `name` is what messages call it.
 
     Any size, grey, colour or with opacity (on white paper); dark on light or light on dark. Raises DataError where
-    `content` is no picture, is too large to be one of a digit, or shows nothing; ImportError where Pillow is missing.
+    `content` is not a picture, is too large, or shows nothing; ImportError where Pillow is missing.
 
     >>> from PIL import Image, ImageDraw
     >>> picture, file = Image.new("L", (60, 80), 255), io.BytesIO()
@@ -48,7 +50,7 @@ def read_digit(content: bytes, name: str) -> NDArray[np.float32]:
         raise DataError(f"{name}: {error}") from None
 
 
-def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
+def _pixels(content: bytes, name: str) -> NDArray[Any]:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
@@ -68,6 +70,8 @@ def _pixels(content: bytes, name: str) -> NDArray[np.generic]:
                 f"{name} has more than {Image.MAX_IMAGE_PIXELS:,} pixels; crop it to the digit, or make it smaller"
             ) from None
         except UnidentifiedImageError:
-            raise DataError(f"{name} is no picture of a kind that is known: save it as PNG or JPEG") from None
-        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{name} is not a picture in a known format; save it as PNG or JPEG") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - Pillow has a reader per format, and each fails in its own ways
             raise DataError(f"{name} is cut off or damaged ({error})") from None

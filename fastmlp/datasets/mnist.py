@@ -4,6 +4,8 @@ Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning 
 recognition", Proceedings of the IEEE 86 (1998) 2278-2324.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import os
@@ -16,13 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.datasets.cache import cache_dir, expand_home
+from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.download import download
-from fastmlp.datasets.idx import decompress, find_idx, parse_idx, read_content, to_idx
+from fastmlp.datasets.idx import find_idx, parse_idx, to_idx
 from fastmlp.datasets.npz import read_npz
+from fastmlp.datasets.source import decompress, expand_home, read_content
 from fastmlp.errors import DataError
 from fastmlp.files.atomic import write_whole
+
+__all__ = ["MIRRORS", "SHA256", "load_mnist"]
 
 SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
@@ -40,33 +45,18 @@ MIRRORS = (
 
 
 def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
-    """Return MNIST: 60,000 training and 10,000 test images of handwritten digits.
+    """Return MNIST: 60,000 training and 10,000 test images of handwritten digits, named "mnist".
 
-    Images are rows of 784 values, ``pixel / 255`` as float32. The order of search: our cache,
-    copies that Keras (``~/.keras/datasets/mnist.npz``) or torchvision (``MNIST/raw``) left here,
-    download. What is downloaded is kept in the cache. Without a network the search takes less than
-    5 seconds.
+    Images are rows of 784 values, `pixel / 255` as float32. They are looked for in our cache, then among the copies
+    that Keras (`~/.keras/datasets/mnist.npz`) and torchvision (`MNIST/raw`) leave on a machine, and are downloaded
+    otherwise. What is downloaded is kept in the cache. Without a network the search takes less than 5 seconds.
 
-    Parameters
-    ----------
-    data_dir : path, optional
-        A folder that holds the four IDX files, plain or ``.gz``. It is only read, and nothing else
-        is tried. Default: the environment variable ``FASTMLP_DATA_DIR``, else the search above.
+    `data_dir`, by default the environment variable `FASTMLP_DATA_DIR`, is a folder that holds the four IDX files, plain
+    or `.gz`. It is only read, and where it is named nothing else is tried.
 
-    Returns
-    -------
-    Dataset
-        ``x_train`` (60000, 784) and ``x_test`` (10000, 784) float32 in [0, 1], ``y_train`` and
-        ``y_test`` int64, named "mnist".
+    Raises DataError where the named folder is missing, incomplete or damaged, or where MNIST can be neither found nor
+    downloaded.
 
-    Raises
-    ------
-    DataError
-        Where the named folder is missing, incomplete or damaged, or where MNIST can be neither
-        found nor downloaded.
-
-    Examples
-    --------
     >>> load_mnist("no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
@@ -111,7 +101,7 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def _find_files(folder: Path) -> dict[str, Path]:
-    """Return where the four files lie in a folder, plain or gzipped; DataError where one lacks."""
+    """Return the paths of the four files in a folder, plain or gzipped; DataError where one is missing."""
     files = {}
     hint = "; name one that holds train-images-idx3-ubyte, plain or .gz, and its three companions"
     try:
@@ -143,7 +133,7 @@ def _read_keras_copy(path: Path) -> dict[str, bytes]:
         with path.open("rb") as file:
             arrays = read_npz(file, str(path), lambda _: keys.values())
         contents = {name: to_idx(arrays[key]) for name, key in keys.items()}
-    except (OSError, KeyError) as error:
+    except OSError as error:
         raise DataError(f"{path} is not Keras' copy of MNIST: {error}") from None
     for name, sha256 in SHA256.items():
         _verify(contents[name], sha256, f"{path}:{keys[name]}")

@@ -1,28 +1,24 @@
-"""Arrays from an .npz that somebody else wrote: nothing in it is ever run, and any damage is told in a sentence."""
+"""Arrays from an .npz that somebody else wrote: nothing in it is ever run, and any damage becomes one sentence."""
 
-import tokenize
+from __future__ import annotations
+
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from fastmlp.errors import DataError
 
-_DAMAGE = (OSError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
-"""What zipfile and NumPy raise where bytes are not as they were written; RuntimeError for a flag that says encrypted
-or compressed in an unknown way."""
+__all__ = ["read_npz"]
 
 
-def read_npz(
-    file: BinaryIO, source: str, choose: Callable[[Sequence[str]], Iterable[str]]
-) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays that ``choose`` picks from the names of those that are there.
+def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterable[str]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays that `choose` picks from the names of those in the open `file`.
 
-    ``source`` names the file in the DataError that anything wrong with it raises. An OSError of opening the file is
-    the caller's.
+    Raises DataError for anything that is wrong with the content; `name` is what the message calls the file.
 
     >>> import io
     >>> file = io.BytesIO()
@@ -30,28 +26,32 @@ def read_npz(
     >>> read_npz(file, "own.npz", lambda names: names)["y"]
     array([0, 1])
     """
-    if not zipfile.is_zipfile(file):
-        raise DataError(f"{source} is no .npz file, or is cut off; save it again with numpy.savez")
-    file.seek(0)
-    place = source
+    with _damage_as_data_error(name):
+        whole = zipfile.is_zipfile(file)
+        file.seek(0)
+        stored = np.load(file, allow_pickle=False) if whole else None
+    if not isinstance(stored, np.lib.npyio.NpzFile):
+        raise DataError(f"{name} is not an .npz file, or is cut off; save it again with numpy.savez")
+    arrays = {}
+    with stored:
+        for key in choose(stored.files):
+            with _damage_as_data_error(f"{name}: the array {key}"):
+                arrays[key] = stored[key]
+            if not isinstance(arrays[key], np.ndarray):
+                raise DataError(f"{name}: {key} is not an array; save it with numpy.savez")
+    return arrays
+
+
+@contextmanager
+def _damage_as_data_error(place: str) -> Iterator[None]:
+    """Turn whatever zipfile and NumPy raise over bytes that they cannot read into a DataError about `place`."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {}
-            for name in choose(stored.files):
-                place = f"{source}: the array {name}"
-                arrays[name] = stored[name]
-                if not isinstance(arrays[name], np.ndarray):
-                    raise DataError(f"{source}: {name} is not an array; save it with numpy.savez")
-            return arrays
-    except DataError:
-        raise
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise DataError(f"{place} is damaged ({error}); save it again") from None
-        raise DataError(
-            f"{place} holds Python objects, and reading those could run code; save it as plain numbers or text"
-        ) from None
+        yield
     except MemoryError as error:
         raise DataError(f"{place} is larger than the memory, or damaged ({error})") from None
-    except _DAMAGE as error:
+    except Exception as error:  # noqa: BLE001 - a dozen types, from LZMAError to TokenError: all are the bytes' fault
+        if isinstance(error, ValueError) and "allow_pickle" in str(error):
+            raise DataError(
+                f"{place} holds Python objects, and reading those could run code; save it as plain numbers or text"
+            ) from None
         raise DataError(f"{place} is damaged ({error}); save it again") from None

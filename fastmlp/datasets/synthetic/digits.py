@@ -19,6 +19,8 @@ from fastmlp.machine import available_processors
 
 __all__ = ["draw_digits", "draw_labels", "load_synthetic"]
 
+__all__ = ["N_TEST", "N_TRAIN", "VERSION", "draw_digits", "draw_labels", "load_synthetic"]
+
 VERSION = 1
 """To be increased when the drawings change, so that the cache does not serve the old ones."""
 N_TRAIN, N_TEST = 60_000, 10_000

@@ -17,6 +17,8 @@ from fastmlp.kernels.compiled import kernel
 
 __all__ = ["CANVAS", "Hand", "Skeletons", "draw_all"]
 
+__all__ = ["CANVAS", "Hand", "Skeletons", "draw_all"]
+
 CANVAS = 64
 """Side of the square that a digit is drawn on, in pixels."""
 _INK = 50
@@ -38,22 +40,14 @@ _FOLLOWS = 0.6
 class Skeletons(NamedTuple):
     """The shapes of all digits as flat arrays."""
 
-    points: Float32Array
-    """(n_points, 2): x and y, between 0 and 1."""
-    corners: Int64Array
-    """(n_points,): 1 where the curve has a corner."""
-    strokes: Int64Array
-    """(n_strokes + 1,): stroke s has the points strokes[s] to strokes[s + 1]."""
-    skeletons: Int64Array
-    """(n_skeletons + 1,): skeleton k has the strokes skeletons[k] to skeletons[k + 1]."""
-    families: Int64Array
-    """(n_families + 1,): family f has the skeletons families[f] to families[f + 1]."""
-    digits: Int64Array
-    """(11,): digit d has the families digits[d] to digits[d + 1]."""
-    shares: Float32Array
-    """(n_families,): the share of each family among its digit's, as running sums that end at 1."""
-    manners: Float32Array
-    """(10, 3): for each digit the factors on pen and width, and the slant."""
+    points: Float32Array  # (n_points, 2): x and y, between 0 and 1
+    corners: Int64Array  # (n_points,): 1 where the curve has a corner
+    strokes: Int64Array  # (n_strokes + 1,): stroke s has the points strokes[s] to strokes[s + 1]
+    skeletons: Int64Array  # (n_skeletons + 1,): skeleton k has the strokes skeletons[k] to skeletons[k + 1]
+    families: Int64Array  # (n_families + 1,): family f has the skeletons families[f] to families[f + 1]
+    digits: Int64Array  # (11,): digit d has the families digits[d] to digits[d + 1]
+    shares: Float32Array  # (n_families,): the share of each family among its digit's, as running sums that end at 1
+    manners: Float32Array  # (10, 3): for each digit the factors on pen and width, and the slant
 
 
 class Hand(NamedTuple):

@@ -1,0 +1,122 @@
+"""Which data: what `--dataset` and its companions name, and what a model file remembers of it.
+
+The loaders are imported when they are needed: whoever only names data waits for neither NumPy nor Numba.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastmlp.errors import DataError, InvalidValueError
+
+if TYPE_CHECKING:
+    from fastmlp.datasets.dataset import Dataset
+
+__all__ = ["DatasetChoice", "load_dataset"]
+
+
+def load_dataset(
+    name: str | os.PathLike[str] = "auto",
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    test_fraction: float | None = None,
+    label_column: str | int | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Return the data called `name`: "auto", "mnist", "synthetic", or a path for `load_files`.
+
+    "auto" is MNIST, or, with a UserWarning, the synthetic digits where MNIST can be neither found nor downloaded.
+    `data_dir` is where MNIST's files lie, see `load_mnist`; where it is named, "auto" does not fall back.
+    `test_fraction`, `label_column` and `seed` are for a path only, see `load_files`.
+
+    Raises DataError where the data is not available or damaged; ValueError where `test_fraction` or `label_column` is
+    given for data that has its own.
+
+    >>> load_dataset("no_such_file.csv")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    fastmlp.errors.DataError: no_such_file.csv does not exist; ...
+    """
+    if name not in ("auto", "mnist", "synthetic"):
+        from fastmlp.datasets.files import load_files
+
+        return load_files(name, test_fraction=test_fraction, label_column=label_column, seed=seed)
+    if test_fraction is not None or label_column is not None:
+        raise InvalidValueError(
+            "test_fraction and label_column are for your own files; "
+            f"the dataset {name} has its own test part and labels"
+        )
+    from fastmlp.datasets.mnist import load_mnist
+    from fastmlp.datasets.synthetic.digits import load_synthetic
+
+    if name == "synthetic":
+        return load_synthetic()
+    try:
+        return load_mnist(data_dir)
+    except DataError as error:
+        if name == "mnist" or data_dir or os.environ.get("FASTMLP_DATA_DIR"):
+            raise
+        warnings.warn(f"{error}. Using the synthetic digits instead", UserWarning, stacklevel=2)
+    return load_synthetic()
+
+
+class DatasetChoice(NamedTuple):
+    """The arguments of `load_dataset`, to be loaded later and to be remembered in a model file.
+
+    >>> choice = DatasetChoice("flowers.csv", label_column="kind")
+    >>> kept = choice.record("flowers.csv")
+    >>> kept["name"], kept["label_column"], Path(kept["source"]).is_absolute()
+    ('flowers.csv', 'kind', True)
+    """
+
+    dataset: str = "auto"
+    data_dir: Path | None = None
+    test_fraction: float | None = None
+    label_column: str | int | None = None
+
+    def load(self) -> Dataset:
+        """Return the data; the same rows are held back each time where there is no test part.
+
+        Raises what `load_dataset` raises.
+        """
+        return load_dataset(
+            self.dataset, self.data_dir, test_fraction=self.test_fraction, label_column=self.label_column
+        )
+
+    def record(self, name: str) -> dict[str, Any]:
+        """Return what a model file keeps of the choice, `name` being what the loaded data is called."""
+        source = self.dataset
+        if source == "auto":
+            source = name
+        elif source not in ("mnist", "synthetic"):
+            source = str(Path(source).resolve())
+        return {
+            "name": name,
+            "source": source,
+            "test_fraction": self.test_fraction,
+            "label_column": self.label_column,
+        }
+
+    @classmethod
+    def from_training(cls, training: Any) -> DatasetChoice | None:
+        """Return the choice whose record stands in a model file's `training`.
+
+        None where there is none: a model that was saved from Python may keep anything there.
+
+        >>> DatasetChoice.from_training({"dataset": DatasetChoice("mnist").record("mnist")}).dataset
+        'mnist'
+        """
+        record = training.get("dataset") if isinstance(training, dict) else None
+        if not isinstance(record, dict):
+            return None
+        source, fraction, column = (record.get(key) for key in ("source", "test_fraction", "label_column"))
+        if (
+            isinstance(source, str)
+            and isinstance(fraction, (float, int, type(None)))
+            and isinstance(column, (str, int, type(None)))
+        ):
+            return cls(source, None, fraction, column)
+        return None

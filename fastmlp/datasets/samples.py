@@ -1,0 +1,69 @@
+"""Samples that were read, whatever their shape and type, as the float32 rows that a net takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastmlp.arrays import Float32Array
+from fastmlp.errors import DataError
+
+__all__ = ["all_finite", "as_rows", "scale_pixels"]
+
+
+def as_rows(array: NDArray[Any], name: str) -> Float32Array:
+    """Return samples (n, D) or (n, h, w) as rows (n, D) of finite float32 numbers that can be changed in place.
+
+    Only what is not in this form already is copied. Raises DataError where the samples are not real, finite numbers of
+    such a shape; `name` is what the message calls them.
+
+    >>> as_rows(np.zeros((5, 2, 3), np.uint8), "X").shape
+    (5, 6)
+    """
+    if array.ndim < 2:
+        raise DataError(f"{name} has the shape {array.shape}; it must be (samples, inputs) or (samples, height, width)")
+    if array.size == 0:
+        raise DataError(f"{name} is empty, its shape is {array.shape}")
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{name} holds {array.dtype}, not real numbers")
+    flat = array.reshape(len(array), -1)
+    with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
+        X = np.require(flat, np.float32, ["C", "W"])
+    if not all_finite(X):
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise DataError(
+            f"{name} has {flat[row, column]} in row {row}, column {column} (from 0); "
+            "inputs must be finite float32 numbers"
+        )
+    return X
+
+
+def scale_pixels(X: Float32Array, dtype: np.dtype[Any]) -> bool:
+    """Scale pixels by 1/255 in place; return whether `X`, which was read as `dtype`, holds pixels.
+
+    These are uint8 beyond 1, or whole numbers from 0 up to 255.
+
+    >>> X = np.array([[0, 51, 255]], np.float32)
+    >>> scale_pixels(X, np.dtype(float)), X
+    (True, array([[0. , 0.2, 1. ]], dtype=float32))
+    """
+    least, most = float(X.min()), float(X.max())
+    if dtype == np.uint8:
+        pixels = most > 1
+    else:
+        pixels = least == 0 and most == 255 and all(np.array_equal(row, np.rint(row)) for row in X)
+    if pixels:
+        np.divide(X, np.float32(255), out=X)
+    return pixels
+
+
+def all_finite(array: NDArray[Any]) -> bool:
+    """Whether no value of a real array is NaN or infinite, in little memory.
+
+    >>> all_finite(np.array([1.0, np.nan]))
+    False
+    """
+    with np.errstate(invalid="ignore"):  # where there is a NaN, it is the minimum
+        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

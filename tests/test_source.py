@@ -1,0 +1,62 @@
+"""Files, pipes and bytes, plain or gzipped, are read alike."""
+
+import gzip
+import os
+import threading
+
+import pytest
+
+from fastmlp.datasets.source import Source, decompress, expand_home, read_content
+from fastmlp.errors import DataError
+
+
+@pytest.mark.parametrize("content", [b"", b"1,2", b"\x1f"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_the_same_bytes_from_everywhere(tmp_path, content, pack):
+    path = tmp_path / "file"
+    path.write_bytes(pack(content))
+    for source in (Source.at(path), Source("pipe", pack(content))):
+        with source.decompressed() as file:
+            assert file.read() == content
+        with source.open() as file:
+            assert file.read() == pack(content)
+    assert read_content(path) == decompress(pack(content), "file") == content
+
+
+def test_a_pipe_is_kept(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"once",))
+    writer.start()
+    source = Source.at(pipe)
+    writer.join()
+    for _ in range(2):
+        with source.open() as file:
+            assert file.read() == b"once"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("none", "none cannot be read: No such file"), (".", "cannot be read: Is a direct"), ("a\0b", "name of a file")],
+)
+def test_what_cannot_be_opened(tmp_path, name, words):
+    with pytest.raises(DataError, match=words):
+        Source.at(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"1,2" * 99)[:-9], b"\x1f\x8b" + bytes(50)])
+def test_damage(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(DataError, match=r"file is damaged, it cannot be decompressed .*; get the file again"):
+        read_content(tmp_path / "file")
+    with (
+        pytest.raises(DataError, match=r"file is damaged, it cannot be decompressed .*; get the file again"),
+        Source.at(tmp_path / "file").decompressed() as file,
+    ):
+        file.read()
+
+
+def test_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert expand_home("~/data") == tmp_path / "data"
