@@ -65,10 +65,10 @@ def plant(clone: Path, name: str) -> None:
     """Commit the slowdown `name` on top of the commit that is checked out."""
     file, old, new, _ = PLANTS[name]
     path = clone / "fastmlp" / "kernels" / file
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if text.count(old) != 1:
         raise SystemExit(f"{name}: {file} has changed; fit the slowdown in PLANTS to it")
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new), encoding="utf-8")
     git("commit", "--quiet", "-am", f"{name} does a part of its work twice", folder=clone)
 
 

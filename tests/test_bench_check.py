@@ -106,6 +106,7 @@ class Repository:
         self.write("fastmlp/__init__.py", package)
         self.write("bench/test_kernels.py", suite)
         self.write("tests/oracle.py", "")
+        self.write(".gitignore", "__pycache__/\n")
         self.write("pyproject.toml", "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib']\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", "a commit")
@@ -318,9 +319,9 @@ def test_an_interrupted_run_leaves_nothing(repository, tmp_path, name):
         command, cwd=repository.folder, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr
-        while "compiling" not in process.stderr.readline():
-            pass
+        assert any("compiling" in line for line in process.stderr)
         while not list(temporary.glob("*/head/output.txt")):
+            assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(getattr(signal, name))
         assert process.stderr.read() == "bench-check: interrupted\n"

@@ -132,14 +132,14 @@ def edit(installed) -> Iterator[Any]:
 
     def change(name: str, function) -> None:
         path = installed.folder / "fastmlp" / "kernels" / name
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert function(text) != text, f"the edit finds nothing to change in {name}"
         kept[path] = text, path.stat()
-        path.write_text(function(text))
+        path.write_text(function(text), encoding="utf-8")
 
     yield change
     for path, (text, stat) in kept.items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 

@@ -375,11 +375,11 @@ def test_output_holds_the_results(tiny_file, tmp_path):
     ("args", "message"),
     [
         (("--net", "nett"), "there is no net 'nett'; the nets are fastmlp, numpy"),
-        (("-H", 0), "0 is not in the range"),
+        (("-H", 0), "'-H': 0 "),
         (("--json", "--csv"), "exclude each other"),
         (("-o", "no/such/folder"), "the folder no/such does not exist"),
         (("-o", "/proc"), "cannot be written"),
-        (("--timeout", 0), "not in the range"),
+        (("--timeout", 0), "'--timeout': 0"),
     ],
 )
 def test_wrong_usage_is_told_before_any_work(args, message):
