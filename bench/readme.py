@@ -47,7 +47,7 @@ def with_block(readme: str, results: dict[str, Any]) -> str:
 def main() -> None:
     """Write the block and the pictures."""
     results = read_results(RESULTS)
-    README.write_text(with_block(README.read_text(encoding="utf-8"), results), encoding="utf-8")
+    README.write_text(with_block(README.read_text(), results))
     for name, path in PICTURES.items():
         save_figure(draw(name, results), path, digest())
     print(

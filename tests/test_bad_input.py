@@ -68,7 +68,12 @@ def assert_one_sentence(done, code, words):
     assert re.search(words, sentence), sentence
 
 
-@pytest.mark.parametrize("case", BAD)
+QUICK = ("npz cut", "csv text", "idx lengths")  # one of each kind; `make test` leaves the others to test_files.py
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.long) for case in BAD]
+)
 def test_files_that_hold_no_data(tmp_path, fastmlp, case):
     make, words = BAD[case]
     folder = tmp_path / "data"

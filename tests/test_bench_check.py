@@ -149,6 +149,7 @@ def test_what_got_slower_and_what_cannot_be_compared_is_named(repository, capsys
     assert repository.git("worktree", "list").count("\n") == 0 and repository.git("status", "--porcelain") == ""
 
 
+@pytest.mark.long
 def test_what_got_faster_is_no_alarm(repository, capsys):
     base = repository.commit(SLOW_AND_RENAMED)
     repository.commit(PACKAGE)
@@ -159,6 +160,7 @@ def test_what_got_faster_is_no_alarm(repository, capsys):
     assert out.splitlines()[-1] == "nothing got slower by 1.15 or more"
 
 
+@pytest.mark.long
 def test_the_two_sides_take_turns(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(check, "PAIRS", 1)
     monkeypatch.setenv("TOLD", str(tmp_path / "told"))

@@ -143,6 +143,7 @@ def edit(installed) -> Iterator[Any]:
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", KERNEL_FILES)
 def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(train, installed, cache, edit, name):
     edit(name, lambda text: text + "\n# edited\n")
@@ -220,6 +221,7 @@ def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
     assert len(outcome["warnings"]) <= 1
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
 @pytest.mark.parametrize("density", [0.2, 1.0])
 @pytest.mark.parametrize(

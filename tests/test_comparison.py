@@ -138,6 +138,7 @@ def test_crash_between_turns_leaves_the_others_theirs(fake):
     assert len(numpy["history"]["seconds"]) == 3
 
 
+@pytest.mark.alone
 def test_only_its_own_time_counts_for_the_timeout(fake):
     sleepy = (
         "tell = options.get('callback')\n"
@@ -237,6 +238,7 @@ def test_crash_in_a_later_repeat_keeps_the_earlier_one(fake, tmp_path):
     assert [run["repeat"] for run in row["repeats"]] == [0]
 
 
+@pytest.mark.alone
 def test_run_that_takes_too_long_is_given_up(fake):
     start = time.monotonic()
     results, _ = compared({"fake": fake("time.sleep(60)"), "numpy": NUMPY}, timeout=3)

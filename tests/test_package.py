@@ -104,6 +104,7 @@ def test_public_names_are_there():
         _ = fastmlp.nothing
 
 
+@pytest.mark.long
 def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)

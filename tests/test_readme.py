@@ -10,7 +10,7 @@ from fastmlp.cli import COMMANDS
 from fastmlp.comparison.results import read_results
 from fastmlp.contenders import MODULES
 
-README = readme.README.read_text(encoding="utf-8")
+README = readme.README.read_text()
 
 
 @pytest.fixture(scope="module")
