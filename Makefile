@@ -1,25 +1,38 @@
 # From a bare clone, with Python >= 3.11 and make:
-#   make train    train the net on MNIST
-#   make test     run all tests
-# Both work in an environment of their own, .venv, and install there what they need.
-#   make lint | bench | clean
-#   make readme   the measured tables and pictures of README.md and docs/comparison.md, from bench/comparison.json
-#   make bench-check    is HEAD slower than its parent? Another commit: BASE=v0.1.0; other benchmarks, as in
-#                       pytest -k (default: the kernels): BENCH="update_W1 and sparse"
-# Another Python: make train PYTHON=python3.12
+#   make train         train the net on MNIST
+#   make test          run the tests, without the long ones
+# Both work in an environment of their own, .venv, and install what they need into it.
+#   make test-all      run the long tests too: kills, fuzzing, compiling again and again
+#   make lint          check style and types
+#   make bench         run the benchmarks
+#   make bench-check   is HEAD slower than its parent? BASE=v0.1.0 names another commit, BENCH="update_W1 and sparse"
+#                      other benchmarks than those of the kernels, as in pytest -k
+#   make readme        make the measured tables and pictures of README.md and docs/comparison.md again, from
+#                      bench/comparison.json
+#   make clean         remove the environment and everything that was built
+# With another Python: make train PYTHON=python3.12
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest
+# For the tests that can run at the same time, in up to four processes; more would compile the same kernels again.
+PARALLEL = -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: train test lint bench bench-check readme clean
+.PHONY: train test test-all lint bench bench-check readme clean
 
 train: $(VENV)/installed
 	$(BIN)/fastmlp train --hidden-size 300
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(PYTEST) $(PARALLEL) -m "not long and not alone"
+	$(PYTEST) -m "not long and alone"
+	@echo "The long tests (kills, fuzzing, compiling again and again) were left out; 'make test-all' runs them too."
+
+test-all: test
+	$(PYTEST) $(PARALLEL) -m "long and not alone"
+	$(PYTEST) -m "long and alone"
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -27,9 +40,9 @@ lint: $(VENV)/installed-lint
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python -m pytest --benchmark-only
+	$(PYTEST) --benchmark-only
 
-# bench/check.py exits with 1 where something got slower and with 2 where it has no answer; make with 2 in either case.
+# bench/check.py exits with 1 if something got slower and with 2 if it has no answer; make exits with 2 in either case.
 bench-check: $(VENV)/installed-bench
 	@$(BIN)/python bench/check.py $(if $(BASE),--base='$(BASE)') $(if $(BENCH),-k '$(BENCH)')
 
@@ -40,7 +53,7 @@ clean:
 	rm -rf $(VENV) build dist .benchmarks .mypy_cache .pytest_cache .ruff_cache
 	find fastmlp tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment. Each stamp file is newer than pyproject.toml when its packages are installed.
+# The environment. The packages of a stamp file are installed if it is newer than pyproject.toml.
 
 $(VENV)/bin/python:
 	@command -v "$(PYTHON)" > /dev/null || { \

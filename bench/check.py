@@ -1,10 +1,10 @@
 """The regression gate: is HEAD slower than BASE? `make bench-check`, or `python bench/check.py [--base REV] [-k EXPR]`.
 
 Both commits are laid out in a temporary folder and measured by the benchmarks of HEAD in pairs of fresh processes,
-which take turns benchmark by benchmark: a slow moment of the machine hits both. What looks slower after some pairs is
-measured in more of them, and fails only where it still does (`check_rule.py`).
+which take turns benchmark by benchmark, so that a slow moment of the machine hits both. A benchmark that looks slower
+after the first pairs is measured in more of them, and counts as slower only if it still looks so (`check_rule.py`).
 
-Exit codes: 0 nothing got slower, 1 something did, 2 cannot be done, 130 interrupted.
+Exit codes: 0 nothing got slower, 1 something did, 2 there is no answer, 130 interrupted.
 """
 
 import argparse
@@ -27,10 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 CHILD = Path(__file__).with_name("check_child.py")
 
 KERNELS = "test_kernels and not 128-units and not 1024-units"  # the default of -k: two widths of the tile
-SECONDS = 0.05  # for each benchmark in each process
-SCREEN_PAIRS = 5  # of processes, for all benchmarks
-PAIRS = 10  # for those that look slower
-START_SECONDS = 4.0  # of imports and data in each pair of processes, for the forecast
+SECONDS = 0.05  # that each benchmark is measured in each process
+SCREEN_PAIRS = 5  # pairs of processes for all benchmarks
+PAIRS = 10  # pairs of processes for those that look slower
+START_SECONDS = 4.0  # that a pair of processes needs for imports and data, for the forecast
 
 
 class CannotCheckError(Exception):
@@ -46,19 +46,24 @@ class Side(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What one process measured."""
+    """What one process measured, as it wrote it to RESULT.json (`check_child.py`)."""
 
-    fastest: dict[str, float]  # seconds
-    total: dict[str, float]  # seconds
+    fastest: dict[str, float]  # name of a benchmark -> seconds of its fastest round
+    total: dict[str, float]  # name of a benchmark -> seconds of all its rounds
+    chosen: int  # benchmarks, by -k
     failed: dict[str, str]  # name of a benchmark or a file -> reason
+    misused: str | None  # why pytest rejects its arguments, such as the expression after -k
+    broken: str | None  # why nothing can be run
 
 
 # ---------------------------------------------------------------------- the commits
 
 
 def git(*arguments: str) -> str:
-    """What git prints; it must succeed."""
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    """What git prints, in English and UTF-8; it must succeed."""
+    command, environment = ["git", *arguments], os.environ | {"LC_ALL": "C"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, encoding="utf-8")
+    return done.stdout.strip()
 
 
 def commit_of(revision: str) -> str | None:
@@ -70,7 +75,7 @@ def commit_of(revision: str) -> str | None:
 
 
 def check_tree() -> None:
-    """Refuse where commits would not be what the person means to compare."""
+    """Refuse to compare commits where they are not what the person has in mind."""
     try:
         top = git("rev-parse", "--show-toplevel")
     except FileNotFoundError:
@@ -104,7 +109,7 @@ def choose_commits(base: str) -> tuple[str, str]:
 
 
 def lay_out(commit: str, folder: Path, *paths: str) -> None:
-    """Write these paths of a commit into a folder. Git keeps no note of it, so nothing stays behind in any case."""
+    """Write these paths of a commit into a folder. Unlike a worktree, it leaves nothing behind in the repository."""
     archive = folder.with_suffix(".zip")
     try:
         git("archive", "--format=zip", f"--output={archive}", commit, *paths)
@@ -119,9 +124,11 @@ def lay_out(commit: str, folder: Path, *paths: str) -> None:
 
 def start(side: Side, suite: Path, seconds: float, *arguments: str) -> subprocess.Popen[bytes]:
     """Start a process that runs the suite's benchmarks with this side's fastmlp."""
-    path = os.pathsep.join(filter(None, [str(side.folder), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": path, "NUMBA_CACHE_DIR": str(side.folder / "numba-cache")}
-    # -P: nothing but PYTHONPATH says which fastmlp is imported.
+    # Options that a person has set for all runs of pytest are not meant for these.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(side.folder), os.environ.get("PYTHONPATH")]))
+    environment["NUMBA_CACHE_DIR"] = str(side.folder / "numba-cache")
+    # -P: PYTHONPATH alone decides which fastmlp is imported.
     command = [sys.executable, "-P", str(CHILD), str(side.folder), str(side.folder / "result.json"), *arguments]
     command += ["--benchmark-only", f"--benchmark-max-time={seconds}", "--continue-on-collection-errors", "-p"]
     command += ["no:cacheprovider", f"--rootdir={suite}", f"--config-file={suite / 'pyproject.toml'}"]
@@ -132,7 +139,7 @@ def start(side: Side, suite: Path, seconds: float, *arguments: str) -> subproces
 
 
 def take_turns(processes: Sequence[subprocess.Popen[bytes]], turns: int) -> None:
-    """Let the processes do so many benchmarks, each in its turn: A B, B A, ... One that has ended is passed over."""
+    """Let the processes run `turns` benchmarks in turns: A B, B A, ... One that has ended is passed over."""
     for process in processes:
         assert process.stdout
         process.stdout.readline()  # until it is ready
@@ -148,15 +155,17 @@ def finish(side: Side, process: subprocess.Popen[bytes]) -> Outcome:
     """Wait for a process; return what it measured."""
     process.wait()
     try:
-        return Outcome(**json.loads((side.folder / "result.json").read_text()))
+        outcome = Outcome(**json.loads((side.folder / "result.json").read_text()))
     except FileNotFoundError:
-        said = (side.folder / "output.txt").read_text(errors="replace").strip()
-        last = said.rpartition("\n")[2] or f"exit code {process.returncode}"
-        raise CannotCheckError(f"the benchmarks do not run with {side.name}: {last}") from None
+        why = f"their process ended with exit code {process.returncode} and no result"
+        raise CannotCheckError(f"the benchmarks do not run with {side.name}: {why}") from None
+    if outcome.broken:
+        raise CannotCheckError(f"the benchmarks do not run with {side.name}: {outcome.broken}")
+    return outcome
 
 
 def run(sides: Sequence[Side], suite: Path, seconds: float, *arguments: str, turns: int = 0) -> list[Outcome]:
-    """Run a process for each of the sides: so many benchmarks in turns, and then at the same time."""
+    """Run a process for each side: the first `turns` benchmarks in turns, the rest at the same time."""
     with contextlib.ExitStack() as stack:
         processes = []
         for side in sides:
@@ -171,18 +180,22 @@ def run(sides: Sequence[Side], suite: Path, seconds: float, *arguments: str, tur
 
 
 def compile_both(base: Side, head: Side, suite: Path, expression: str) -> tuple[list[str], float, dict[str, str]]:
-    """Run everything once, unmeasured, so that all is compiled.
+    """Run everything once, so that both sides have compiled it; the times do not count.
 
-    Returns the benchmarks that both can run, the seconds that they take at least, and the others with the reason.
+    Returns the benchmarks that both sides can run, the least number of seconds that they take, and the others with the
+    reason.
     """
     files = [str(path.relative_to(suite)) for path in sorted((suite / "bench").rglob("test_*.py"))]
     of_base, of_head = run([base, head], suite, SECONDS / 50, "-k", expression, *files)
+    if of_head.misused:
+        raise CannotCheckError(f"BENCH: pytest cannot use {expression!r}: {of_head.misused}")
     if of_head.failed:
         name, why = next(iter(of_head.failed.items()))
         raise CannotCheckError(f"HEAD's own benchmark fails: {name}: {why}")
+    if not of_head.chosen:
+        raise CannotCheckError(f"BENCH: no benchmark of HEAD matches {expression!r}")
     if not of_head.fastest:
-        said = (head.folder / "output.txt").read_text(errors="replace").strip().rpartition("\n")[2]
-        raise CannotCheckError(f"BENCH: no benchmark of HEAD matches {expression!r} (pytest: {said.strip('= ')})")
+        raise CannotCheckError(f"BENCH: HEAD skips every benchmark that matches {expression!r}")
     missing: dict[str, str] = {}
     for name in of_head.fastest:
         reason = of_base.failed.get(name) or of_base.failed.get(name.partition("::")[0])
@@ -193,14 +206,14 @@ def compile_both(base: Side, head: Side, suite: Path, expression: str) -> tuple[
 
 
 def measure_pairs(base: Side, head: Side, suite: Path, names: list[str]) -> dict[str, Times]:
-    """Measure these benchmarks in pairs of processes, each of which begins with the other side.
+    """Measure these benchmarks in pairs of processes; the two sides begin a pair alternately.
 
-    After as many pairs as a screen has, only those go on that still look slower.
+    After the first `SCREEN_PAIRS` pairs, only the benchmarks that look slower are measured further.
     """
     times = {name: Times((), ()) for name in names}
     for pair in range(1, PAIRS + 1):
-        looks = names[0] if len(names) == 1 else f"{len(names)} that look slower"
-        tell(f"all: pair {pair} of {SCREEN_PAIRS}" if pair <= SCREEN_PAIRS else f"{looks}: pair {pair} of {PAIRS}")
+        suspects = names[0] if len(names) == 1 else f"{len(names)} that look slower"
+        tell(f"all: pair {pair} of {SCREEN_PAIRS}" if pair <= SCREEN_PAIRS else f"{suspects}: pair {pair} of {PAIRS}")
         fastest = {}
         sides = (base, head) if pair % 2 else (head, base)
         for side, outcome in zip(sides, run(sides, suite, SECONDS, *names, turns=len(names)), strict=True):
@@ -216,21 +229,21 @@ def measure_pairs(base: Side, head: Side, suite: Path, names: list[str]) -> dict
     return times
 
 
-# ---------------------------------------------------------------------- what is said
+# ---------------------------------------------------------------------- what is printed
 
 
 def tell(text: str) -> None:
-    """Progress, on stderr."""
+    """Print progress, or why there is no answer, on stderr."""
     print(f"bench-check: {text}", file=sys.stderr, flush=True)
 
 
 def described(commit: str) -> str:
-    """A commit, short, with its subject."""
+    """A commit's short hash and subject."""
     return git("log", "-1", "--format=%h (%s)", commit)
 
 
 def print_table(times: dict[str, Times], slower: set[str], missing: dict[str, str]) -> None:
-    """A row for each benchmark: the fastest time of each side and the ratio."""
+    """Print a row for each benchmark: the fastest time of each side, and the ratio."""
     width = max(map(len, [*times, *missing]))
     print(f"{'benchmark':{width}} {'BASE ms':>10} {'HEAD ms':>10}  ratio")
     for name, one in times.items():
@@ -238,14 +251,14 @@ def print_table(times: dict[str, Times], slower: set[str], missing: dict[str, st
         row = f"{name:{width}} {min(one.base) * 1e3:10.4f} {min(one.head) * 1e3:10.4f} {one.ratio:6.2f}  {mark}"
         print(row.rstrip())
     for name, why in missing.items():
-        print(f"{name:{width}} not comparable, with BASE: {why}")
+        print(f"{name:{width}} not comparable (BASE: {why})")
 
 
 # ---------------------------------------------------------------------- the gate
 
 
 def check(base_revision: str, expression: str, scratch: Path) -> int:
-    """Compare, print, and return the exit code."""
+    """Compare the commits, print the result, and return the exit code."""
     check_tree()
     base_commit, head_commit = choose_commits(base_revision)
     for module in ("pytest", "pytest_benchmark"):
@@ -257,14 +270,16 @@ def check(base_revision: str, expression: str, scratch: Path) -> int:
     base, head = Side("BASE", base_commit, scratch / "base"), Side("HEAD", head_commit, scratch / "head")
     for side in (base, head):
         lay_out(side.commit, side.folder, "fastmlp")
-    tell("compiling both, which may take half a minute")
+    tell("compiling both, which can take half a minute")
     names, seconds, missing = compile_both(base, head, suite, expression)
     if not names:
         name, why = next(iter(missing.items()))
         raise CannotCheckError(f"BASE can run none of these benchmarks ({name}: {why})")
     forecast = SCREEN_PAIRS * (START_SECONDS + 2 * 1.5 * seconds)
-    again = "more if something looks slower"
-    tell(f"{len(names)} benchmarks in {SCREEN_PAIRS} pairs of processes: about {forecast:.0f} s, {again}")
+    tell(
+        f"{len(names)} benchmarks in {SCREEN_PAIRS} pairs of processes: "
+        f"about {forecast:.0f} s, longer if something looks slower"
+    )
     times = measure_pairs(base, head, suite, names)
     slower = {name for name in names if len(times[name].head) == PAIRS and is_slower(times[name])}
     print_table(times, slower, missing)
@@ -276,7 +291,7 @@ def check(base_revision: str, expression: str, scratch: Path) -> int:
 
 
 def stop(*_: object) -> NoReturn:
-    """A polite request to end is as good as Ctrl-C."""
+    """Treat a polite request to end (SIGTERM) as Ctrl-C."""
     raise KeyboardInterrupt
 
 
@@ -284,7 +299,9 @@ def main(*words: str) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench-check", description="Is HEAD slower than BASE?")
     parser.add_argument("--base", default="", metavar="REV", help="the commit to compare with (default: HEAD's parent)")
-    parser.add_argument("-k", default=KERNELS, metavar="EXPR", help=f"which, as in pytest -k (default: {KERNELS!r})")
+    parser.add_argument(
+        "-k", default=KERNELS, metavar="EXPR", help=f"which benchmarks, as in pytest -k (default: {KERNELS!r})"
+    )
     arguments = parser.parse_args(words)
     try:
         with tempfile.TemporaryDirectory(prefix="fastmlp-bench-check-") as scratch:

@@ -1,15 +1,15 @@
-"""When a benchmark has become slower: arithmetic on the times of pairs of processes, and nothing else.
+"""The rule by which a benchmark counts as slower: arithmetic on the times of pairs of processes, and nothing else.
 
-A process gives each benchmark one number, the fastest of its rounds. What disturbs it only ever makes it slower, often
-for as long as it lives and by as much as what is looked for (a neighbour on the same core). So the fastest process of
-each side is compared, and the second fastest tells whether that was luck.
+Each process yields one number for a benchmark, its fastest round. A disturbance can only make a process slower, but it
+can last as long as the process and be as large as the slowdown that is looked for (a neighbour on the same core). So
+the fastest process of each side is compared, and the second fastest shows whether that was luck.
 """
 
 from typing import NamedTuple
 
-SUSPECT = 1.05  # by either: measured again
-SLOWER = 1.15  # the fastest: half way between no change and 1.3
-AGREES = 1.05  # the second fastest
+SUSPECT = 1.05  # a benchmark is measured again if either ratio reaches this
+SLOWER = 1.15  # it is slower if the ratio of the fastest reaches this (half way between no change and 1.3) ...
+AGREES = 1.05  # ... and the ratio of the second fastest this
 
 
 class Times(NamedTuple):
@@ -42,15 +42,15 @@ class Times(NamedTuple):
 
 
 def is_suspect(times: Times) -> bool:
-    """Whether a benchmark looks slower in either way, so that it is worth more pairs."""
+    """Whether a benchmark looks slower by either ratio and should be measured again."""
     return max(times.ratio, times.second_ratio) >= SUSPECT
 
 
 def is_slower(times: Times) -> bool:
-    """Whether a benchmark is slower by the fastest of each side, and the second fastest agree."""
+    """Whether a benchmark is slower by the fastest process of each side, and the second fastest agrees."""
     return times.ratio >= SLOWER and times.second_ratio >= AGREES
 
 
 def is_faster(times: Times) -> bool:
-    """Whether a benchmark is faster, by as much."""
+    """Whether a benchmark is faster by the same factors."""
     return times.ratio <= 1 / SLOWER and times.second_ratio <= 1 / AGREES

@@ -1,7 +1,8 @@
-"""How well the regression gate tells: `python bench/check_trial.py [--runs 10] [--only KERNEL]`.
+"""How reliable the regression gate is: `python bench/check_trial.py [--runs 10] [--only KERNEL]`.
 
-In a clone it runs the gate on a commit against itself, where any alarm is false, and on commits that slow one kernel
-down by about 1.3 with work that is really done twice, where the alarm must name that kernel. Prints what came of each.
+In a clone it runs the gate on a commit against itself, where any alarm is false, and on commits that make one kernel
+about 1.3 times slower by doing a part of its work twice, where the alarm must name that kernel. It prints the outcome
+of each run.
 """
 
 import argparse
@@ -18,12 +19,12 @@ BENCHMARKS = "test_kernels and 300-units and (sparse or output_forward or softma
 
 
 class Plant(NamedTuple):
-    """A slowdown: in a file of the kernels `old` becomes `new`; `benchmark` is the one that must be named."""
+    """A planted slowdown."""
 
-    file: str
-    old: str
+    file: str  # in fastmlp/kernels
+    old: str  # the text of it that is replaced by `new`
     new: str
-    benchmark: str
+    benchmark: str  # a pattern for the name of the benchmark that must be named
 
 
 PLANTS = {
@@ -44,11 +45,11 @@ PLANTS = {
     "hidden_backward": Plant(
         "output.py",
         "        _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))\n"
-        "        i += rows(block(lanes))",
+        "        i += block_rows(lanes)",
         "        _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))\n"
-        "        if i // rows(block(lanes)) % 10 < 3:\n"
+        "        if i // block_rows(lanes) % 10 < 3:\n"
         "            _backward_block(dhidden, hidden, dlogits, W2, n_classes, i, lanes, block(lanes))\n"
-        "        i += rows(block(lanes))",
+        "        i += block_rows(lanes)",
         "test_hidden_backward",
     ),
 }
@@ -61,18 +62,18 @@ def git(*words: str, folder: Path) -> None:
 
 
 def plant(clone: Path, name: str) -> None:
-    """Commit the slowdown `name` on top of what is checked out."""
+    """Commit the slowdown `name` on top of the commit that is checked out."""
     file, old, new, _ = PLANTS[name]
     path = clone / "fastmlp" / "kernels" / file
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if text.count(old) != 1:
-        raise SystemExit(f"{name}: {file} has changed, and the plant no longer fits")
-    path.write_text(text.replace(old, new))
+        raise SystemExit(f"{name}: {file} has changed; fit the slowdown in PLANTS to it")
+    path.write_text(text.replace(old, new), encoding="utf-8")
     git("commit", "--quiet", "-am", f"{name} does a part of its work twice", folder=clone)
 
 
 def trial(clone: Path, name: str, runs: int) -> None:
-    """Run the gate so many times; print each run, and how many were right."""
+    """Run the gate `runs` times; print the outcome of each, and how many were right."""
     words = [] if name in PLANTS else ["--base", "HEAD"]
     right = 0
     for run in range(1, runs + 1):
@@ -87,13 +88,13 @@ def trial(clone: Path, name: str, runs: int) -> None:
         else:
             right += done.returncode == 0
         told = ", ".join(f"{benchmark} {ratio}" for benchmark, ratio in named) or "no alarm"
-        told = told if done.returncode in (0, 1) else done.stderr.strip().rpartition("\n")[2]
+        told = told if done.returncode in (0, 1) else done.stderr.strip().rpartition("\n")[2]  # why it has no answer
         print(f"{name} {run}/{runs}: {told} ({time.perf_counter() - start:.0f} s)", flush=True)
     print(f"{name}: right in {right} of {runs}", flush=True)
 
 
 def main() -> None:
-    """Try no change, then each plant."""
+    """Try the unchanged commit, then each slowdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--only", choices=["unchanged", *PLANTS])

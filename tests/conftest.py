@@ -14,22 +14,30 @@ from fastmlp import DataError, Dataset, load_mnist
 
 RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
+# Each changes how rich, click or Python prints, and the tests read what is printed.
+PRINTING = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PYTHON_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
 
 def pytest_configure() -> None:
-    """Heed Ctrl-C also where the tests were started in the background: what they start and interrupt inherits that."""
+    """Make the tests, and the processes that they start, independent of the shell that they are started from.
+
+    In the background a shell ignores Ctrl-C, which is inherited; but tests interrupt the processes that they start.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in PRINTING:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
-    """The real MNIST; where it was named (FASTMLP_DATA_DIR) it must be there."""
+    """The real MNIST; if FASTMLP_DATA_DIR names its folder, it must be there."""
     try:
         return load_mnist()
     except DataError as error:
         if os.environ.get("FASTMLP_DATA_DIR"):
             raise
-        pytest.skip(f"no MNIST on this machine: {error}")
+        pytest.skip(f"MNIST is not on this machine: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -133,17 +133,18 @@ def edit(installed) -> Iterator[Any]:
 
     def change(name: str, function) -> None:
         path = installed.folder / "fastmlp" / "kernels" / name
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert function(text) != text, f"the edit finds nothing to change in {name}"
         kept[path] = text, path.stat()
-        path.write_text(function(text))
+        path.write_text(function(text), encoding="utf-8")
 
     yield change
     for path, (text, stat) in kept.items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", KERNEL_FILES)
 def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(train, installed, cache, edit, name):
     edit(name, lambda text: text + "\n# edited\n")
@@ -280,6 +281,7 @@ def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
     assert len(outcome["warnings"]) <= 1
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
 @pytest.mark.parametrize("density", [0.2, 1.0])
 @pytest.mark.parametrize(

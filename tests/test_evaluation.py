@@ -177,7 +177,7 @@ def test_a_history_with_and_without_the_test_part(tmp_path):
     plots.plot_history(history, tmp_path / "one.png")
     history.val_loss, history.val_accuracy = [0.6, 0.5], [0.7, 0.8]
     plots.plot_history(history, tmp_path / "two.svg", "$a title_with {signs}")
-    text = Path(tmp_path / "two.svg").read_text()
+    text = Path(tmp_path / "two.svg").read_text(encoding="utf-8")
     assert "<svg" in text
 
 

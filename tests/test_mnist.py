@@ -365,6 +365,7 @@ def test_a_mirror_that_sends_without_end(monkeypatch, start_mirror):
         load_mnist()
 
 
+@pytest.mark.alone
 def test_offline_it_decides_within_five_seconds(monkeypatch, start_mirror):
     """One mirror refuses, one hangs, one drips, and one name cannot even be looked up."""
 

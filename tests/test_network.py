@@ -351,6 +351,7 @@ def test_history_has_a_number_per_epoch():
     assert history.compile_seconds >= 0
 
 
+@pytest.mark.alone
 def test_compilation_is_no_part_of_an_epoch():
     X, y = samples(50)
     small_net().fit(X, y, batch_size=16, number_epochs=1)
@@ -484,6 +485,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as POSIX does")
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("epochs_before", [0, 1])

@@ -43,7 +43,7 @@ def imports_of(path: Path) -> set[str]:
     """The parts of fastmlp that a file imports, anywhere in it."""
     parts = set()
     package = path.parent.relative_to(ROOT).parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -68,7 +68,7 @@ def test_imports_run_one_way(path):
 def test_kernels_import_numpy_and_numba_only():
     allowed = {"numpy", "numba", "llvmlite", *sys.stdlib_module_names}
     for path in (PACKAGE / "kernels").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module != "fastmlp.arrays":
@@ -105,6 +105,7 @@ def test_public_names_are_there():
         _ = fastmlp.nothing
 
 
+@pytest.mark.long
 def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)

@@ -25,6 +25,7 @@ def test_the_kernel_adds_every_factor_in_every_lane(n_threads):
     assert np.isnan(total[:, units]).all()  # nothing beyond the block is written
 
 
+@pytest.mark.alone
 def test_the_rate_counts_vector_operations():
     rate = Probe(1).gflops()
     # A scalar loop reaches two operations in a cycle; 1 GHz is slower than any machine that this runs on.

@@ -104,7 +104,7 @@ def test_report_holds_the_page_the_plots_and_the_results(results, tmp_path):
     names = {path.name for path in page.parent.iterdir()}
     assert names == {"report.html", "results.json", *(f"{plot}.{kind}" for plot in PLOTS for kind in ("png", "svg"))}
     assert read_results(page.parent / "results.json") == results
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert text.count("data:image/svg+xml;base64,") == len(PLOTS)
     assert not re.search(r"(src|href)=['\"](?!data:)", text)  # it needs no other file
     assert "&lt;znver3&gt;" in text and "<znver3>" not in text
@@ -114,7 +114,7 @@ def test_report_holds_the_page_the_plots_and_the_results(results, tmp_path):
 
 def test_report_without_matplotlib_says_so(results, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    text = write_report(results, tmp_path).read_text()
+    text = write_report(results, tmp_path).read_text(encoding="utf-8")
     assert "they need matplotlib (pip install" in text and "<table>" in text
 
 
@@ -122,12 +122,12 @@ def test_report_of_one_size_and_nothing_else(results, tmp_path):
     pytest.importorskip("matplotlib")
     results["parameters"]["hidden_sizes"] = [30]
     results["results"] = results["results"][:1]
-    assert "No other net could be ranked" in write_report(results, tmp_path).read_text()
+    assert "No other net could be ranked" in write_report(results, tmp_path).read_text(encoding="utf-8")
 
 
 def test_report_of_failures_alone(results, tmp_path):
     results["results"] = [row for row in results["results"] if "error" in row]
-    text = write_report(results, tmp_path).read_text()
+    text = write_report(results, tmp_path).read_text(encoding="utf-8")
     assert "no [paper] | ink" in text and "matplotlib" not in text
 
 

@@ -214,6 +214,8 @@ def test_ctrl_c_keeps_the_finished_epochs(data, tmp_path):
     assert training["epochs"] == len(training["history"]["loss"]) >= 30
 
 
+@pytest.mark.alone
+@pytest.mark.long
 def test_killed_while_it_saves_the_newest_checkpoint_loads_and_goes_on(data, tmp_path):
     """Killed at random moments, some within a write; `python tests/test_train_files.py` does it fifty times."""
     kills_while_checkpointing(data, tmp_path / "net.npz", kills=6)
