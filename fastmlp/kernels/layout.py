@@ -7,6 +7,8 @@ are taken in tile order, and the result has the same bits for any number of thre
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +36,9 @@ def aligned_zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDAr
     0
     """
     dtype = np.dtype(dtype)
-    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > sys.maxsize - _ALIGNMENT:
+        raise MemoryError(f"an array of shape {shape} is larger than any memory")
     raw = np.zeros(n_bytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
