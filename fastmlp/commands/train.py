@@ -22,7 +22,7 @@ from fastmlp.commands.options import (
     learning_rate,
 )
 from fastmlp.contenders import MODULES, fit_and_test, load
-from fastmlp.machine import CPU_VARIABLES, thread_variables
+from fastmlp.machine import keep_to_cpu, thread_variables
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -324,6 +324,5 @@ def _load_net(name: str, threads: int | None) -> type[Contender]:
     if threads is not None and name != "fastmlp":
         os.environ.update(thread_variables(threads))
     if name != "fastmlp":
-        for variable, value in CPU_VARIABLES.items():
-            os.environ.setdefault(variable, value)
+        keep_to_cpu()
     return load(name)
