@@ -1,4 +1,4 @@
-"""What a result was made with: versions, CPU, threads, tile, and where compiled kernels are kept."""
+"""What a result depends on: versions, CPU, threads, tile, and where compiled kernels are kept."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastmlp.errors import MissingLibraryError, ModelFileError
 from fastmlp.files.atomic import write_whole
-from fastmlp.machine import CPU_VARIABLES
+from fastmlp.machine import keep_to_cpu
 from fastmlp.network import NeuralNetwork
 
 __all__ = ["from_keras", "to_keras", "to_onnx"]
@@ -141,8 +141,7 @@ def _check_architecture(path: Path) -> None:
 
 def _keras() -> Any:
     """Keras on TensorFlow, on the CPU and without its greetings."""
-    for variable, value in CPU_VARIABLES.items():
-        os.environ.setdefault(variable, value)
+    keep_to_cpu()
     try:
         import keras
     except ImportError:

@@ -17,6 +17,7 @@ __all__ = [
     "available_processors",
     "environment_for",
     "keep_memory",
+    "keep_to_cpu",
     "peak_memory",
     "pin_to",
     "processors_for",
@@ -109,6 +110,12 @@ def thread_variables(n_threads: int) -> dict[str, str]:
     '2'
     """
     return dict.fromkeys(_THREAD_VARIABLES, str(n_threads))
+
+
+def keep_to_cpu() -> None:
+    """Keep numeric libraries that this process loads later to the CPU, unless its environment says otherwise."""
+    for name, value in CPU_VARIABLES.items():
+        os.environ.setdefault(name, value)
 
 
 def environment_for(n_threads: int) -> dict[str, str]:

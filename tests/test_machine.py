@@ -12,6 +12,7 @@ from fastmlp import machine
 from fastmlp.machine import (
     available_processors,
     environment_for,
+    keep_to_cpu,
     peak_memory,
     pin_to,
     processors_for,
@@ -98,6 +99,16 @@ def test_environment_of_a_computing_process(monkeypatch):
     assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
     assert environment["ANYTHING_ELSE"] == "stays"
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_the_cpu_is_the_default_and_not_forced(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("JAX_PLATFORMS", "anything")  # so that monkeypatch puts back what was there
+    monkeypatch.delenv("JAX_PLATFORMS")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    keep_to_cpu()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    assert os.environ["JAX_PLATFORMS"] == "cpu"
 
 
 def test_peak_memory_grows_with_what_is_held():

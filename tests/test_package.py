@@ -67,7 +67,7 @@ def test_imports_run_one_way(path):
 
 def test_kernels_import_numpy_and_numba_only():
     allowed = {"numpy", "numba", "llvmlite", *sys.stdlib_module_names}
-    for path in (PACKAGE / "kernels").glob("*.py"):
+    for path in (PACKAGE / "kernels").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path

@@ -43,7 +43,7 @@ def evaluate(
     """Measure MODEL on the test part of a dataset."""
     check_outputs([], [plot, plot_units], force)
     from fastmlp.evaluation import evaluate as evaluate_net
-    from fastmlp.files.json_safe import finite
+    from fastmlp.files.json_safe import json_safe
     from fastmlp.files.model import read_model
     from fastmlp.model_inputs import as_model_sees
     from fastmlp.network import NeuralNetwork
@@ -57,7 +57,7 @@ def evaluate(
     title = f"{model.name} on the test part of {data.name}"
     if as_json:
         parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
-        results = finite(_as_json(seen, data.name))
+        results = json_safe(_as_json(seen, data.name))
         click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "results": results}))
     else:
         _print(seen, title)

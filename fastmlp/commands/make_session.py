@@ -12,7 +12,7 @@ from fastmlp.commands.options import load_data
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.contenders import load
 from fastmlp.datasets.choice import DatasetChoice
-from fastmlp.machine import CPU_VARIABLES, thread_variables
+from fastmlp.machine import keep_to_cpu, thread_variables
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -81,6 +81,5 @@ def _load_net(name: str, threads: int | None) -> type[Contender]:
     if name != "fastmlp":
         if threads is not None:
             os.environ.update(thread_variables(threads))
-        for variable, value in CPU_VARIABLES.items():
-            os.environ.setdefault(variable, value)
+        keep_to_cpu()
     return load(name)

@@ -34,7 +34,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or CSV file of inputs; - is stdin."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    from fastmlp.files.json_safe import finite
+    from fastmlp.files.json_safe import json_safe
     from fastmlp.model_inputs import class_names, read_inputs
     from fastmlp.network import NeuralNetwork
 
@@ -58,7 +58,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     ]
     if as_json:
         parameters = {"model": str(model), "files": list(files)}
-        report = {"schema": SCHEMA, "parameters": parameters, "classes": names, "results": finite(rows)}
+        report = {"schema": SCHEMA, "parameters": parameters, "classes": names, "results": json_safe(rows)}
         click.echo(json.dumps(report))
     elif as_csv:
         _print_csv(rows, names)

@@ -76,13 +76,13 @@ def train(
         result_table(row)
         return
     from fastmlp.environment import environment
-    from fastmlp.files.json_safe import finite
+    from fastmlp.files.json_safe import json_safe
 
     parameters = {"hidden_size": hidden_size, **asdict(training), "dataset": choice.dataset, "net": net}
     if files.resume:
         parameters |= {"batch_size": session.batch_size, "lr": session.net.lr, "seed": session.net.seed}
     parameters |= {"output": files.model and str(files.model), "resume": files.resume and str(files.resume)}
-    report = {"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": finite(row)}
+    report = {"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": json_safe(row)}
     click.echo(json.dumps(report))
 
 

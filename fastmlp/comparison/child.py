@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, load_arrays
-from fastmlp.files.json_safe import finite
+from fastmlp.files.json_safe import json_safe
 from fastmlp.machine import keep_memory, peak_memory, pin_to, wait_until_idle
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _measured(history: History, tests: list[Score]) -> dict[str, Any]:
 
 
 def _write(events: TextIO, event: dict[str, Any]) -> None:
-    events.write(json.dumps(finite(event)) + "\n")
+    events.write(json.dumps(json_safe(event)) + "\n")
     events.flush()
 
 

@@ -38,7 +38,9 @@ def intervals(groups: Sequence[Sequence[float]]) -> list[list[float]] | None:
 
 @cache
 def t_quantile(freedom: int, probability: float = 0.95) -> float:
-    """Return t with P(-t < T < t) = probability, where T has Student's distribution with `freedom` >= 1 degrees.
+    """Return t with P(-t < T < t) = probability, where T has Student's distribution.
+
+    `freedom` is its number of degrees of freedom, at least 1.
 
     >>> round(t_quantile(1), 3), round(t_quantile(2), 3), round(t_quantile(30), 3)
     (12.706, 4.303, 2.042)

@@ -122,7 +122,7 @@ def not_installed(name: str) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a training; times in seconds, accuracies as fractions."""
+    """The outcome of a training; times in seconds, accuracies as fractions."""
 
     train_seconds: float
     compile_seconds: float

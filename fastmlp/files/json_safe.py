@@ -6,17 +6,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["finite"]
+__all__ = ["json_safe"]
 
 
-def finite(value: Any) -> Any:
+def json_safe(value: Any) -> Any:
     """Return `value`, as JSON takes it, with None for each number that JSON cannot hold.
 
-    >>> finite({"loss": [0.5, math.inf], "epochs": 2})
+    >>> json_safe({"loss": [0.5, math.inf], "epochs": 2})
     {'loss': [0.5, None], 'epochs': 2}
     """
     if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
+        return {name: json_safe(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
+        return [json_safe(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

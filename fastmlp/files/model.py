@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastmlp.errors import ModelFileError
 from fastmlp.files.atomic import remove_leftovers, write_whole
-from fastmlp.files.json_safe import finite
+from fastmlp.files.json_safe import json_safe
 
 __all__ = ["FORMAT", "ModelFile", "read_model", "write_model"]
 
@@ -51,7 +51,7 @@ def write_model(
     """
     path = Path(path)
     stored: dict[str, Any] = {name: np.ascontiguousarray(arrays[name], np.float32) for name in _DIMENSIONS}
-    text = json.dumps(finite({"format": FORMAT, **metadata}), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(json_safe({"format": FORMAT, **metadata}), ensure_ascii=False, allow_nan=False).encode()
     stored["metadata"] = np.frombuffer(text, np.uint8)
     stored["digest"] = np.frombuffer(_digest(stored), np.uint8)
     remove_leftovers(path)
