@@ -132,6 +132,7 @@ def contender(request, folder):
     worker.end()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hidden_size", SIZES, ids=lambda size: f"{size}-units")
 def test_epoch(benchmark, data, contender, hidden_size, oracle_loss, time_rounds, facts):
     name, worker = contender

@@ -203,6 +203,7 @@ def test_python_objects_are_refused():
         read_inputs(file.getvalue(), "bad.npz")
 
 
+@pytest.mark.long
 def test_thirty_drawings(mnist):
     """Drawn by script in three styles, frozen before the first prediction; no training on anything but MNIST."""
     assert len(DRAWINGS) == 30
