@@ -17,8 +17,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest
-# For the tests that can run at the same time, in up to four processes; more would compile the same kernels again.
-PARALLEL = -n auto --maxprocesses 4 --dist worksteal
+# For the tests that can run at the same time, in up to four processes (more would compile the same kernels again).
+PARALLEL = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: train test test-all lint bench bench-check readme clean
 

@@ -101,6 +101,7 @@ def trained(name, hidden_size, epochs, folder):
     return result
 
 
+@pytest.mark.long
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("hidden_size", SIZES, ids=lambda size: f"{size}-units")
 @pytest.mark.parametrize("name", contenders.MODULES)

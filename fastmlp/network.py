@@ -15,7 +15,8 @@ from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
-from fastmlp.engine.inputs import Samples, as_rows, as_samples, check_class_names, check_integer, check_number
+from fastmlp.engine.inputs import Samples, as_rows, as_samples
+from fastmlp.engine.settings import check_class_names, check_integer, check_number
 from fastmlp.engine.training import Callback, FitOptions, History, Trainee
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Weights

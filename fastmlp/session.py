@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastmlp.datasets import Dataset
-from fastmlp.engine.inputs import check_integer
+from fastmlp.engine.settings import check_integer
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import ModelFile, read_model

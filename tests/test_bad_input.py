@@ -282,6 +282,7 @@ FULL_DISK = (
 )
 
 
+@pytest.mark.long
 def test_a_full_disk_while_caching(tmp_path, fastmlp):
     pytest.importorskip("resource")
     caches = {"NUMBA_CACHE_DIR": str(tmp_path / "numba"), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -258,6 +258,7 @@ def test_a_bench_of_which_everything_is_skipped(repository, capsys):
     assert refused(capsys, "--base=HEAD", "-k", "counts") == "BENCH: HEAD skips every benchmark that matches 'counts'"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("unbuffered", "options"), [("", ""), ("1", "--tb=no -q"), ("", "-k nothing --collect-only")])
 def test_the_environment_changes_no_answer(repository, capsys, monkeypatch, unbuffered, options):
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)

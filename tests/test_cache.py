@@ -272,6 +272,7 @@ else:
     assert "\n" not in warning
 
 
+@pytest.mark.long
 def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
     """NUMBA_CACHE_DIR below a file: Numba's next place is used, or none with one warning."""
     (tmp_path / "file").write_text("")

@@ -183,3 +183,15 @@ def test_warmup_tells_its_time():
     result = run("warmup", "--hidden-size", 5)
     assert result.exit_code == 0
     assert re.search(r"hidden size 5: \d+\.\d\d s", result.stderr)
+
+
+def test_the_threads_of_another_net_are_set_before_numpy_is_loaded():
+    """NumPy's BLAS reads them once, when it is loaded."""
+    program = (
+        "import sys\n"
+        "from fastmlp.commands import make_session\n"
+        "def spy(name, threads): print(threads, 'numpy' in sys.modules); sys.exit()\n"
+        "make_session._load_net = spy\n"
+        "from fastmlp.cli import main; main(['train', '--net', 'numpy', '--threads', '1', '--lr', '0.1'])\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True, cwd=ROOT) == "1 False\n"

@@ -179,6 +179,7 @@ def test_a_column_of_labels_is_told(tmp_path, model):
     assert "leave the column of labels out" in run("predict", model, tmp_path / "labelled.csv").stderr
 
 
+@pytest.mark.long
 def test_thirty_drawings(mnist):
     """Drawn by script in three styles, frozen before the first prediction; no training on anything but MNIST."""
     assert len(DRAWINGS) == 30

@@ -105,7 +105,7 @@ def test_a_large_batch_and_a_small_step(samples, hidden_size, make):
         assert np.linalg.norm(getattr(net, name) - exact) <= 3e-3 * change, name
 
 
-@pytest.mark.parametrize("hidden_size", [30, 300])
+@pytest.mark.parametrize("hidden_size", [30, pytest.param(300, marks=pytest.mark.long)])
 def test_an_epoch_equals_the_numpy_net(samples, hidden_size):
     X, y = samples
     ours = NeuralNetwork(hidden_size, LR, seed=0)

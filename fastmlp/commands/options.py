@@ -124,7 +124,7 @@ def as_json_option(function: _Command) -> _Command:
 
 def learning_rate(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
     """Refuse a learning rate that is not a number above 0 before anything is loaded."""
-    from fastmlp.engine.inputs import check_number
+    from fastmlp.engine.settings import check_number
 
     try:
         return None if value is None else check_number("--lr", value)

@@ -21,7 +21,7 @@ from fastmlp.datasets.samples import as_rows, scale_pixels
 from fastmlp.datasets.source import Source, expand_home, read_content
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
 from fastmlp.datasets.table import Table
-from fastmlp.engine.inputs import check_integer
+from fastmlp.engine.settings import check_integer
 from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
 __all__ = ["load_files"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,60 +18,8 @@ __all__ = [
     "as_labels",
     "as_rows",
     "as_samples",
-    "check_class_names",
-    "check_integer",
-    "check_number",
     "prepare",
 ]
-
-_FLOAT32 = np.finfo(np.float32)
-
-
-def check_integer(name: str, value: Any, minimum: int = 1) -> int:
-    """Return `value` as an int of at least `minimum`; TypeError or ValueError says what was wrong.
-
-    >>> check_integer("hidden_size", 30)
-    30
-    """
-    if isinstance(value, (bool, np.bool_)):
-        raise InvalidTypeError(f"{name} is {value}; it must be a whole number")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InvalidTypeError(f"{name} is {value!r}; it must be a whole number") from None
-    if number < minimum:
-        raise InvalidValueError(f"{name} is {number}; it must be at least {minimum}")
-    return number
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return `value` as a float above 0; TypeError or ValueError says what was wrong.
-
-    >>> check_number("lr", 0.1)
-    0.1
-    """
-    if isinstance(value, (bool, np.bool_, str, bytes)):
-        raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0")
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0") from None
-    if not float(_FLOAT32.tiny) <= number <= float(_FLOAT32.max):  # NaN too
-        raise InvalidValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
-    return number
-
-
-def check_class_names(value: Sequence[str], n: int) -> tuple[str, ...]:
-    """Return `value` as n different names, one per class; TypeError or ValueError says what was wrong.
-
-    >>> check_class_names(["lily", "rose"], 2)
-    ('lily', 'rose')
-    """
-    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
-        raise InvalidTypeError(f"class_names is {value!r}; it must be one string per class")
-    if len(value) != n or len(set(value)) != len(value):
-        raise InvalidValueError(f"class_names must be {n} different names, one per class")
-    return tuple(value)
 
 
 def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:

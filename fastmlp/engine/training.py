@@ -12,7 +12,8 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import prepared, score
-from fastmlp.engine.inputs import Samples, check_integer, prepare
+from fastmlp.engine.inputs import Samples, prepare
+from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError, InvalidTypeError

@@ -1,0 +1,66 @@
+"""The door for settings: numbers and names that people hand in, checked before NumPy has to be loaded."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from fastmlp.errors import InvalidTypeError, InvalidValueError
+
+__all__ = ["check_class_names", "check_integer", "check_number"]
+
+_SMALLEST = 2.0**-126  # of normal float32
+_LARGEST = (2 - 2.0**-23) * 2.0**127
+
+
+def check_integer(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`; TypeError or ValueError says what was wrong.
+
+    >>> check_integer("hidden_size", 30)
+    30
+    """
+    if _is_bool(value):
+        raise InvalidTypeError(f"{name} is {value}; it must be a whole number")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidTypeError(f"{name} is {value!r}; it must be a whole number") from None
+    if number < minimum:
+        raise InvalidValueError(f"{name} is {number}; it must be at least {minimum}")
+    return number
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return `value` as a float above 0; TypeError or ValueError says what was wrong.
+
+    >>> check_number("lr", 0.1)
+    0.1
+    """
+    if _is_bool(value) or isinstance(value, (str, bytes)):
+        raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0") from None
+    if not _SMALLEST <= number <= _LARGEST:  # NaN too
+        raise InvalidValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
+    return number
+
+
+def check_class_names(value: Sequence[str], n: int) -> tuple[str, ...]:
+    """Return `value` as n different names, one per class; TypeError or ValueError says what was wrong.
+
+    >>> check_class_names(["lily", "rose"], 2)
+    ('lily', 'rose')
+    """
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise InvalidTypeError(f"class_names is {value!r}; it must be one string per class")
+    if len(value) != n or len(set(value)) != len(value):
+        raise InvalidValueError(f"class_names must be {n} different names, one per class")
+    return tuple(value)
+
+
+def _is_bool(value: Any) -> bool:
+    """Whether `value` is a bool, NumPy's too: neither is meant as a number."""
+    return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")
