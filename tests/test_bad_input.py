@@ -92,7 +92,7 @@ def test_files_that_hold_no_data(tmp_path, fastmlp, case):
         (["--label-column", "colour"], 3, "no column.*'?colour"),
         (["--label-column", "9"], 3, "column 9|9 "),
         (["--test-fraction", "1.5"], 2, "--test-fraction.* 1.5 "),
-        (["--test-fraction", "nan"], 2, "--test-fraction.* nan"),
+        (["--test-fraction", "nan"], 2, "test.fraction.* nan"),
         (["--dataset", "synthetic", "--test-fraction", "0.5"], 2, "has its own test part"),
         (["--dataset", ""], 3, "has no name; name an .npz"),
     ],
