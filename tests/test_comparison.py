@@ -207,6 +207,14 @@ def test_disturbed_rounds_are_repeated_and_counted():
     assert [run["repeat"] for run in results["results"][0]["repeats"]] == [0, 1]
 
 
+def test_disturbed_round_in_which_every_net_failed_is_not_repeated(fake):
+    comparison = Comparison(plan({"fake": fake("raise ValueError")}, repeat_disturbed=True), tiny())
+    comparison._rates = [100]
+    comparison._probe.gflops = lambda: 10
+    comparison.measure()
+    assert comparison.results()["rounds"]["run"] == 1
+
+
 def test_rounds_end_where_the_machine_never_comes_to_rest():
     comparison = Comparison(plan({"numpy": NUMPY}, repeat_disturbed=True), tiny())
     comparison._rates = [100]

@@ -1,9 +1,9 @@
 """`python -m fastmlp.comparison.child`: one run of one contender, in a process of its own.
 
 A JSON object on stdin, a `RunSpec`, says what to run. Each line on stdout is a JSON object too: one after each epoch
-but the last, and the result at the end. After each of those epochs the process waits for an empty line on stdin, so
-that other processes can have their epoch meanwhile. What the libraries print goes to stderr. `fastmlp.comparison.run`
-starts this process, with the thread variables set.
+but the last, and the result or the error at the end. After each of those epochs the process waits for an empty line on
+stdin, so that other processes can have their epoch meanwhile. What the libraries print goes to stderr.
+`fastmlp.comparison.run` starts this process, with the thread variables set.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def main() -> None:
     spec = RunSpec(**json.loads(sys.stdin.readline()))
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # a library that prints cannot spoil the events
-    train(spec, events)
+    try:
+        train(spec, events)
+    except Exception as error:
+        _write(events, {"error": ": ".join(filter(None, (type(error).__name__, str(error))))})
+        raise  # the traceback goes to stderr
 
 
 def train(spec: RunSpec, events: TextIO) -> None:

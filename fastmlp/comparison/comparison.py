@@ -138,14 +138,15 @@ class Comparison:
                 self._do_round(*pending.pop(0), folder, on_event)
                 if not pending and self.plan.repeat_disturbed:
                     limit = _DISTURBED * max(self._rates)
-                    pending = [key for key in planned if key in self._rounds and self._rounds[key].probe < limit]
+                    disturbed = [key for key in planned if key in self._rounds and self._rounds[key].probe < limit]
+                    pending = [(size, repeat) for size, repeat in disturbed if self._nets_left(size)]
                 room = 2 * len(planned) - len(self._probes)
                 on_round(len(self._probes), len(self._probes) + min(len(pending), room))
         self._complete = True
 
     def _do_round(self, size: int, repeat: int, folder: Path, on_event: Callable[[Event], None]) -> None:
         """Do a round and keep the better one where it was done before: the one with the higher probe."""
-        nets = [net for net in self.plan.modules if (net, size) not in self._errors]
+        nets = self._nets_left(size)
         if not nets:
             return
         try:
@@ -165,6 +166,10 @@ class Comparison:
         self._probes.append(done.probe)
         if done.probe > kept.probe:
             self._rounds[size, repeat] = done
+
+    def _nets_left(self, size: int) -> list[str]:
+        """The nets that have not failed at a hidden size."""
+        return [net for net in self.plan.modules if (net, size) not in self._errors]
 
     def _take_turns(
         self,

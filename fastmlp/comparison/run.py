@@ -74,9 +74,12 @@ class ContenderRun:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(line)
                 process.stdin.flush()
-            event = process.stdout.readline()
-            if event.endswith("}\n"):
-                result: dict[str, Any] | None = json.loads(event).get("result")
+            line = process.stdout.readline()
+            if line.endswith("}\n"):
+                event = json.loads(line)
+                if "error" in event:
+                    raise RunFailedError(" ".join(event["error"].split()))
+                result: dict[str, Any] | None = event.get("result")
                 if result is not None:
                     _kill(process)  # some libraries are slow to exit, or crash on the way
                     process.wait()  # the system's cleaning up must not fall into the next net's epoch
