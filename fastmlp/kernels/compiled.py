@@ -42,9 +42,6 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     Where none is (a read-only install without a home folder), functions are compiled again in each process, and one
     warning says so.
-
-    >>> kernel(lambda x: x + 1)(1)
-    2
     """
     try:
         return _with_forgiving_cache(numba.njit(cache=True, **_OPTIONS)(function))
