@@ -238,7 +238,7 @@ def write_idx(folder, files, zipped=False):
     for name, array in files.items():
         content = array if isinstance(array, bytes) else to_idx(array)
         path = folder / (f"{name}.gz" if zipped else name)
-        path.write_bytes(gzip.compress(content) if zipped else content)
+        path.write_bytes(gzip.compress(content, mtime=0) if zipped else content)
     return folder
 
 

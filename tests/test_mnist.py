@@ -52,7 +52,7 @@ def write_folder(folder, zipped=True):
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in SMALL.items():
         if zipped:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
         else:
             (folder / name).write_bytes(content)
     return folder
@@ -111,13 +111,13 @@ def drop(path):
 
 
 def other_content(path):
-    path.write_bytes(gzip.compress(b"something else"))
+    path.write_bytes(gzip.compress(b"something else", mtime=0))
 
 
 def one_bit(path):
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[500] ^= 1
-    path.write_bytes(gzip.compress(bytes(content)))
+    path.write_bytes(gzip.compress(bytes(content), mtime=0))
 
 
 def not_gzip(path):
@@ -271,7 +271,7 @@ def start_mirror():
 
 
 def good(name):
-    return gzip.compress(SMALL[name.removesuffix(".gz")])
+    return gzip.compress(SMALL[name.removesuffix(".gz")], mtime=0)
 
 
 def hang(handler):
@@ -289,7 +289,7 @@ def hang_midway(handler):
 BAD = {
     "error page": lambda name: b"<html>Sorry, we are moving house</html>",
     "not found": lambda name: 404,
-    "wrong file": lambda name: gzip.compress(b"another file altogether"),
+    "wrong file": lambda name: gzip.compress(b"another file altogether", mtime=0),
     "cut off": lambda name: good(name)[:-20],
     "swapped": lambda name: good("t10k-labels-idx1-ubyte"),
     "large files fail": lambda name: good(name) if "labels" in name else 503,
