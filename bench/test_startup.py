@@ -76,6 +76,7 @@ def test_cached_first_call(benchmark, time_rounds, facts, first_loss):
     assert loss == pytest.approx(first_loss, rel=1e-5)
 
 
+@pytest.mark.long
 def test_cold_compile(benchmark, time_rounds, facts, first_loss, tmp_path):
     benchmark.group = "first call"
     folders = iter(range(100))

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
+SLOW = {"command-line.md", "files.md"}  # every command, every picture
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
@@ -194,7 +195,11 @@ def folder(tmp_path, monkeypatch, digits):
         yield tmp_path
 
 
-@EACH_PAGE
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.long if page.name in SLOW else ()) for page in PAGES],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 def test_code_runs(page, folder):
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page.read_text()):
@@ -259,6 +264,7 @@ def test_a_wrong_line_would_be_seen(folder):
             run_line(line)
 
 
+@pytest.mark.long
 def test_make_train_ends_as_the_readme_shows(mnist):
     """Not to the last digit: another width of vectors sums in another order."""
     assert "fastmlp train --hidden-size 300\n" in (ROOT / "Makefile").read_text()
