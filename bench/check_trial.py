@@ -28,18 +28,16 @@ class Plant(NamedTuple):
 
 
 PLANTS = {
-    "sparse_hidden_forward": Plant(
-        "sparse.py",
-        "        for i in range(len(batch)):\n            if part == 0:\n",
-        "        for again in range(len(batch) + (3 * parts * len(batch) // 10 if part == 0 else 0)):\n"
-        "            i = again % len(batch)\n            if part == 0:\n",
-        r"test_hidden_forward\[.*sparse",
+    "pairs_hidden_forward": Plant(
+        "pairs.py",
+        "    for p in range(width - 1):\n        i = 0\n",
+        "    for again in range(width):\n        p, i = max(again - 1, 0), 0\n",  # the first of four blocks twice
+        r"test_hidden_forward\[.*pairs",
     ),
     "output_forward": Plant(
         "output.py",
-        "    for i in range(hidden.shape[0]):\n        row = load(hidden, i * units(lanes), lanes)\n        at =",
-        "    for again in range(hidden.shape[0] + 3 * hidden.shape[0] // 10):\n        i = again % hidden.shape[0]\n"
-        "        row = load(hidden, i * units(lanes), lanes)\n        at =",
+        "    for i in range(0, n, 4):\n",
+        "    for again in range(0, n + 3 * n // 10, 4):\n        i = again % n // 4 * 4\n",
         "test_output_forward",
     ),
     "hidden_backward": Plant(

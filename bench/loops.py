@@ -3,82 +3,70 @@
 A call from Python takes 4 us, some kernels only 0.1.
 """
 
-from fastmlp.kernels import dense, output, packing, softmax, sparse
+from fastmlp.kernels import coding, hidden, output, packing, softmax
 from fastmlp.kernels.compiled import kernel
 
 
 @kernel
-def sparse_hidden_forward(n, hidden, W1, b1, rows, batch, lanes):
+def hidden_forward(n, out, W1, b1, X, batch, lanes):
     for _ in range(n):
         for tile in range(len(W1)):
-            sparse.sparse_hidden_forward(hidden[tile], W1[tile], b1[tile], rows, batch, lanes)
+            hidden.hidden_forward(out[tile], W1[tile], b1[tile], X, batch, batch[:0], lanes)
 
 
 @kernel
-def dense_hidden_forward(n, hidden, W1, b1, X, batch, lanes):
+def prepare_columns(n, columns, X, batch, lanes):
+    for _ in range(n):
+        hidden.prepare_columns(hidden.own_columns(columns, X, 0), X, batch, lanes)
+
+
+@kernel
+def update_W1(n, W1, dhidden, X, batch, columns, lanes):
     for _ in range(n):
         for tile in range(len(W1)):
-            dense.dense_hidden_forward(hidden[tile], W1[tile], b1[tile], X, batch, lanes)
+            hidden.update_W1(W1[tile], dhidden[tile], X, batch, hidden.own_columns(columns, X, 0), lanes)
 
 
 @kernel
-def transpose_batch(n, columns, rows, batch, lanes):
-    for _ in range(n):
-        sparse.transpose_batch(columns, rows, batch, lanes)
-
-
-@kernel
-def sparse_update_W1(n, W1, dhidden, columns, lanes):
-    for _ in range(n):
-        for tile in range(len(W1)):
-            sparse.sparse_update_W1(W1[tile], dhidden[tile], columns, lanes)
-
-
-@kernel
-def dense_update_W1(n, W1, dhidden, X, batch, lanes):
-    for _ in range(n):
-        for tile in range(len(W1)):
-            dense.dense_update_W1(W1[tile], dhidden[tile], X, batch, lanes)
-
-
-@kernel
-def output_forward(n, partial, hidden, W2, lanes):
+def output_forward(n, logits, hidden, W2, n_samples, lanes):
     for _ in range(n):
         for tile in range(len(W2)):
-            output.output_forward(partial, tile, hidden[tile], W2[tile], lanes)
+            output.output_forward(logits[tile], hidden[tile], W2[tile], n_samples, lanes)
 
 
 @kernel
-def softmax_cross_entropy(n, dlogits, losses, hits, partial, b2, y, n_classes, scale, lanes):
+def softmax_cross_entropy(n, dlogits, results, logits, b2, labels, n_samples, n_classes, lanes):
     for _ in range(n):
-        softmax.softmax_cross_entropy(dlogits, losses, hits, partial, b2, y, n_classes, scale, lanes)
+        softmax.softmax_cross_entropy(
+            dlogits, results[0], results[1], logits, b2, labels, n_samples, n_classes, results[2, 0], lanes
+        )
 
 
 @kernel
-def hidden_backward(n, dhidden, hidden, dlogits, W2, n_classes, lanes):
-    for _ in range(n):
-        for tile in range(len(W2)):
-            output.hidden_backward(dhidden[tile], hidden[tile], dlogits, W2[tile], n_classes, lanes)
-
-
-@kernel
-def update_W2(n, W2, hidden, dlogits, n_classes, lanes):
+def hidden_backward(n, dhidden, hidden, dlogits, W2, n_samples, n_classes, lanes):
     for _ in range(n):
         for tile in range(len(W2)):
-            output.update_W2(W2[tile], hidden[tile], dlogits, n_classes, lanes)
+            output.hidden_backward(dhidden[tile], hidden[tile], dlogits, W2[tile], n_samples, n_classes, lanes)
 
 
 @kernel
-def update_b1(n, b1, dhidden, lanes):
+def update_W2(n, W2, hidden, dlogits, n_samples, n_classes, lanes):
+    for _ in range(n):
+        for tile in range(len(W2)):
+            output.update_W2(W2[tile], hidden[tile], dlogits, n_samples, n_classes, lanes)
+
+
+@kernel
+def update_b1(n, b1, dhidden, n_samples, lanes):
     for _ in range(n):
         for tile in range(len(b1)):
-            output.update_b1(b1[tile], dhidden[tile], lanes)
+            output.update_b1(b1[tile], dhidden[tile], n_samples, lanes)
 
 
 @kernel
-def update_b2(n, b2, dlogits, n_classes, lanes):
+def update_b2(n, b2, dlogits, n_samples, n_classes, lanes):
     for _ in range(n):
-        softmax.update_b2(b2, dlogits, n_classes, lanes)
+        softmax.update_b2(b2, dlogits, n_samples, n_classes, lanes)
 
 
 @kernel
@@ -88,6 +76,12 @@ def count_nonzeros(n, counts, X, lanes):
 
 
 @kernel
-def fill_sparse_rows(n, rows, X, lanes):
+def fill_sparse_rows(n, sparse, X, lanes):
     for _ in range(n):
-        packing.fill_sparse_rows(rows, X, 0, len(X), lanes)
+        packing.fill_sparse_rows(sparse, X, 0, len(X), lanes)
+
+
+@kernel
+def fill_coded_pairs(n, starts, entries, table, bits, borders, lanes):
+    for _ in range(n):
+        coding.fill_coded_pairs(starts, entries, table, bits, borders, 0, len(bits), lanes)

@@ -12,33 +12,41 @@ import numpy as np
 import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
-from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded
+from fastmlp.kernels.coding import Codes, to_coded_pairs
+from fastmlp.kernels.hidden import columns_scratch
+from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.simd import Lanes, target
-from fastmlp.kernels.sparse import COLUMN_ENTRY, BatchColumns
+from fastmlp.kernels.simd import Lanes
 
 B, D, C = 128, 784, 10
+ROOM, C4 = room_for(B), padded(C, 4)
 ROUNDS = 300
 ENOUGH = 1e7  # operations of a round: some tenths of a millisecond
+FORMS = ["pairs", "sparse", "dense"]
 
 
 class Batch:
-    """A batch of images in both forms, with labels."""
+    """A batch of images, with labels."""
 
     def __init__(self, data):
         rng = np.random.default_rng(0)
         images = aligned_zeros((2 * B, D))
         images[...] = data.x_train[: 2 * B]
         self.images, self.y = images, data.y_train[:B].copy()
+        self.labels = aligned_zeros((ROOM,))
+        self.labels[:B] = self.y
         self.numbers = rng.permutation(2 * B)[:B]  # of the images of this batch
         self.counts, _ = nonzeros_by_row(images, 1)
-        self.rows = to_sparse_rows(images, self.counts, 1)
         self.X = images[self.numbers].astype(np.float64)
         self.nonzeros = np.count_nonzero(self.X)
 
-    def columns(self):
-        """Room for the batch by columns."""
-        return BatchColumns(np.zeros(D, np.int64), aligned_zeros((self.nonzeros,), COLUMN_ENTRY))
+    def in_form(self, form, lanes):
+        """The images as the kernels take them, and how many of the batch's inputs are multiplied."""
+        if form == "dense":
+            return self.images, B * D
+        if form == "sparse":
+            return to_sparse_rows(self.images, self.counts, 1), self.nonzeros
+        return to_coded_pairs(self.images, self.counts, lanes, B, 1), self.nonzeros
 
 
 class Layer:
@@ -48,18 +56,18 @@ class Layer:
         rng = np.random.default_rng(H)
         self.H, self.lanes = H, choose_lanes(H)
         units = self.lanes.units
-        tiles, classes = -(-H // units), padded(C, target().width)
+        tiles = -(-H // units)
         self.W1 = normal(rng, (tiles, D, units), D**-0.5)
         self.b1 = normal(rng, (tiles, units), 0.1)
-        self.W2 = normal(rng, (tiles, padded(C, 4), units), H**-0.5)
+        self.W2 = normal(rng, (tiles, C4, units), H**-0.5)
         self.W2[:, C:] = 0
-        self.b2 = normal(rng, (classes,), 0.1)
-        self.hidden = normal(rng, (tiles, B, units), 1)
+        self.b2 = normal(rng, (C4,), 0.1)
+        self.hidden = normal(rng, (tiles, ROOM, units), 1)
         np.maximum(self.hidden, 0, out=self.hidden)
-        self.partial = normal(rng, (B, tiles, classes), tiles**-0.5)
-        self.dlogits = normal(rng, (B, classes), 1e-3)
-        self.dlogits[:, C:] = 0
-        self.dhidden = normal(rng, (tiles, B, units), 1e-3)
+        self.logits = normal(rng, (tiles, C4, ROOM), tiles**-0.5)
+        self.dlogits = normal(rng, (C4, ROOM), 1e-3)
+        self.dlogits[C:] = self.dlogits[:, B:] = 0
+        self.dhidden = normal(rng, (tiles, ROOM, units), 1e-3)
 
 
 def normal(rng, shape, scale):
@@ -125,87 +133,96 @@ def measure(benchmark, data, time_rounds, facts):
     return run
 
 
-FORMS = ["sparse", "dense"]
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_hidden_forward(benchmark, measure, batch, layer, form):
     benchmark.group = f"hidden_forward, {layer.H} units"
     hidden, W1, b1 = room(layer.hidden.shape), layer.W1, layer.b1
-    dense = 2 * B * D * layer.H
-    sparse = 2 * batch.nonzeros * layer.H
-    args = (hidden, W1, b1, batch.rows if form == "sparse" else batch.images, batch.numbers, layer.lanes)
-    loop = loops.sparse_hidden_forward if form == "sparse" else loops.dense_hidden_forward
-    measure(loop, *args, setup=lambda: spoil(hidden), flop=sparse if form == "sparse" else dense, operations=dense)
+    X, inputs = batch.in_form(form, layer.lanes)
+    args = (hidden, W1, b1, X, batch.numbers, layer.lanes)
+    flop, dense = 2 * inputs * layer.H, 2 * B * D * layer.H
+    measure(loops.hidden_forward, *args, setup=lambda: spoil(hidden), flop=flop, operations=dense)
     exact = np.maximum(batch.X @ W1 + b1[:, None], 0)
-    assert_close(hidden, exact, D, batch.X @ abs(W1) + abs(b1)[:, None])
+    assert_close(hidden[:, :B], exact, D, batch.X @ abs(W1) + abs(b1)[:, None])
 
 
-def test_transpose_batch(benchmark, measure, batch):
-    benchmark.group = "transpose_batch"
-    columns = batch.columns()
-    args = (columns, batch.rows, batch.numbers, Lanes(1))
-    measure(loops.transpose_batch, *args, setup=lambda: spoil(*columns), operations=100 * batch.nonzeros)
-    starts = np.concatenate([[0], columns.ends])
-    back = np.zeros((B, D))
-    back[columns.entries["sample"], np.repeat(np.arange(D), np.diff(starts))] = columns.entries["value"]
-    assert (back == batch.X).all()
+@pytest.mark.parametrize("form", FORMS[:2])
+def test_prepare_columns(benchmark, measure, batch, form):
+    benchmark.group = "prepare_columns"
+    X, _ = batch.in_form(form, Lanes(1))
+    columns = columns_scratch(X, D, B, 1)
+    args = (columns, X, batch.numbers, Lanes(1))
+    measure(loops.prepare_columns, *args, setup=lambda: spoil(*columns[:2]), operations=100 * batch.nonzeros)
+    back = np.zeros((B, D + 1))
+    ends, entries = columns.ends[0].astype(int), columns.entries[0]
+    if form == "sparse":
+        starts = np.concatenate([[0], ends])
+        back[entries["sample"][: ends[-1]], np.repeat(np.arange(D), np.diff(starts))] = entries["value"][: ends[-1]]
+    else:
+        for q, end in enumerate(ends):
+            of_pair = entries[q * columns.room : end]
+            back[(of_pair & 0xFFFF) - q, 2 * q] = X.values[of_pair >> 16 & 255]
+            back[(of_pair & 0xFFFF) - q, 2 * q + 1] = X.values[of_pair >> 24]
+    assert (back[:, :D] == batch.X).all()
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_update_W1(benchmark, measure, batch, layer, form):
     benchmark.group = f"update_W1, {layer.H} units"
-    W1, columns = copy_of(layer.W1), batch.columns()
-    dense = 2 * B * D * layer.H
-    if form == "sparse":
-        loops.transpose_batch(1, columns, batch.rows, batch.numbers, layer.lanes)
-        loop, args, flop = loops.sparse_update_W1, (columns,), 2 * batch.nonzeros * layer.H
-    else:
-        loop, args, flop = loops.dense_update_W1, (batch.images, batch.numbers), dense
+    W1 = copy_of(layer.W1)
+    X, inputs = batch.in_form(form, layer.lanes)
+    columns = columns_scratch(X, D, B, 1)
+    loops.prepare_columns(1, columns, X, batch.numbers, layer.lanes)
     calls = measure(
-        loop,
-        *(W1, layer.dhidden, *args, layer.lanes),
+        loops.update_W1,
+        *(W1, layer.dhidden, X, batch.numbers, columns, layer.lanes),
         setup=lambda: np.copyto(W1, layer.W1),
-        flop=flop,
-        operations=dense,
+        flop=2 * inputs * layer.H,
+        operations=2 * B * D * layer.H,
     )
-    before, step = double(layer.W1, layer.dhidden)
+    before, step = double(layer.W1, layer.dhidden[:, :B])
     size = abs(before) + calls * (batch.X.T @ abs(step))
     assert_close(W1, before + calls * (batch.X.T @ step), B, size, calls)
 
 
 def test_output_forward(benchmark, measure, layer):
     benchmark.group = f"output_forward, {layer.H} units"
-    partial = room(layer.partial.shape)
-    args = (partial, layer.hidden, layer.W2, layer.lanes)
-    measure(loops.output_forward, *args, setup=lambda: spoil(partial), flop=2 * B * layer.H * C)
-    h, w = double(layer.hidden, layer.W2[:, :C].transpose(0, 2, 1))
-    assert_close(partial[:, :, :C].transpose(1, 0, 2), h @ w, layer.lanes.units, h @ abs(w))
+    logits = room(layer.logits.shape)
+    args = (logits, layer.hidden, layer.W2, B, layer.lanes)
+    measure(loops.output_forward, *args, setup=lambda: spoil(logits), flop=2 * B * layer.H * C)
+    h, w = double(layer.hidden[:, :B].transpose(0, 2, 1), layer.W2[:, :C])
+    assert_close(logits[:, :C, :B], w @ h, layer.lanes.units, abs(w) @ h)
 
 
 def test_softmax_cross_entropy(benchmark, measure, batch, layer):
     benchmark.group = f"softmax_cross_entropy, {layer.H} units"
-    dlogits, losses, hits = room(layer.dlogits.shape), np.zeros(B, np.float32), np.zeros(B, np.bool_)
+    dlogits, results = room(layer.dlogits.shape), room((3, ROOM))
     scale = np.float32(-0.1 / B)
+
+    def setup():
+        spoil(dlogits, results)
+        results[2, 0] = scale
+
+    setup()
     measure(
         loops.softmax_cross_entropy,
-        *(dlogits, losses, hits, layer.partial, layer.b2, batch.y, C, scale, layer.lanes),
-        setup=lambda: spoil(dlogits, losses, hits),
-        operations=B * (200 * C + layer.partial[0].size),
+        *(dlogits, results, layer.logits, layer.b2, batch.labels, B, C, layer.lanes),
+        setup=setup,
+        operations=B * (200 * C + layer.logits[:, :, 0].size),
     )
-    logits = np.broadcast_to(layer.b2[:C], (B, C))
-    for tile in range(layer.partial.shape[1]):
-        logits = logits + layer.partial[:, tile, :C]
-    assert_softmax_cross_entropy(dlogits[:, :C], losses, hits, logits.astype(np.float64), batch.y, float(scale))
+    logits = np.broadcast_to(layer.b2[:C, None], (C, B))
+    for tile in layer.logits:
+        logits = logits + tile[:C, :B]
+    ours = dlogits[:C, :B].T, results[0, :B], results[1, :B] == 1
+    assert_softmax_cross_entropy(*ours, logits.T.astype(np.float64), batch.y, float(scale))
 
 
 def test_hidden_backward(benchmark, measure, layer):
     benchmark.group = f"hidden_backward, {layer.H} units"
     dhidden = room(layer.dhidden.shape)
-    args = (dhidden, layer.hidden, layer.dlogits, layer.W2, C, layer.lanes)
+    args = (dhidden, layer.hidden, layer.dlogits, layer.W2, B, C, layer.lanes)
     measure(loops.hidden_backward, *args, setup=lambda: spoil(dhidden), flop=2 * B * layer.H * C)
-    d, w = double(layer.dlogits[:, :C], layer.W2[:, :C])
-    assert_close(dhidden, np.where(layer.hidden > 0, d @ w, 0), C, abs(d) @ abs(w))
+    d, w = double(layer.dlogits[:C, :B].T, layer.W2[:, :C])
+    assert_close(dhidden[:, :B], np.where(layer.hidden[:, :B] > 0, d @ w, 0), C, abs(d) @ abs(w))
 
 
 def test_update_W2(benchmark, measure, layer):
@@ -213,21 +230,21 @@ def test_update_W2(benchmark, measure, layer):
     W2 = copy_of(layer.W2)
     calls = measure(
         loops.update_W2,
-        *(W2, layer.hidden, layer.dlogits, C, layer.lanes),
+        *(W2, layer.hidden, layer.dlogits, B, C, layer.lanes),
         setup=lambda: np.copyto(W2, layer.W2),
         flop=2 * B * layer.H * C,
     )
-    before, h, d = double(layer.W2[:, :C], layer.hidden, layer.dlogits[:, :C])
-    size = abs(before) + calls * (abs(d).T @ h)
-    assert_close(W2[:, :C], before + calls * (d.T @ h), B, size, calls)
+    before, h, d = double(layer.W2[:, :C], layer.hidden[:, :B], layer.dlogits[:C, :B])
+    size = abs(before) + calls * (abs(d) @ h)
+    assert_close(W2[:, :C], before + calls * (d @ h), B, size, calls)
 
 
 def test_update_b1(benchmark, measure, layer):
     benchmark.group = f"update_b1, {layer.H} units"
     b1 = copy_of(layer.b1)
-    args = (b1, layer.dhidden, layer.lanes)
+    args = (b1, layer.dhidden, B, layer.lanes)
     calls = measure(loops.update_b1, *args, setup=lambda: np.copyto(b1, layer.b1), flop=B * layer.H)
-    before, d = double(layer.b1, layer.dhidden)
+    before, d = double(layer.b1, layer.dhidden[:, :B])
     assert_close(b1, before + calls * d.sum(1), B, abs(before) + calls * abs(d).sum(1), calls)
 
 
@@ -235,10 +252,10 @@ def test_update_b2(benchmark, measure):
     benchmark.group = "update_b2"
     layer = layer_of(30)
     b2 = copy_of(layer.b2)
-    args = (b2, layer.dlogits, C, layer.lanes)
+    args = (b2, layer.dlogits, B, C, layer.lanes)
     calls = measure(loops.update_b2, *args, setup=lambda: np.copyto(b2, layer.b2), flop=B * C)
-    before, d = double(layer.b2, layer.dlogits)
-    assert_close(b2, before + calls * d.sum(0), B, abs(before) + calls * abs(d).sum(0), calls)
+    before, d = double(layer.b2[:C], layer.dlogits[:C, :B])
+    assert_close(b2[:C], before + calls * d.sum(1), B, abs(before) + calls * abs(d).sum(1), calls)
 
 
 def test_count_nonzeros(benchmark, measure, batch):
@@ -257,3 +274,30 @@ def test_fill_sparse_rows(benchmark, measure, batch):
     measure(loops.fill_sparse_rows, *args, setup=setup, operations=20 * batch.images.size)
     assert (rows.entries["value"] == batch.images[batch.images != 0]).all()
     assert (rows.entries["column"] == np.nonzero(batch.images)[1]).all()
+
+
+def test_fill_coded_pairs(benchmark, measure, batch):
+    benchmark.group = "packing"
+    coded = to_coded_pairs(batch.images, batch.counts, Lanes(1), B, 1)
+    values, slots = coded.values[coded.values != 0], 1 << 10
+    table = Codes(np.zeros(slots, np.uint32), np.zeros(slots, np.uint32))
+    for code, bits in enumerate(values.view(np.uint32).tolist(), 1):
+        slot = (bits * 0x9E3779B1 >> 22) % slots
+        while table.keys[slot]:
+            slot = (slot + 1) % slots
+        table.keys[slot], table.codes[slot] = bits, code
+    starts, entries = np.zeros_like(coded.starts), np.zeros_like(coded.entries)
+
+    def setup():
+        spoil(starts, entries)
+        starts[0, 0] = 0
+
+    setup()
+    args = (starts, entries, table, batch.images.view(np.uint32), np.array([0, D]), Lanes(1))
+    measure(loops.fill_coded_pairs, *args, setup=setup, operations=20 * batch.images.size)
+    back = np.zeros(batch.images.shape, np.float32)
+    codes = np.concatenate([np.zeros(1, np.float32), values])
+    for row, (first, last) in zip(back, starts, strict=True):
+        for e in entries[first:last].tolist():
+            row[2 * (e & 0xFFFF)], row[2 * (e & 0xFFFF) + 1] = codes[e >> 16 & 255], codes[e >> 24]
+    assert (back == batch.images).all()

@@ -8,29 +8,24 @@ import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
 from fastmlp.engine.weights import Weights
+from fastmlp.kernels.coding import to_coded_pairs
+from fastmlp.kernels.compiled import kernel
 from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.layout import (
-    aligned_zeros,
-    choose_lanes,
-    padded,
-)
+from fastmlp.kernels.hidden import columns_scratch, own_columns, prepare_columns
+from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.output import hidden_backward, output_forward, update_b1, update_W2
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
+from fastmlp.kernels.pairs import CodedPairs, pairs_hidden_forward, pairs_update_W1
 from fastmlp.kernels.prediction import PredictionScratch, network_forward
-from fastmlp.kernels.simd import Lanes, target
+from fastmlp.kernels.simd import Lanes, exp, load, log, store, target
 from fastmlp.kernels.softmax import Outcome, softmax_cross_entropy, update_b2
-from fastmlp.kernels.sparse import (
-    COLUMN_ENTRY,
-    BatchColumns,
-    sparse_hidden_forward,
-    sparse_update_W1,
-    transpose_batch,
-)
+from fastmlp.kernels.sparse import SparseRows, sparse_hidden_forward, sparse_update_W1
 from fastmlp.kernels.team import Member, run_team
 
 ODD = (1, 2, 7, 17, 300)
-VECTORS = (1, 5)  # the narrowest and a wide tile
+VECTORS = (1, 3, 5, 10)  # of a tile: samples, and pairs of columns, in turns; in one pass, in two; one strip, several
+FORMS = ("dense", "sparse", "pairs")
 
 
 def nan(shape):
@@ -46,8 +41,9 @@ def normal(rng, shape):
 
 
 def sparse_input(rng, n, D):
-    """Rows with 80 % zeros, one of them without any nonzero."""
-    X = normal(rng, (n, D))
+    """Rows of at most 200 different values with 80 % zeros, one row without any nonzero."""
+    X = aligned_zeros((n, D))
+    X[...] = rng.choice(rng.normal(size=200), (n, D))
     X[rng.random((n, D)) < 0.8] = 0
     X[n // 2] = 0
     return X
@@ -61,15 +57,56 @@ def packed(W1, b1, W2, b2):
     return weights
 
 
-def rows_of(X):
-    counts, unusable = nonzeros_by_row(X, 1)
+def in_form(form, X, lanes=None, batch_size=128):
+    """X in one of the forms that the kernels take."""
+    if form == "dense":
+        return X
+    counts, unusable = nonzeros_by_row(X, 2)
     assert unusable == 0
-    return to_sparse_rows(X, counts, 1)
+    if form == "sparse":
+        return to_sparse_rows(X, counts, 2)
+    coded = to_coded_pairs(X, counts, lanes, batch_size, 2)
+    assert coded is not None
+    return coded
+
+
+def forward(form, hidden, W1, b1, X, batch, lanes):
+    """hidden_forward of a form."""
+    rows = in_form(form, X, lanes, len(batch))
+    if form == "dense":
+        dense_hidden_forward(hidden, W1, b1, rows, batch, lanes)
+    elif form == "sparse":
+        sparse_hidden_forward(hidden, W1, b1, rows, batch, lanes)
+    else:
+        pairs_hidden_forward(hidden, W1, b1, rows, batch, batch[:3], lanes)
+
+
+@kernel
+def by_column(columns, X, batch, lanes):
+    own = own_columns(columns, X, 0)
+    prepare_columns(own, X, batch, lanes)
+    return own
+
+
+def update(form, W1, dhidden, X, batch, lanes):
+    """update_W1 of a form; what the columns held before does not matter."""
+    rows = in_form(form, X, lanes, len(batch))
+    if form == "dense":
+        dense_update_W1(W1, dhidden, rows, batch, lanes)
+        return
+    columns = columns_scratch(rows, X.shape[1], len(batch), 1)
+    columns.ends[...] = 77
+    columns.entries.view(np.uint8)[...] = 0xFF
+    own = by_column(columns, rows, batch, lanes)
+    if form == "sparse":
+        sparse_update_W1(W1, dhidden, own, lanes)
+    else:
+        pairs_update_W1(W1, dhidden, own, rows.values, lanes)
 
 
 @pytest.fixture(params=VECTORS)
 def lanes(request):
-    return Lanes(request.param if target().registers >= 32 else min(request.param, 4))
+    return Lanes(request.param)
 
 
 @pytest.fixture
@@ -77,151 +114,185 @@ def rng():
     return np.random.default_rng(11)
 
 
-@pytest.mark.parametrize("D", [*ODD, 2000])  # so many nonzeros are taken in parts
+@pytest.mark.parametrize("D", [*ODD, 2000])  # so many columns are taken in parts
 @pytest.mark.parametrize("B", ODD)
-def test_hidden_forward_sparse_and_dense_have_the_same_bits_and_are_right(B, D, lanes, rng):
+def test_hidden_forward_has_the_same_bits_in_every_form_and_is_right(B, D, lanes, rng):
     X = sparse_input(rng, B + 3, D)
-    W1, b1 = normal(rng, (D, lanes.units)), normal(rng, (lanes.units,))
+    W1, b1 = normal(rng, (padded(D, 2), lanes.units)), normal(rng, (lanes.units,))
+    W1[D:] = 0
     batch = rng.permutation(B + 3)[:B]
-    sparse, dense = nan((B, lanes.units)), nan((B, lanes.units))
-    sparse_hidden_forward(sparse, W1, b1, rows_of(X), batch, lanes)
-    dense_hidden_forward(dense, W1, b1, X, batch, lanes)
-    assert sparse.tobytes() == dense.tobytes()
-    x, w = X[batch].astype(float), W1.astype(float)
-    assert_close(dense, np.maximum(x @ w + b1, 0), D, abs(x) @ abs(w) + abs(b1))
+    results = {form: nan((room_for(B), lanes.units)) for form in FORMS}
+    for form, hidden in results.items():
+        forward(form, hidden, W1, b1, X, batch, lanes)
+        assert hidden.tobytes() == results["dense"].tobytes(), form
+    x, w = X[batch].astype(float), W1[:D].astype(float)
+    assert_close(results["dense"][:B], np.maximum(x @ w + b1, 0), D, abs(x) @ abs(w) + abs(b1))
+    assert np.isnan(results["dense"][B:]).all()
 
 
 @pytest.mark.parametrize("D", ODD)
 @pytest.mark.parametrize("B", ODD)
-def test_update_W1_sparse_and_dense_have_the_same_bits_and_are_right(B, D, lanes, rng):
+def test_update_W1_has_the_same_bits_in_every_form_and_is_right(B, D, lanes, rng):
     X = sparse_input(rng, B + 3, D)
-    before, dhidden = normal(rng, (D, lanes.units)), normal(rng, (B, lanes.units))
+    before, dhidden = normal(rng, (padded(D, 2), lanes.units)), normal(rng, (B, lanes.units))
+    before[D:] = 0
     batch = rng.permutation(B + 3)[:B]
-    rows = rows_of(X)
-    sparse, dense = aligned_zeros(before.shape), aligned_zeros(before.shape)
-    sparse[...] = dense[...] = before
-    columns = BatchColumns(np.full(D, -9), np.array([(2**32 - 9, np.nan)] * (B * D), COLUMN_ENTRY))
-    transpose_batch(columns, rows, batch, lanes)
-    sparse_update_W1(sparse, dhidden, columns, lanes)
-    dense_update_W1(dense, dhidden, X, batch, lanes)
-    assert sparse.tobytes() == dense.tobytes()
-    x, d = X[batch].astype(float), dhidden.astype(float)
-    assert_close(dense, before + x.T @ d, B, abs(before) + abs(x).T @ abs(d))
+    results = {form: aligned_zeros(before.shape) for form in FORMS}
+    for form, W1 in results.items():
+        W1[...] = before
+        update(form, W1, dhidden, X, batch, lanes)
+        assert W1.tobytes() == results["dense"].tobytes(), form
+    x, d, b = X[batch].astype(float), dhidden.astype(float), before[:D]
+    assert_close(results["dense"][:D], b + x.T @ d, B, abs(b) + abs(x).T @ abs(d))
+    assert not results["dense"][D:].any()
 
 
 @pytest.mark.parametrize("C", [*ODD, 3000])
 @pytest.mark.parametrize("B", [1, 2, 7, 17])
 def test_output_layer(B, C, lanes, rng):
-    C4, classes = padded(C, 4), padded(C, target().width)
-    hidden = normal(rng, (B, lanes.units))
-    np.maximum(hidden, 0, out=hidden)  # about half of them exactly 0
-    W2, dlogits = aligned_zeros((C4, lanes.units)), nan((B, classes))
+    C4, room = padded(C, 4), room_for(B)
+    hidden = nan((room, lanes.units))
+    hidden[:B] = np.maximum(rng.normal(size=(B, lanes.units)), 0)  # about half of them exactly 0
+    W2, dlogits = aligned_zeros((C4, lanes.units)), nan((C4, room))
     W2[:C] = rng.normal(size=(C, lanes.units))
-    dlogits[:, :C] = rng.normal(size=(B, C))
-    h, w, d = hidden.astype(float), W2[:C].astype(float), dlogits[:, :C].astype(float)
+    dlogits[:C, :B] = rng.normal(size=(C, B))
+    h, w, d = hidden[:B].astype(float), W2[:C].astype(float), dlogits[:C, :B].astype(float)
 
-    partial = nan((B, 3, classes))
-    output_forward(partial, 1, hidden, W2, lanes)
-    assert_close(partial[:, 1, :C], h @ w.T, lanes.units, abs(h) @ abs(w).T)
-    assert np.isnan(partial[:, [0, 2]]).all()
+    logits = nan((C4, room))
+    output_forward(logits, hidden, W2, B, lanes)
+    assert_close(logits[:C, :B], w @ h.T, lanes.units, abs(w) @ abs(h).T)
+    assert np.isnan(logits[:, padded(B, 4) :]).all()
 
-    dhidden = nan((B, lanes.units))
-    hidden_backward(dhidden, hidden, dlogits, W2, C, lanes)
-    assert_close(dhidden, np.where(h > 0, d @ w, 0), C, abs(d) @ abs(w))
-    assert (dhidden[hidden == 0] == 0).all()  # the derivative at exactly 0
+    dhidden = nan((room, lanes.units))
+    hidden_backward(dhidden, hidden, dlogits, W2, B, C, lanes)
+    assert_close(dhidden[:B], np.where(h > 0, d.T @ w, 0), C, abs(d).T @ abs(w))
+    assert (dhidden[:B][h == 0] == 0).all()  # the derivative at exactly 0
 
     b1 = normal(rng, (lanes.units,))
     b1_before = b1.copy()
-    update_b1(b1, dhidden, lanes)
-    assert_close(b1, b1_before + dhidden.astype(float).sum(0), B, abs(b1_before) + abs(dhidden).sum(0))
+    update_b1(b1, dhidden, B, lanes)
+    steps = dhidden[:B].astype(float)
+    assert_close(b1, b1_before + steps.sum(0), B, abs(b1_before) + abs(steps).sum(0))
 
     updated = W2.copy()
-    update_W2(updated, hidden, dlogits, C, lanes)
-    assert_close(updated[:C], w + d.T @ h, B, abs(w) + abs(d).T @ abs(h))
+    update_W2(updated, hidden, dlogits, B, C, lanes)
+    assert_close(updated[:C], w + d @ h, B, abs(w) + abs(d) @ abs(h))
     assert (updated[C:] == 0).all()
 
-    b2 = normal(rng, (classes,))
+    b2 = normal(rng, (C4,))
     b2_before = b2.copy()
-    dlogits[:, C:] = 0
-    update_b2(b2, dlogits, C, lanes)
-    assert_close(b2[:C], b2_before[:C] + d.sum(0), B, abs(b2_before[:C]) + abs(d).sum(0))
+    dlogits[:C, B:] = 0
+    update_b2(b2, dlogits, B, C, lanes)
+    assert_close(b2[:C], b2_before[:C] + d.sum(1), B, abs(b2_before[:C]) + abs(d).sum(1))
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
 @pytest.mark.parametrize("C", [*ODD, 3000])
 @pytest.mark.parametrize("B", ODD[:4])
 def test_softmax_cross_entropy(B, C, scale, rng):
-    lanes, classes, tiles = Lanes(1), padded(C, target().width), 2
-    partial, b2 = nan((B, tiles, classes)), nan((classes,))
-    partial[:, :, :C] = rng.normal(size=(B, tiles, C)) * scale
-    partial[0] = 0  # all equal
+    lanes, C4, room, tiles = Lanes(1), padded(C, 4), room_for(B), 2
+    logits, b2, labels = nan((tiles, C4, room)), nan((C4,)), nan((room,))
+    logits[:, :C, :B] = rng.normal(size=(tiles, C, B)) * scale
+    logits[:, :C, 0] = 0  # all equal
     if B > 1:
-        partial[1, :, 0], partial[1, :, -1] = 1e4, -1e4
+        logits[:, 0, 1], logits[:, C - 1, 1] = 1e4, -1e4
     b2[:C] = rng.normal(size=C)
     y = rng.integers(0, C, B)
-    dlogits, losses, hits = nan((B, classes)), np.full(B, np.nan, np.float32), np.zeros(B, np.bool_)
-    softmax_cross_entropy(dlogits, losses, hits, partial, b2, y, C, np.float32(0.25), lanes)
+    labels[:B] = y
+    dlogits, losses, hits = nan((C4, room)), nan((room,)), nan((room,))
+    softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, B, C, np.float32(0.25), lanes)
 
-    logits = b2[:C] + np.zeros((B, C), np.float32)
+    exact = b2[:C, None] + np.zeros((C, B), np.float32)
     for tile in range(tiles):
-        logits = logits + partial[:, tile, :C]
-    logits = logits.astype(float)
-    assert_softmax_cross_entropy(dlogits[:, :C], losses, hits, logits, y, 0.25)
-    assert (dlogits[:, C:] == 0).all()
+        exact = exact + logits[tile, :C, :B]
+    ours = dlogits[:C, :B].T, losses[:B], hits[:B] == 1
+    assert_softmax_cross_entropy(*ours, exact.T.astype(float), y, 0.25)
+    assert set(hits[:B]) <= {0.0, 1.0}
+    assert (dlogits[:C, B : padded(B, target().width)] == 0).all()
 
 
-@pytest.mark.parametrize("sparse", [True, False])
+def test_nan_is_never_right(rng):
+    logits, b2, labels = nan((1, 4, 32)), aligned_zeros((4,)), aligned_zeros((32,))
+    dlogits, losses, hits = nan((4, 32)), nan((32,)), nan((32,))
+    softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, 16, 3, np.float32(1), Lanes(1))
+    assert (hits[:16] == 0).all()
+    assert np.isnan(losses[:16]).all()
+
+
+@kernel
+def exp_of(x, y, lanes):
+    store(exp(load(x, 0, lanes)), y, 0)
+
+
+@kernel
+def log_of(x, y, lanes):
+    store(log(load(x, 0, lanes)), y, 0)
+
+
+def test_exp_and_log_are_right_to_rounding():
+    lanes = Lanes(8)
+    x, y = aligned_zeros((lanes.units,)), nan((lanes.units,))
+    for low, high in ((-87, 0), (-1, 0), (-1e-3, 0)):
+        x[...] = np.linspace(low, high, lanes.units)
+        exp_of(x, y, lanes)
+        assert abs(y / np.exp(x.astype(float)) - 1).max() < 2.5e-7
+    for low, high in ((1, 2), (1, 1.001), (1, 1e4), (1e4, 1e38)):
+        x[...] = np.linspace(low, high, lanes.units)
+        log_of(x, y, lanes)
+        exact = np.log(x.astype(float))
+        assert (abs(y - exact) <= 2.5e-7 * np.maximum(exact, 1e-3)).all()
+    x[:3] = -200, np.nan, -np.inf
+    exp_of(x, y, lanes)
+    assert y[0] == 0 and np.isnan(y[1]) and y[2] == 0
+    x[:2] = np.inf, np.nan
+    log_of(x, y, lanes)
+    assert y[0] == np.inf and np.isnan(y[1])
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("n", "B", "D", "H", "C"),
     [(1, 1, 1, 1, 1), (7, 2, 3, 2, 2), (40, 17, 30, 17, 7), (300, 128, 50, 300, 10), (65, 65, 7, 7, 17)],
 )
-def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, sparse, rng):
-    X = sparse_input(rng, n, D)
-    rows = rows_of(X) if sparse else X
+def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rng):
+    X, lanes = sparse_input(rng, n, D), choose_lanes(H)
+    rows = in_form(form, X, lanes, B)
     y, order = rng.integers(0, C, n), rng.permutation(n)
-    lanes = choose_lanes(H)
     start = [rng.normal(size=shape).astype(np.float32) * 0.1 for shape in ((D, H), (H,), (H, C), (C,))]
     lr = np.float32(0.3)
 
     weights = packed(*start)
-    parameters = weights.packed
-    scratch = EpochScratch.of(parameters, rows, B, 2)
-    for array in scratch[:4]:
+    scratch = EpochScratch.of(weights.packed, rows, B, 2)
+    for array in scratch[:-1]:
         array[...] = np.nan
-    outcome = Outcome(np.full(n, np.nan, np.float32), np.zeros(n, np.bool_))
-    plan = EpochPlan(order, y[order], B, lr, C)
-    run_team(2, lambda member: train_epoch(parameters, outcome, scratch, rows, plan, member, lanes))
+    outcome = Outcome(nan((n,)), nan((n,)))
+    plan = EpochPlan.of(order, y, B, lr, C)
+    run_team(2, lambda member: train_epoch(weights.packed, outcome, scratch, rows, plan, member, lanes))
     trained = [*weights.arrays().values(), outcome.losses, outcome.hits]
 
     alone = packed(*start)
     W1, b1, W2, b2 = alone.packed
-    tiles, classes = len(W1), len(b2)
-    losses, hits = np.zeros(n, np.float32), np.zeros(n, np.bool_)
+    (tiles, C4, _), room = W2.shape, room_for(B)
+    epoch_losses, epoch_hits = [], []
     for first in range(0, n, B):
         batch = order[first : first + B]
-        hidden, dhidden = nan((tiles, len(batch), lanes.units)), nan((tiles, len(batch), lanes.units))
-        partial, dlogits = nan((len(batch), tiles, classes)), nan((len(batch), classes))
+        count = len(batch)
+        hidden, dhidden = nan((tiles, room, lanes.units)), nan((tiles, room, lanes.units))
+        logits, dlogits, losses, hits = nan((tiles, C4, room)), nan((C4, room)), nan((room,)), nan((room,))
         for t in range(tiles):
             dense_hidden_forward(hidden[t], W1[t], b1[t], X, batch, lanes)
-            output_forward(partial, t, hidden[t], W2[t], lanes)
-        softmax_cross_entropy(
-            dlogits,
-            losses[first : first + B],
-            hits[first : first + B],
-            partial,
-            b2,
-            y[batch],
-            C,
-            -lr / np.float32(len(batch)),
-            lanes,
-        )
+            output_forward(logits[t], hidden[t], W2[t], count, lanes)
+        labels, scale = plan.labels[first:], -lr / np.float32(count)
+        softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, count, C, scale, lanes)
         for t in range(tiles):
-            hidden_backward(dhidden[t], hidden[t], dlogits, W2[t], C, lanes)
-            update_W2(W2[t], hidden[t], dlogits, C, lanes)
-            update_b1(b1[t], dhidden[t], lanes)
+            hidden_backward(dhidden[t], hidden[t], dlogits, W2[t], count, C, lanes)
+            update_W2(W2[t], hidden[t], dlogits, count, C, lanes)
+            update_b1(b1[t], dhidden[t], count, lanes)
             dense_update_W1(W1[t], dhidden[t], X, batch, lanes)
-        update_b2(b2, dlogits, C, lanes)
-    composed = [*alone.arrays().values(), losses, hits]
+        update_b2(b2, dlogits, count, C, lanes)
+        epoch_losses.append(losses[:count])
+        epoch_hits.append(hits[:count])
+    composed = [*alone.arrays().values(), np.concatenate(epoch_losses), np.concatenate(epoch_hits)]
     for ours, theirs in zip(trained, composed, strict=True):
         assert ours.tobytes() == theirs.tobytes()
 
@@ -230,7 +301,6 @@ def test_prediction_does_not_depend_on_what_scratch_held(rng):
     X = sparse_input(rng, 9, 20)
     start = [rng.normal(size=shape).astype(np.float32) for shape in ((20, 40), (40,), (40, 3), (3,))]
     parameters, lanes = packed(*start).packed, choose_lanes(40)
-    outcome = Outcome(np.zeros(0, np.float32), np.zeros(0, np.bool_))
     results = []
     for fill in (0, np.nan):
         scratch = PredictionScratch.of(parameters, 4)
@@ -239,20 +309,54 @@ def test_prediction_does_not_depend_on_what_scratch_held(rng):
         probs = np.full((9, 3), np.nan, np.float32)
         member = Member(aligned_zeros((24,), np.int64), 0, 1)
         no_labels = np.zeros(0, np.int64)
-        network_forward(probs, outcome, parameters, scratch, X, no_labels, np.arange(9), member, lanes)
+        network_forward(probs, Outcome.of(0), parameters, scratch, X, no_labels, np.arange(9), member, lanes)
         results.append(probs)
     assert results[0].tobytes() == results[1].tobytes()
 
 
 def test_sparse_rows_hold_every_nonzero(rng):
     X = sparse_input(rng, 50, 33)
-    rows = rows_of(X)
+    rows = in_form("sparse", X)
+    assert isinstance(rows, SparseRows)
     for i, row in enumerate(X):
         part = slice(rows.starts[i], rows.starts[i + 1])
         assert (rows.entries["column"][part] == np.flatnonzero(row)).all()
         assert (rows.entries["value"][part] == row[row != 0]).all()
     X[3, 3], X[4, 4] = np.nan, -np.inf
     assert nonzeros_by_row(X, 2)[1] == 2
+
+
+@pytest.mark.parametrize("D", [1, 2, 33, 784])
+@pytest.mark.parametrize("vectors", [1, 12])  # one block of columns, several
+def test_coded_pairs_hold_every_nonzero(D, vectors, rng):
+    X = sparse_input(rng, 50, D)
+    coded = in_form("pairs", X, Lanes(vectors))
+    assert isinstance(coded, CodedPairs)
+    assert coded.starts.shape[1] > 2 or vectors == 1 or D < 784
+    read = np.zeros((50, D + 1), np.float32)
+    for i, starts in enumerate(coded.starts):
+        assert (np.diff(starts.astype(int)) >= 0).all()
+        for e in coded.entries[starts[0] : starts[-1]].tolist():
+            pair = e & 0xFFFF
+            read[i, 2 * pair], read[i, 2 * pair + 1] = coded.values[e >> 16 & 255], coded.values[e >> 24]
+    assert (read[:, :D] == X).all()
+
+
+def test_more_than_255_values_are_not_coded(rng):
+    X = aligned_zeros((300, 2))
+    X[:, 0] = np.arange(300)
+    counts, _ = nonzeros_by_row(X, 1)
+    assert to_coded_pairs(X, counts, Lanes(1), 128, 1) is None
+    X[:, 0] %= 256
+    assert to_coded_pairs(X, counts, Lanes(1), 128, 1) is not None
+
+
+def test_a_value_that_the_sample_of_rows_lacks_is_coded_too(rng):
+    X = aligned_zeros((5000, 3))
+    X[:, 1] = 1
+    X[4999, 2] = 7
+    coded = in_form("pairs", X, Lanes(1))
+    assert sorted(set(coded.values.tolist())) == [0, 1, 7]
 
 
 @pytest.mark.parametrize("wrong", [0.999, 1.001])

@@ -35,7 +35,8 @@ def test_what_lies_beyond_the_net_stays_zero(shape):
     D, H, C = shape
     weights, _ = filled(shape)
     W1, b1, W2, b2 = weights.packed
-    assert not W1.transpose(1, 0, 2).reshape(D, -1)[:, H:].any()
+    assert not W1.transpose(1, 0, 2).reshape(len(W1[0]), -1)[:, H:].any()
+    assert not W1[:, D:].any()
     assert not b1.reshape(-1)[H:].any()
     assert not W2[:, C:].any()
     assert not W2.transpose(1, 0, 2).reshape(W2.shape[1], -1)[:, H:].any()

@@ -36,9 +36,11 @@ def multiplied_inputs(X: Float32Array, hidden_size: int) -> int:
     """Return how many of the inputs X (n, D) fastmlp's net multiplies: the nonzeros where it skips zeros, else all."""
     import numpy as np
 
+    from fastmlp.kernels.coding import pairs_pay, share_of_pairs
     from fastmlp.kernels.layout import choose_lanes
     from fastmlp.kernels.packing import sparse_pays
 
     nonzeros, lanes = int(np.count_nonzero(X)), choose_lanes(hidden_size)
-    vectors = lanes.vectors * -(-hidden_size // lanes.units)
-    return nonzeros if sparse_pays(nonzeros / X.size, vectors) else X.size
+    density, vectors = nonzeros / X.size, lanes.vectors * -(-hidden_size // lanes.units)
+    skips_zeros = sparse_pays(density, vectors) or pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors)
+    return nonzeros if skips_zeros else X.size

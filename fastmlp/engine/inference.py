@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inputs import prepare
+from fastmlp.engine.inputs import count_nonzeros
 from fastmlp.engine.weights import Weights
-from fastmlp.kernels.hidden import Inputs
+from fastmlp.kernels.hidden import Inputs, fastest_form
 from fastmlp.kernels.prediction import CHUNK, PredictionScratch, network_forward
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.team import Member, run_team
@@ -37,7 +37,8 @@ def worthwhile_threads(weights: Weights, n: int, n_threads: int) -> int:
 
 def prepared(weights: Weights, X: Float32Array, n_threads: int, name: str = "X") -> Inputs:
     """Return X (n, D) in the form that is fastest for this net; raises InvalidValueError for NaN or infinity."""
-    return prepare(X, weights.vectors, worthwhile_threads(weights, len(X), n_threads), name)
+    threads = worthwhile_threads(weights, len(X), n_threads)
+    return fastest_form(X, count_nonzeros(X, threads, name), weights.vectors, threads)
 
 
 def forward(weights: Weights, X: Inputs, n: int, n_threads: int) -> Float32Array:
@@ -51,7 +52,7 @@ def score(weights: Weights, X: Inputs, y: Int64Array, n_threads: int) -> Score:
     """Return mean loss and accuracy of X against the labels y (n,)."""
     no_probs = np.empty((0, *weights.shapes["b2"]), np.float32)
     outcome = _run(weights, X, len(y), n_threads, no_probs, y)
-    return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean()))
+    return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean(dtype=np.float64)))
 
 
 def probabilities_and_losses(

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.errors import InvalidTypeError, InvalidValueError
-from fastmlp.kernels.hidden import Inputs, fastest_form
 from fastmlp.kernels.packing import nonzeros_by_row
 
 __all__ = [
@@ -18,7 +17,7 @@ __all__ = [
     "as_labels",
     "as_rows",
     "as_samples",
-    "prepare",
+    "count_nonzeros",
 ]
 
 
@@ -129,15 +128,12 @@ def as_samples(X: ArrayLike, Y: ArrayLike, input_size: int, output_size: int, pa
     return Samples(array, as_labels(f"{part}Y", Y, len(array), output_size))
 
 
-def prepare(X: Float32Array, vectors: int, n_threads: int, name: str = "X") -> Inputs:
-    """Return X (n, D) in the form that is fastest for a hidden layer of `vectors` vectors.
-
-    Raises InvalidValueError for NaN or infinity.
-    """
+def count_nonzeros(X: Float32Array, n_threads: int, name: str = "X") -> Int64Array:
+    """Return the nonzeros of each row of X (n, D). Raises InvalidValueError for NaN or infinity."""
     counts, unusable = nonzeros_by_row(X, n_threads)
     if unusable:
         row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
         raise InvalidValueError(
             f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
         )
-    return fastest_form(X, counts, vectors, n_threads)
+    return counts

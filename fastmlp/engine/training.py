@@ -12,15 +12,17 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import prepared, score
-from fastmlp.engine.inputs import Samples, prepare
+from fastmlp.engine.inputs import Samples, count_nonzeros
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError, InvalidTypeError
+from fastmlp.kernels.coding import to_coded_pairs
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.hidden import Inputs
+from fastmlp.kernels.hidden import Inputs, training_form
 from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
+from fastmlp.kernels.pairs import CodedPairs
 from fastmlp.kernels.simd import Lanes
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
@@ -131,13 +133,18 @@ class _Run:
         with watch.on("compile"):
             _compile_packing()
         with watch.on("pack"):
-            self._X = prepare(samples.X, trainee.weights.vectors, trainee.n_threads)
+            counts = count_nonzeros(samples.X, trainee.n_threads)
+            self._X = training_form(
+                samples.X, counts, trainee.weights.vectors, self._lanes, options.batch_size, trainee.n_threads
+            )
         with watch.on("compile"):
-            _compile_training(self._lanes, isinstance(self._X, SparseRows))
+            _compile_training(self._lanes, type(self._X))
         with watch.on("pack"):
             self._n_threads = min(trainee.n_threads, len(self._parameters.W1))
             self._outcome = Outcome.of(len(self._y))
-            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, self._n_threads)
+            self._scratch = EpochScratch.of(
+                self._parameters, self._X, min(options.batch_size, len(self._y)), self._n_threads
+            )
             self._rollback = _Rollback(self._parameters, self._X)
 
     def epoch(self) -> tuple[float, float]:
@@ -150,7 +157,7 @@ class _Run:
         self._rollback.save(self._parameters)
         try:
             order = rng.permutation(n) if self._options.shuffle else np.arange(n)
-            plan = EpochPlan(order, self._y[order], self._options.batch_size, np.float32(lr), self._n_classes)
+            plan = EpochPlan.of(order, self._y, self._options.batch_size, lr, self._n_classes)
             run_team(self._n_threads, lambda member: self._train(plan, member), inline=False)
             return self._checked_result(lr)
         except BaseException:
@@ -169,7 +176,7 @@ class _Run:
                 f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"
             )
-        return loss, float(self._outcome.hits.mean())
+        return loss, float(self._outcome.hits.mean(dtype=np.float64))
 
 
 class _Rollback:
@@ -209,13 +216,20 @@ def _compile_packing() -> None:
     one = np.ones((1, 1), np.float32)
     counts, _ = nonzeros_by_row(one, 1)
     to_sparse_rows(one, counts, 1)
+    to_coded_pairs(one, counts, Lanes(1), 1, 1)
 
 
-def _compile_training(lanes: Lanes, sparse: bool) -> None:
-    """Compile, or load from disk, the training kernel for this tile: run it on one sample."""
-    one = np.ones((1, 1), np.float32)
-    X: Inputs = to_sparse_rows(one, np.ones(1, np.int64), 1) if sparse else one
+def _compile_training(lanes: Lanes, form: type) -> None:
+    """Compile, or load from disk, the training kernel for this tile and form of input: run it on one sample."""
+    one, counts = np.ones((1, 1), np.float32), np.ones(1, np.int64)
+    X: Inputs = one
+    if form is SparseRows:
+        X = to_sparse_rows(one, counts, 1)
+    elif form is CodedPairs:
+        coded = to_coded_pairs(one, counts, lanes, 1, 1)
+        assert coded is not None
+        X = coded
     parameters = empty_parameters(1, 1, 1, lanes)
     scratch = EpochScratch.of(parameters, X, 1, 1)
-    plan = EpochPlan(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, np.float32(0), 1)
+    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 0.0, 1)
     run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

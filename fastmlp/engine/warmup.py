@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from fastmlp.engine.inference import forward, score
-from fastmlp.engine.inputs import Samples, prepare
+from fastmlp.engine.inference import forward, prepared, score
+from fastmlp.engine.inputs import Samples
 from fastmlp.engine.training import FitOptions, Trainee, fit
 from fastmlp.engine.weights import Weights
 
@@ -25,7 +25,7 @@ def warm_up(hidden_size: int) -> float:
     for X in (np.ones((1, 8), np.float32), np.zeros((1, 8), np.float32)):  # dense and sparse
         samples = Samples(X, np.zeros(1, np.int64))
         fit(trainee, samples, FitOptions(batch_size=1, number_epochs=1, shuffle=True, callback=None))
-        inputs = prepare(X, weights.vectors, 1)
+        inputs = prepared(weights, X, 1)
         forward(weights, inputs, 1, 1)
         score(weights, inputs, samples.y, 1)
     return time.perf_counter() - start

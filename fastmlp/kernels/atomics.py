@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["atomic_add", "atomic_load", "atomic_store", "yield_processor"]
+__all__ = ["atomic_add", "atomic_load", "yield_processor"]
 
 # The operating system's "let another thread run", found in the process by name when the kernel is linked.
 yield_processor = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
@@ -34,15 +34,3 @@ def atomic_load(typingctx, array, index):
         return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", 8, typ=ir.IntType(64))
 
     return types.int64(array, types.intp), codegen
-
-
-@intrinsic
-def atomic_store(typingctx, array, index, value):
-    """array[index] = value, visible after all that was written before."""
-
-    def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        builder.store_atomic(args[2], builder.gep(data, [args[1]]), "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.int64), codegen

@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["SOURCE_DIGEST", "cache_folder", "kernel"]
+__all__ = ["SOURCE_DIGEST", "cache_folder", "inlined", "kernel"]
 
 
 def _source_digest(folder: Path) -> str:
@@ -31,7 +31,7 @@ SOURCE_DIGEST = _source_digest(Path(__file__).parent)
 
 # No fastmath flag: reassociation would change the order of sums, which is part of the contract (same bits for sparse
 # and dense input and for any number of threads), and `nnan`/`ninf` would break the detection of divergence.
-# "numpy" makes a division by zero give inf instead of raising: no kernel may leave the others waiting at a barrier.
+# "numpy" makes a division by zero give inf instead of raising: no kernel may leave the others waiting.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 
 _warned_no_cache = False
@@ -58,6 +58,15 @@ def kernel(function: Callable[..., Any]) -> Any:
                 stacklevel=2,
             )
         return numba.njit(**_OPTIONS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile `function` into each kernel that calls it, and nowhere else.
+
+    LLVM leaves larger helpers as calls, and a call passes some ten registers for each array and a tile through memory:
+    in the forward pass over coded pairs that took longer than the arithmetic.
+    """
+    return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
 
 
 def _with_forgiving_cache(dispatcher: Any) -> Any:

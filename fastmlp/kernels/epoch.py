@@ -1,14 +1,16 @@
 """A training epoch: every thread of a team runs `train_epoch` and owns some tiles of hidden units.
 
 The weights of a tile, its hidden values and their gradients stay with their thread; only the tiles' shares of the
-logits and dlogits (B x C each) cross between threads, at two barriers per batch. Every thread sorts all of the batch
-into columns: to read what another has sorted takes as long where the two share a cache, and far longer elsewhere.
+logits (C x B each) cross between threads, at one meeting per batch. What every thread needs of a batch it computes
+itself, as that is cheaper than to wait for another: the batch by columns, the softmax of all samples, and b2.
 
     own tiles     update by the last batch; forward pass of this batch        (a tile is in cache for both)
-    -- barrier    the logits of all tiles are there
-    own rows      softmax, loss, dlogits
-    all rows      the batch by columns, for the update of the own tiles
-    -- barrier    dlogits are there
+    -- arrive     this thread's shares of the logits are there
+    whole batch   by columns, for the update of the own tiles
+    -- wait       the logits of all tiles are there
+    whole batch   softmax, loss, dlogits
+
+The shares of two batches in a row lie apart, so that none is overwritten while another thread still reads it.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ import numpy as np
 from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import kernel
-from .hidden import Inputs, columns_scratch, hidden_forward, prepare_columns, update_W1
-from .layout import Parameters, aligned_zeros
+from .hidden import Inputs, columns_scratch, hidden_forward, own_columns, prepare_columns, update_W1
+from .layout import Parameters, aligned_zeros, room_for
 from .output import hidden_backward, output_forward, update_b1, update_W2
+from .simd import target
 from .softmax import softmax_cross_entropy, update_b2
-from .sparse import BatchColumns
-from .team import barrier, stopped
+from .team import arrive, await_all, stopped
 
 __all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
 
@@ -34,33 +36,57 @@ class EpochPlan(NamedTuple):
     """What an epoch does: the order of the samples, their labels in that order, batch size and learning rate."""
 
     order: Int64Array  # (n,)
-    y: Int64Array  # (n,)
+    labels: Float32Array  # (n + room,): whole numbers, in the order
     batch_size: int
     lr: np.float32
     n_classes: int
 
+    @classmethod
+    def of(cls, order: Int64Array, y: Int64Array, batch_size: int, lr: float, n_classes: int) -> EpochPlan:
+        """The plan for the labels y (n,), which are not yet in the order."""
+        labels = np.zeros(len(order) + target().width, np.float32)
+        labels[: len(order)] = y[order]
+        return cls(order, labels, batch_size, np.float32(lr), n_classes)
+
 
 class EpochScratch(NamedTuple):
-    """Memory of a training run, sized once. Whatever it holds at the start of an epoch does not matter."""
+    """Memory of a training run, sized once. Whatever it holds at the start of an epoch does not matter.
 
-    hidden: Float32Array  # (tiles, B, units)
-    dhidden: Float32Array  # (tiles, B, units)
-    partial: Float32Array  # (B, tiles, C padded)
-    dlogits: Float32Array  # (B, C padded)
-    columns: BatchColumns  # a batch by columns for each thread: (threads, ...)
+    A batch has `room` for some samples more: kernels may go beyond its end.
+    """
+
+    hidden: Float32Array  # (tiles, room, units)
+    dhidden: Float32Array  # (tiles, room, units)
+    logits: Float32Array  # (2, tiles, C padded, room)
+    dlogits: Float32Array  # (threads, C padded, room)
+    b2: Float32Array  # (threads, C padded): each thread keeps its own up to date
+    outcome: Float32Array  # (threads, 2, room): losses and hits of a batch
+    columns: NamedTuple  # a batch by columns for each thread: (threads, ...)
 
     @classmethod
     def of(cls, parameters: Parameters, X: Inputs, batch_size: int, n_threads: int) -> EpochScratch:
         """Scratch for these parameters and inputs."""
         tiles, input_size, units = parameters.W1.shape
-        classes = len(parameters.b2)
+        classes, room = parameters.W2.shape[1], room_for(batch_size)
         return cls(
-            aligned_zeros((tiles, batch_size, units)),
-            aligned_zeros((tiles, batch_size, units)),
-            aligned_zeros((batch_size, tiles, classes)),
-            aligned_zeros((batch_size, classes)),
+            aligned_zeros((tiles, room, units)),
+            aligned_zeros((tiles, room, units)),
+            aligned_zeros((2, tiles, classes, room)),
+            aligned_zeros((n_threads, classes, room)),
+            aligned_zeros((n_threads, len(parameters.b2))),
+            aligned_zeros((n_threads, 2, room)),
             columns_scratch(X, input_size, batch_size, n_threads),
         )
+
+
+@kernel
+def _update_tile(tile, scratch, parameters, X, batch, columns, dlogits, n_classes, lanes):
+    """The update of a tile's W1, b1 and W2 by a batch of which all threads know the dlogits."""
+    hidden, dhidden, n = scratch.hidden[tile], scratch.dhidden[tile], len(batch)
+    hidden_backward(dhidden, hidden, dlogits, parameters.W2[tile], n, n_classes, lanes)
+    update_W2(parameters.W2[tile], hidden, dlogits, n, n_classes, lanes)
+    update_b1(parameters.b1[tile], dhidden, n, lanes)
+    update_W1(parameters.W1[tile], dhidden, X, batch, columns, lanes)
 
 
 @kernel
@@ -70,45 +96,39 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     Writes parameters (by tiles), outcome and scratch; reads X (n, D) in any form and plan.
     Leaves early, with parameters in between, where the team is told to stop.
     """
-    W1, b1, W2, b2 = parameters
     order, n, B = plan.order, len(plan.order), plan.batch_size
-    n_tiles, n_batches = W1.shape[0], -(-n // B)
-    columns = BatchColumns(scratch.columns.ends[member.rank], scratch.columns.entries[member.rank])
+    n_tiles, n_batches = len(parameters.W1), -(-n // B)
+    columns = own_columns(scratch.columns, X, member.rank)
+    dlogits, b2 = scratch.dlogits[member.rank], scratch.b2[member.rank]
+    losses, hits = scratch.outcome[member.rank, 0], scratch.outcome[member.rank, 1]
+    for c in range(len(b2)):  # element by element: an assignment to a slice takes Numba seconds to compile
+        b2[c] = parameters.b2[c]
     for step in range(n_batches + 1):
-        batch = order[step * B : min((step + 1) * B, n)]
-        last_batch = order[max(step - 1, 0) * B : min(step * B, n)]
+        last, batch = order[max(step - 1, 0) * B : min(step * B, n)], order[step * B : min((step + 1) * B, n)]
+        coming = order[min((step + 1) * B, n) : min((step + 2) * B, n)]
+        logits = scratch.logits[step % 2]
         for tile in range(member.rank, n_tiles, member.size):
-            if stopped(member, lanes):  # a batch may be large: not only at the barriers
+            if stopped(member, lanes):  # a batch may be large: not only at the meetings
                 return
             if step > 0:
-                hidden = scratch.hidden[tile, : len(last_batch)]
-                dhidden = scratch.dhidden[tile, : len(last_batch)]
-                dlogits = scratch.dlogits[: len(last_batch)]
-                hidden_backward(dhidden, hidden, dlogits, W2[tile], plan.n_classes, lanes)
-                update_W2(W2[tile], hidden, dlogits, plan.n_classes, lanes)
-                update_b1(b1[tile], dhidden, lanes)
-                update_W1(W1[tile], dhidden, X, last_batch, columns, lanes)
+                _update_tile(tile, scratch, parameters, X, last, columns, dlogits, plan.n_classes, lanes)
             if step < n_batches:
-                hidden = scratch.hidden[tile, : len(batch)]
-                hidden_forward(hidden, W1[tile], b1[tile], X, batch, lanes)
-                output_forward(scratch.partial, tile, hidden, W2[tile], lanes)
-        if step > 0 and member.rank == 0:
-            update_b2(b2, scratch.dlogits[: len(last_batch)], plan.n_classes, lanes)
-        if not barrier(member, lanes) or step == n_batches:
+                hidden_forward(scratch.hidden[tile], parameters.W1[tile], parameters.b1[tile], X, batch, coming, lanes)
+                output_forward(logits[tile], scratch.hidden[tile], parameters.W2[tile], len(batch), lanes)
+            coming = coming[:0]  # has been asked for with the first tile
+        if step == n_batches:
             break
-        first = len(batch) * member.rank // member.size
-        last = len(batch) * (member.rank + 1) // member.size
-        softmax_cross_entropy(
-            scratch.dlogits[first:last],
-            outcome.losses[step * B + first : step * B + last],
-            outcome.hits[step * B + first : step * B + last],
-            scratch.partial[first:last],
-            b2,
-            plan.y[step * B + first : step * B + last],
-            plan.n_classes,
-            -plan.lr / np.float32(len(batch)),
-            lanes,
-        )
+        arrive(member, lanes)
         prepare_columns(columns, X, batch, lanes)
-        if not barrier(member, lanes):
-            break
+        if not await_all(member, step + 1, lanes):
+            return
+        labels, scale = plan.labels[step * B :], -plan.lr / np.float32(len(batch))
+        softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, len(batch), plan.n_classes, scale, lanes)
+        update_b2(b2, dlogits, len(batch), plan.n_classes, lanes)
+        if member.rank == 0:
+            for i in range(len(batch)):
+                outcome.losses[step * B + i] = losses[i]
+                outcome.hits[step * B + i] = hits[i]
+    if member.rank == 0:
+        for c in range(len(b2)):
+            parameters.b2[c] = b2[c]

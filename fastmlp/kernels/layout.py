@@ -24,6 +24,7 @@ __all__ = [
     "choose_lanes",
     "empty_parameters",
     "padded",
+    "room_for",
 ]
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -53,16 +54,26 @@ def padded(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
+def room_for(batch_size: int) -> int:
+    """Samples for which a batch's arrays have room: kernels may go beyond its end, and rows of 2^k collide in a cache.
+
+    >>> room_for(128)
+    144
+    """
+    return padded(batch_size, 16) + 16
+
+
 def choose_lanes(hidden_size: int) -> Lanes:
     """The tile width for a hidden layer.
 
-    Least vectors of work per nonzero input, counted as (tiles, made even, so that two or more threads share them) times
-    (vectors of a tile + 2, the cost of reading a nonzero and stepping the loop).
+    Least work for a nonzero input, counted as tiles (an even number, from 16 vectors on a multiple of four, which as
+    many threads can share) times the vectors of a tile + 1.5, for reading a nonzero and stepping the loop.
     """
     vectors = -(-hidden_size // target().width)
+    share = 4 if vectors >= 16 else 2
 
-    def work(width: int) -> int:
-        return padded(-(-vectors // width), 2) * (width + 2)
+    def work(width: int) -> float:
+        return padded(-(-vectors // width), share) * (width + 1.5)
 
     return Lanes(min(range(1, target().max_vectors + 1), key=lambda width: (work(width), -width)))
 
@@ -70,10 +81,10 @@ def choose_lanes(hidden_size: int) -> Lanes:
 class Parameters(NamedTuple):
     """Parameters of the net, packed by tiles; what is beyond H or C is zero and stays zero."""
 
-    W1: Float32Array  # (tiles, D, units)
+    W1: Float32Array  # (tiles, D padded to 2, units)
     b1: Float32Array  # (tiles, units)
     W2: Float32Array  # (tiles, C padded to 4, units): transposed, a row per class
-    b2: Float32Array  # (C padded to a vector,)
+    b2: Float32Array  # (C padded to 4,)
 
 
 def empty_parameters(input_size: int, hidden_size: int, output_size: int, lanes: Lanes) -> Parameters:
@@ -81,8 +92,8 @@ def empty_parameters(input_size: int, hidden_size: int, output_size: int, lanes:
     units = lanes.units
     tiles = -(-hidden_size // units)
     return Parameters(
-        aligned_zeros((tiles, input_size, units)),
+        aligned_zeros((tiles, padded(input_size, 2), units)),
         aligned_zeros((tiles, units)),
         aligned_zeros((tiles, padded(output_size, 4), units)),
-        aligned_zeros((padded(output_size, target().width),)),
+        aligned_zeros((padded(output_size, 4),)),
     )

@@ -64,10 +64,9 @@ def sparse_pays(density: float, vectors: int) -> bool:
     """Whether skipping zeros is faster than register blocks, at this share of nonzeros.
 
     A nonzero costs its multiply-adds, one per vector of hidden units, and the reading of its column and value and the
-    sorting into columns, which all vectors share. Measured on two cores of a Zen 4 (AVX-512) on MNIST (density 0.19):
-    an epoch takes 1.3 to 1.6, 0.84 to 0.89, 0.67 to 0.76, 0.58 to 0.67, 0.52 to 0.64 and 0.36 times the dense one at
-    2, 4, 6, 8, 10 and 64 vectors (`python bench/sparse_ratio.py`; the machine varies). That processor does one
-    multiply-add of a vector in a cycle; where it is two, zeros pay later, so at this density they are kept at 4.
+    sorting into columns, which all vectors share. Measured on two cores of a Zen 3 (AVX2) on random bytes, an epoch of
+    sparse rows takes as long as a dense one at a density of 0.16, 0.38 and 0.47 for 4, 16 and 38 vectors
+    (`python bench/forms.py`).
     """
     return density < 0.45 * vectors / (vectors + 6)
 

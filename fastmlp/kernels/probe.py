@@ -12,7 +12,7 @@ from fastmlp.arrays import Float32Array
 from .compiled import kernel
 from .layout import aligned_zeros
 from .simd import Lanes, axpy, block, block_rows, broadcast, store, units
-from .team import Member, barrier, run_team
+from .team import Member, arrive, await_all, run_team
 
 __all__ = ["Probe", "multiply_add"]
 
@@ -32,7 +32,8 @@ def multiply_add(total, factors, repeats, member, lanes):
     """
     acc = broadcast(np.float32(0.0), block(lanes))
     step = broadcast(_STEP, block(lanes))
-    if not barrier(member, lanes):
+    arrive(member, lanes)
+    if not await_all(member, 1, lanes):
         return
     for _ in range(repeats):
         for k in range(len(factors)):

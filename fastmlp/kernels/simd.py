@@ -40,34 +40,50 @@ __all__ = [
     "Lanes",
     "Target",
     "add",
+    "add_rows",
     "axpy",
+    "axpy_rows",
     "block",
     "block_rows",
     "broadcast",
-    "dot4",
-    "exp_shifted",
+    "divide",
+    "dots",
+    "element",
+    "exp",
     "first_lanes",
+    "first_pass",
+    "interleaved",
+    "last_strip",
     "load",
+    "load_rows",
+    "log",
     "masked",
     "maximum",
+    "multiply",
     "prefetch",
     "rank1",
     "rank1_rows",
     "relu",
     "repeat_rows",
     "row_offsets",
-    "scaled",
+    "row_pair",
+    "second_pass",
     "store",
-    "store4",
+    "store_fours",
+    "store_rows",
+    "strip",
+    "subtract",
     "target",
-    "tile_max",
     "tile_sum",
     "units",
     "vector",
+    "where_equal",
+    "where_greater",
 ]
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
+_LINE_BYTES = 64  # of a cache
 
 
 # --- The machine ------------------------------------------------------------------------------------------------------
@@ -84,8 +100,18 @@ class Target:
 
     @property
     def max_vectors(self) -> int:
-        """Widest tile, in vectors, that leaves room for a block of several rows in the registers."""
-        return 5 if self.registers >= 32 else 4
+        """Widest tile, in vectors, of which a row and a scalar fit the registers."""
+        return 12
+
+    def pass_vectors(self, vectors: int) -> tuple[int, int]:
+        """Into how many vectors each to cut a tile, so that the sums of two rows and one row fit the registers."""
+        if 2 * vectors + 3 <= self.registers:
+            return vectors, 1
+        return -(-vectors // 2), vectors // 2
+
+    def strip_vectors(self, vectors: int) -> int:
+        """Vectors of a strip: a block of six rows of it fills the registers."""
+        return min(vectors, 4 if self.registers >= 32 else 2)
 
     def block_rows(self, vectors: int) -> int:
         """Rows of a register block: accumulators, one row of vectors and one broadcast must fit the registers."""
@@ -155,16 +181,6 @@ class TileType(types.Type):
         super().__init__(name=f"Tile({rows}x{vectors}x{self.width})")
 
 
-class QuadType(types.Type):
-    """Numba type of four float32 in one vector: four dot products."""
-
-    def __init__(self) -> None:
-        super().__init__(name="Quad")
-
-
-_quad = QuadType()
-
-
 @register_model(LanesType)
 class _LanesModel(models.OpaqueModel):
     pass
@@ -175,12 +191,6 @@ class _TileModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: TileType) -> None:
         vec = ir.VectorType(_FLOAT, fe_type.width)
         super().__init__(dmm, fe_type, ir.ArrayType(vec, fe_type.rows * fe_type.vectors))
-
-
-@register_model(QuadType)
-class _QuadModel(models.PrimitiveModel):
-    def __init__(self, dmm: Any, fe_type: QuadType) -> None:
-        super().__init__(dmm, fe_type, ir.VectorType(_FLOAT, 4))
 
 
 @typeof_impl.register(Lanes)
@@ -314,6 +324,59 @@ block = _tag(
     "Tag of the register block: as many rows of this width as the registers hold.",
 )
 vector = _tag("vector", lambda lanes: LanesType(1, 1), "Tag of a single vector.")
+row_pair = _tag("row_pair", lambda lanes: LanesType(2, lanes.vectors), "Tag of two rows of this width.")
+first_pass = _tag(
+    "first_pass",
+    lambda lanes: LanesType(1, target().pass_vectors(lanes.vectors)[0]),
+    "Tag of the part of a tile of which two rows fit the registers; what is left is `second_pass`.",
+)
+second_pass = _tag(
+    "second_pass",
+    lambda lanes: LanesType(1, target().pass_vectors(lanes.vectors)[1]),
+    "Tag of what `first_pass` leaves of a tile.",
+)
+
+
+strip = _tag(
+    "strip",
+    lambda lanes: LanesType(1, target().strip_vectors(lanes.vectors)),
+    "Tag of a part of a tile that is so narrow that a block of it has several rows.",
+)
+last_strip = _tag(
+    "last_strip",
+    lambda lanes: LanesType(1, lanes.vectors % target().strip_vectors(lanes.vectors) or 1),
+    "Tag of what whole strips leave of a tile.",
+)
+
+
+@intrinsic
+def interleaved(typingctx, lanes, sums):
+    """Whether a tile is so narrow that two rows with `sums` sums each are worth taking in turns, a constant.
+
+    A multiply-add takes four cycles and two can start in each: with fewer than eight sums under way they wait.
+    """
+    if not (isinstance(lanes, LanesType) and isinstance(sums, types.IntegerLiteral)):
+        return None
+    value = int(2 * sums.literal_value * lanes.vectors <= target().registers - 6)
+
+    def codegen(context, builder, signature, args):
+        return context.get_constant(types.boolean, value)
+
+    return types.boolean(lanes, sums), codegen
+
+
+@intrinsic
+def element(typingctx, array, index):
+    """array[index], a whole number as intp; unlike in Python, no index counts from the end, so none is looked at."""
+    if not (isinstance(array, types.Array) and array.layout == "C"):
+        return None
+    result = array.dtype if array.dtype == types.float32 else types.intp
+
+    def codegen(context, builder, signature, args):
+        value = builder.load(_address(context, builder, signature.args[0], args[0], args[1]))
+        return value if result == types.float32 else builder.zext(value, context.get_value_type(types.intp))
+
+    return result(array, types.intp), codegen
 
 
 # --- Tile operations --------------------------------------------------------------------------------------------------
@@ -422,6 +485,74 @@ def rank1(typingctx, acc, factors, start, stride, row):
 
 
 @intrinsic
+def load_rows(typingctx, array, offset, stride, lanes):
+    """Tile whose row r has the consecutive elements from offset + r * stride on."""
+    if not (_is_array(array) and isinstance(lanes, LanesType)):
+        return None
+    tile = TileType(lanes.rows, lanes.vectors)
+
+    def codegen(context, builder, signature, args):
+        address = _address(context, builder, signature.args[0], args[0], args[1])
+        vectors = []
+        for _ in range(tile.rows):
+            vectors += _load_vectors(builder, address, _vec(tile), tile.vectors)
+            address = builder.gep(address, [args[2]])
+        return _tile(builder, vectors)
+
+    return tile(array, types.intp, types.intp, lanes), codegen
+
+
+@intrinsic
+def store_rows(typingctx, tile, array, offset, stride):
+    """Write row r of the tile to the consecutive elements from offset + r * stride on."""
+    if not (isinstance(tile, TileType) and _is_array(array)):
+        return None
+
+    def codegen(context, builder, signature, args):
+        vec, vectors = _vec(tile), _vectors(builder, args[0])
+        address = _address(context, builder, signature.args[1], args[1], args[2])
+        for r in range(tile.rows):
+            for v in range(tile.vectors):
+                builder.store(vectors[r * tile.vectors + v], _vector_at(builder, address, vec, v), align=4)
+            address = builder.gep(address, [args[3]])
+        return context.get_dummy_value()
+
+    return types.void(tile, array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def axpy_rows(typingctx, acc, x, z, row):
+    """acc of two rows + (x * row, z * row): the row is in registers for both."""
+    if not (_is_block_of(acc, row) and acc.rows == 2):
+        return None
+
+    def codegen(context, builder, signature, args):
+        return _rank1(builder, acc, args[0], [args[1], args[2]], args[3])
+
+    return acc(acc, types.float32, types.float32, row), codegen
+
+
+@intrinsic
+def add_rows(typingctx, acc, array, offset, stride):
+    """array += acc, row r of acc to the elements from offset + r * stride on."""
+    if not (isinstance(acc, TileType) and _is_array(array)):
+        return None
+
+    def codegen(context, builder, signature, args):
+        vec, vectors = _vec(acc), _vectors(builder, args[0])
+        address = _address(context, builder, signature.args[1], args[1], args[2])
+        for r in range(acc.rows):
+            for v in range(acc.vectors):
+                at = _vector_at(builder, address, vec, v)
+                total = builder.fadd(builder.load(at, align=4, typ=vec), vectors[r * acc.vectors + v])
+                builder.store(total, at, align=4)
+            address = builder.gep(address, [args[3]])
+        return context.get_dummy_value()
+
+    return types.void(acc, array, types.intp, types.intp), codegen
+
+
+@intrinsic
 def row_offsets(typingctx, order, start, stride, lanes):
     """order[start + r] * stride for each row r of the block: where the samples of a block begin."""
     if not (isinstance(lanes, LanesType) and _is_array(order, types.int64)):
@@ -491,43 +622,49 @@ def masked(typingctx, tile, array, offset):
     return tile(tile, array, types.intp), codegen
 
 
-@intrinsic
-def maximum(typingctx, a, b):
-    """The larger of two tiles, lane by lane; b where either is NaN."""
-    if not (isinstance(a, TileType) and a == b):
-        return None
+def _lanewise(name: str, operation: Any, doc: str) -> Any:
+    def typing(typingctx, a, b):
+        if not (isinstance(a, TileType) and a == b):
+            return None
 
-    def codegen(context, builder, signature, args):
-        pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
-        return _tile(builder, [_maximum(builder, x, y) for x, y in pairs])
+        def codegen(context, builder, signature, args):
+            lanes = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
+            return _tile(builder, [operation(builder, x, y) for x, y in lanes])
 
-    return a(a, b), codegen
+        return a(a, b), codegen
 
-
-@intrinsic
-def add(typingctx, a, b):
-    """a + b, lane by lane."""
-    if not (isinstance(a, TileType) and a == b):
-        return None
-
-    def codegen(context, builder, signature, args):
-        pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
-        return _tile(builder, [builder.fadd(x, y) for x, y in pairs])
-
-    return a(a, b), codegen
+    typing.__name__ = name
+    typing.__doc__ = doc
+    return intrinsic(typing)
 
 
-@intrinsic
-def scaled(typingctx, tile, factor):
-    """Tile times a scalar."""
-    if not isinstance(tile, TileType):
-        return None
+add = _lanewise("add", lambda builder, x, y: builder.fadd(x, y), "a + b, lane by lane.")
+subtract = _lanewise("subtract", lambda builder, x, y: builder.fsub(x, y), "a - b, lane by lane.")
+multiply = _lanewise("multiply", lambda builder, x, y: builder.fmul(x, y), "a * b, lane by lane.")
+divide = _lanewise("divide", lambda builder, x, y: builder.fdiv(x, y), "a / b, lane by lane.")
+maximum = _lanewise("maximum", _maximum, "The larger of two tiles, lane by lane; b where either is NaN.")
 
-    def codegen(context, builder, signature, args):
-        factor = _splat(builder, _vec(tile), args[1])
-        return _tile(builder, [builder.fmul(v, factor) for v in _vectors(builder, args[0])])
 
-    return tile(tile, types.float32), codegen
+def _choice(name: str, comparison: str, doc: str) -> Any:
+    def typing(typingctx, a, b, yes, no):
+        if not (isinstance(a, TileType) and a == b == yes == no):
+            return None
+
+        def codegen(context, builder, signature, args):
+            lanes = zip(*(_vectors(builder, tile) for tile in args), strict=True)
+            return _tile(
+                builder, [builder.select(builder.fcmp_ordered(comparison, w, x), y, z) for w, x, y, z in lanes]
+            )
+
+        return a(a, b, yes, no), codegen
+
+    typing.__name__ = name
+    typing.__doc__ = doc
+    return intrinsic(typing)
+
+
+where_greater = _choice("where_greater", ">", "yes where a > b, else no, lane by lane; no where either is NaN.")
+where_equal = _choice("where_equal", "==", "yes where a == b, else no, lane by lane; no where either is NaN.")
 
 
 @intrinsic
@@ -561,15 +698,28 @@ _EXP_POLYNOMIAL = (
     1.6666665459e-1,
     5.0000001201e-1,
 )
+# Cephes' logf (Moshier 1992): ln(1 + r) - r + r^2/2 = r^3 times this, for sqrt(1/2) <= 1 + r < sqrt(2).
+_LOG_POLYNOMIAL = (
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
+)
+_SQRT_HALF_BITS = 0x3F3504F3  # of sqrt(1/2) in float32
 _EXP_SMALLEST = -87.33654  # below it exp is under the smallest normal float32 and becomes 0
 _ROUND_TO_INTEGER = 12582912.0  # 1.5 * 2**23: adding it leaves the nearest integer in the low bits
 
 
 @intrinsic
-def exp_shifted(typingctx, tile, shift):
-    """exp(tile - shift) lane by lane, for tile <= shift; 0 below the normal float32, NaN stays NaN.
+def exp(typingctx, tile):
+    """e^x lane by lane for x <= 0; 0 where that is below the normal float32, NaN stays NaN.
 
-    exp(x) = 2^n * exp(r) with n = round(x / ln 2) and |r| <= ln(2)/2, the second factor by a polynomial.
+    e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2)/2, the second factor by a polynomial.
     """
     if not isinstance(tile, TileType):
         return None
@@ -580,26 +730,67 @@ def exp_shifted(typingctx, tile, shift):
         magic = _constant(vec, _ROUND_TO_INTEGER)
         smallest = _constant(vec, _EXP_SMALLEST)
 
-        def exp(x):
+        def one(x):
             vanishes = builder.fcmp_ordered("<", x, smallest)
             x = builder.select(vanishes, smallest, x)
             rounded = builder.fadd(builder.fmul(x, _constant(vec, _LOG2E)), magic)
             n = builder.fsub(rounded, magic)
             r = _fma(builder, n, _constant(vec, -_LN2_HIGH), x)
             r = _fma(builder, n, _constant(vec, -_LN2_LOW), r)
-            p = _constant(vec, _EXP_POLYNOMIAL[0])
-            for coefficient in _EXP_POLYNOMIAL[1:]:
-                p = _fma(builder, p, r, _constant(vec, coefficient))
+            p = _polynomial(builder, r, _EXP_POLYNOMIAL)
             p = builder.fadd(_fma(builder, p, builder.fmul(r, r), r), _constant(vec, 1.0))
             exponent = builder.shl(builder.bitcast(rounded, ints), ir.Constant(ints, [23] * vec.count))
             bits = builder.add(exponent, ir.Constant(ints, [0x3F800000] * vec.count))
             y = builder.fmul(p, builder.bitcast(bits, vec))
             return builder.select(vanishes, _constant(vec, 0.0), y)
 
-        shift = _splat(builder, vec, args[1])
-        return _tile(builder, [exp(builder.fsub(v, shift)) for v in _vectors(builder, args[0])])
+        return _tile(builder, [one(v) for v in _vectors(builder, args[0])])
 
-    return tile(tile, types.float32), codegen
+    return tile(tile), codegen
+
+
+@intrinsic
+def log(typingctx, tile):
+    """ln x lane by lane for normal float32 x > 0; NaN stays NaN and infinity becomes NaN or stays.
+
+    x = 2^n m with sqrt(1/2) <= m < sqrt(2); ln x = n ln 2 + ln m, the second term by a polynomial in m - 1.
+    """
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context, builder, signature, args):
+        vec = _vec(tile)
+        ints = ir.VectorType(_INT32, vec.count)
+
+        def whole(value):
+            return ir.Constant(ints, [value] * vec.count)
+
+        def one(x):
+            bits = builder.bitcast(x, ints)
+            # The exponent of x / sqrt(1/2), so that m, which takes the rest, begins at sqrt(1/2).
+            above = builder.sub(bits, whole(_SQRT_HALF_BITS))
+            exponent = builder.ashr(above, whole(23))
+            mantissa = builder.sub(bits, builder.shl(exponent, whole(23)))
+            n = builder.sitofp(exponent, vec)
+            r = builder.fsub(builder.bitcast(mantissa, vec), _constant(vec, 1.0))
+            square = builder.fmul(r, r)
+            y = builder.fmul(builder.fmul(_polynomial(builder, r, _LOG_POLYNOMIAL), r), square)
+            y = _fma(builder, n, _constant(vec, _LN2_LOW), y)
+            y = _fma(builder, square, _constant(vec, -0.5), y)
+            y = _fma(builder, n, _constant(vec, _LN2_HIGH), builder.fadd(r, y))
+            return builder.select(builder.fcmp_ordered("<", x, _constant(vec, float("inf"))), y, x)
+
+        return _tile(builder, [one(v) for v in _vectors(builder, args[0])])
+
+    return tile(tile), codegen
+
+
+def _polynomial(builder: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
+    """The polynomial in x with these coefficients, the highest power's first (Horner)."""
+    p = _constant(x.type, coefficients[0])
+    for coefficient in coefficients[1:]:
+        p = _fma(builder, p, x, _constant(x.type, coefficient))
+    return p
 
 
 def _reduction(name: str, combine: Any, doc: str) -> Any:
@@ -627,78 +818,80 @@ def _reduction(name: str, combine: Any, doc: str) -> Any:
 
 
 tile_sum = _reduction("tile_sum", lambda b, x, y: b.fadd(x, y), "Sum over all lanes.")
-tile_max = _reduction("tile_max", _maximum, "Largest of all lanes.")
 
 
 @intrinsic
-def dot4(typingctx, row, array, offset):
-    """Dot products of a one-row tile with the four rows of `array` that start at `offset`, as a quad."""
-    if not (isinstance(row, TileType) and row.rows == 1 and _is_array(array)):
+def dots(typingctx, rows, at, columns, offset, lanes):
+    """Dot products of four rows of this width with the next rows of `columns`, as one vector: four for each of these.
+
+    rows[at + r * units : ...] and columns[offset + g * units : ...]: lane 4 g + r is the product of rows r and g. There
+    are as many g as fill the vector.
+    """
+    if not (_is_array(rows) and _is_array(columns) and isinstance(lanes, LanesType) and lanes.rows == 1):
         return None
+    result = TileType(1, 1)
 
     def codegen(context, builder, signature, args):
-        vec = _vec(row)
-        n = row.vectors
-        ours = _vectors(builder, args[0])
-        four = _load_vectors(builder, _address(context, builder, signature.args[1], args[1], args[2]), vec, 4 * n)
-        sums = []
-        for j in range(4):
-            acc = builder.fmul(ours[0], four[j * n])
-            for v in range(1, n):
-                acc = _fma(builder, ours[v], four[j * n + v], acc)
-            sums.append(acc)
-        # Transpose-and-add within groups of four lanes: three shuffle pairs instead of four separate sums.
-        w = vec.count
-        groups = range(0, w, 4)
-        low = [i for g in groups for i in (g, w + g, g + 1, w + g + 1)]
-        high = [i for g in groups for i in (g + 2, w + g + 2, g + 3, w + g + 3)]
-        pairs = [
-            builder.fadd(_shuffle(builder, x, y, low), _shuffle(builder, x, y, high))
-            for x, y in ((sums[0], sums[1]), (sums[2], sums[3]))
-        ]
-        first = [i for g in groups for i in (g, g + 1, w + g, w + g + 1)]
-        second = [i for g in groups for i in (g + 2, g + 3, w + g + 2, w + g + 3)]
-        quad = builder.fadd(_shuffle(builder, *pairs, first), _shuffle(builder, *pairs, second))
-        while w > 4:
-            w //= 2
-            quad = builder.fadd(
-                _shuffle(builder, quad, quad, list(range(w))),
-                _shuffle(builder, quad, quad, list(range(w, 2 * w))),
-            )
-        return quad
+        vec, n = _vec(result), lanes.vectors
+        ours = _address(context, builder, signature.args[0], args[0], args[1])
+        theirs = _address(context, builder, signature.args[2], args[2], args[3])
+        sums = [_constant(vec, 0.0)] * vec.count
+        for v in range(n):
+            four = [builder.load(_vector_at(builder, ours, vec, r * n + v), align=4, typ=vec) for r in range(4)]
+            for g in range(vec.count // 4):
+                column = builder.load(_vector_at(builder, theirs, vec, g * n + v), align=4, typ=vec)
+                for r in range(4):
+                    sums[4 * g + r] = _fma(builder, four[r], column, sums[4 * g + r])
+        # Lane j of the result is the sum over all lanes of vector j. A step adds lanes j and j ^ k of two vectors: the
+        # first's sums go where bit k of j is clear, the second's where it is set.
+        k, w = 1, vec.count
+        while k < w:
+            mixed = []
+            for x, y in zip(sums[::2], sums[1::2], strict=True):
+                kept = _shuffle(builder, x, y, [j + w if j & k else j for j in range(w)])
+                other = _shuffle(builder, y, x, [j + w if j & k else j for j in range(w)])
+                mixed.append(builder.fadd(kept, _shuffle(builder, other, other, [j ^ k for j in range(w)])))
+            sums, k = mixed, 2 * k
+        return _tile(builder, sums)
 
-    return _quad(row, array, types.intp), codegen
+    return result(rows, types.intp, columns, types.intp, lanes), codegen
 
 
 @intrinsic
-def store4(typingctx, quad, array, offset):
-    """Write the four dot products to consecutive elements from `offset`."""
-    if not (isinstance(quad, QuadType) and _is_array(array)):
+def store_fours(typingctx, tile, array, offset, stride):
+    """Write each four lanes of a vector to consecutive elements from offset + g * stride."""
+    if not (isinstance(tile, TileType) and tile.rows * tile.vectors == 1 and _is_array(array)):
         return None
 
     def codegen(context, builder, signature, args):
+        (v,) = _vectors(builder, args[0])
         address = _address(context, builder, signature.args[1], args[1], args[2])
-        builder.store(args[0], builder.bitcast(address, args[0].type.as_pointer()), align=4)
+        for g in range(0, v.type.count, 4):
+            four = _shuffle(builder, v, v, list(range(g, g + 4)))
+            builder.store(four, builder.bitcast(address, four.type.as_pointer()), align=4)
+            address = builder.gep(address, [args[3]])
         return context.get_dummy_value()
 
-    return types.void(quad, array, types.intp), codegen
+    return types.void(tile, array, types.intp, types.intp), codegen
 
 
 @intrinsic
-def prefetch(typingctx, array, offset):
-    """Ask for the cache line of element `offset`; any offset is allowed, nothing is read."""
+def prefetch(typingctx, array, first, last):
+    """Ask for the cache lines of the elements from `first` to `last`; any are allowed, nothing is read."""
     if not isinstance(array, types.Array):
         return None
 
     def codegen(context, builder, signature, args):
-        address = _address(context, builder, signature.args[0], args[0], args[1])
-        pointer = builder.bitcast(address, ir.IntType(8).as_pointer())
+        array_type, intp = signature.args[0], context.get_value_type(types.intp)
+        size = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+        line = ir.Constant(intp, _LINE_BYTES // size)
+        byte = ir.IntType(8).as_pointer()
         function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32]),
-            "llvm.prefetch.p0",
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32]), "llvm.prefetch.p0"
         )
-        builder.call(function, [pointer, _INT32(0), _INT32(3), _INT32(1)])
+        with cgutils.for_range_slice(builder, args[1], args[2], line, intp) as (k, _):
+            address = builder.bitcast(_address(context, builder, array_type, args[0], k), byte)
+            builder.call(function, [address, _INT32(0), _INT32(3), _INT32(1)])
         return context.get_dummy_value()
 
-    return types.void(array, types.intp), codegen
+    return types.void(array, types.intp, types.intp), codegen

@@ -1,125 +1,116 @@
-"""Softmax and cross-entropy, a row at a time, lanes along the classes."""
+"""Softmax and cross-entropy with a sample in each lane: logits and dlogits lie by classes, [class, sample].
+
+A lane knows nothing of the others, so a sample's result does not depend on its neighbours.
+"""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from fastmlp.arrays import BoolArray, Float32Array
+from fastmlp.arrays import Float32Array
 
-from .compiled import kernel
+from .compiled import inlined, kernel
 from .simd import (
     add,
     broadcast,
-    exp_shifted,
+    divide,
+    exp,
     first_lanes,
     load,
+    log,
     maximum,
-    scaled,
+    multiply,
     store,
-    tile_max,
+    subtract,
     tile_sum,
     units,
     vector,
+    where_equal,
+    where_greater,
 )
 
-__all__ = ["Outcome", "is_largest", "logit", "softmax", "softmax_cross_entropy", "update_b2"]
+__all__ = ["Outcome", "softmax", "softmax_cross_entropy", "update_b2"]
 
 _MINUS_INFINITY = np.float32(-np.inf)
 _ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
 
 
 class Outcome(NamedTuple):
-    """Each sample's loss and whether it was classified rightly; in training before its batch's update."""
+    """Each sample's loss, and 1 where it was classified rightly, else 0; in training before its batch's update."""
 
     losses: Float32Array  # (n,)
-    hits: BoolArray  # (n,)
+    hits: Float32Array  # (n,)
 
     @classmethod
     def of(cls, n: int) -> Outcome:
         """Room for n samples."""
-        return cls(np.zeros(n, np.float32), np.zeros(n, np.bool_))
+        return cls(np.zeros(n, np.float32), np.zeros(n, np.float32))
 
 
-@kernel
-def logit(partial, b2, i, c, lanes):
-    """logits[i, c] = b2[c] + the tiles' shares, in tile order."""
-    total = b2[c]
-    for tile in range(partial.shape[1]):
-        total += partial[i, tile, c]
-    return total
+@inlined
+def softmax(probs, logits, b2, labels, i, n_classes, lanes):
+    """probs[:, i : i + lanes] = e^(logits - largest), for samples in the lanes.
 
+    Returns for each lane the sum of these powers, the loss -log(probs[label] / sum), and 1 where the label is the first
+    class with the largest logit, else 0; NaN is never right.
 
-@kernel
-def softmax(probs, partial, b2, n_classes, i, lanes):
-    """probs[i] = softmax(logits[i]); returns log(sum(exp(logits[i]))).
-
-    Writes row i of probs (B, C padded), 0 beyond n_classes; reads partial (B, tiles, C padded) and b2 (C padded,).
+    Writes probs (C, room); reads the tiles' shares logits (tiles, C padded, room), b2 (C,), and labels (room,), whole
+    numbers as float32. The tiles are added in their order.
     """
     one = vector(lanes)
-    width = units(one)
-    row = i * probs.shape[1]
-    largest = broadcast(_MINUS_INFINITY, one)
-    for c in range(0, n_classes, width):
-        logits = load(b2, c, one)
-        for tile in range(partial.shape[1]):
-            at = (i * partial.shape[1] + tile) * partial.shape[2] + c
-            logits = add(logits, load(partial, at, one))
-        logits = first_lanes(logits, n_classes - c, _MINUS_INFINITY)
-        largest = maximum(largest, logits)
-        store(logits, probs, row + c)
-    shift = tile_max(largest)
-    total = broadcast(_ZERO, one)
-    for c in range(0, n_classes, width):
-        powers = exp_shifted(load(probs, row + c, one), shift)
-        total = add(total, powers)
-        store(powers, probs, row + c)
-    normaliser = tile_sum(total)
-    for c in range(0, n_classes, width):
-        store(scaled(load(probs, row + c, one), np.float32(1.0) / normaliser), probs, row + c)
-    return shift + math.log(normaliser)
+    n_tiles, C, room = logits.shape
+    label, zero = load(labels, i, one), broadcast(_ZERO, one)
+    largest, likeliest, own, total = broadcast(_MINUS_INFINITY, one), zero, zero, zero
+    for c in range(n_classes):
+        z = broadcast(b2[c], one)
+        for tile in range(n_tiles):
+            z = add(z, load(logits, (tile * C + c) * room + i, one))
+        store(z, probs, c * room + i)
+        this = broadcast(np.float32(c), one)
+        own = where_equal(label, this, z, own)
+        likeliest = where_greater(z, largest, this, likeliest)
+        largest = maximum(largest, z)
+    for c in range(n_classes):
+        power = exp(subtract(load(probs, c * room + i, one), largest))
+        store(power, probs, c * room + i)
+        total = add(total, power)
+    loss = add(subtract(largest, own), log(total))
+    certain = where_equal(loss, loss, broadcast(_ONE, one), zero)
+    return total, loss, where_equal(label, likeliest, certain, zero)
 
 
 @kernel
-def is_largest(probs, i, label, n_classes, lanes):
-    """Whether `label` is the argmax of row i (the first of equals, as NumPy's argmax)."""
-    better = 0
-    for c in range(label):
-        better += probs[i, c] >= probs[i, label]
-    for c in range(label + 1, n_classes):
-        better += probs[i, c] > probs[i, label]
-    return better == 0
+def softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, n, n_classes, scale, lanes):
+    """dlogits = scale (softmax(logits) - onehot(labels)) of the first n samples, with the loss of each.
 
+    scale = 1/n gives the gradient of the mean loss. Training passes -lr/n: all that follows is linear in dlogits, so
+    the step of gradient descent is multiplied by -lr once here, n C times and not D H.
 
-@kernel
-def softmax_cross_entropy(dlogits, losses, hits, partial, b2, y, n_classes, scale, lanes):
-    """dlogits = scale (softmax(logits) - onehot(y)), with the loss of each row.
-
-    scale = 1/B gives the gradient of the mean loss. Training passes -lr/B: all that follows is linear in dlogits, so
-    the step of gradient descent is multiplied by -lr once here, B*C times and not D*H.
-
-    Writes dlogits (B, C padded), losses (B,) = -log(probs[i, y_i]) and hits (B,) = whether y_i is the argmax;
-    reads partial (B, tiles, C padded), b2 (C padded,), labels y (B,).
+    Writes dlogits (C, room), 0 beyond n up to a whole vector, losses and hits (n padded to a vector,); reads logits, b2
+    and labels as `softmax` does.
     """
     one = vector(lanes)
-    for i in range(len(y)):
-        log_total = softmax(dlogits, partial, b2, n_classes, i, lanes)
-        losses[i] = log_total - logit(partial, b2, i, y[i], lanes)
-        hits[i] = is_largest(dlogits, i, y[i], n_classes, lanes)
-        row = i * dlogits.shape[1]
-        for c in range(0, n_classes, units(one)):
-            store(scaled(load(dlogits, row + c, one), scale), dlogits, row + c)
-        dlogits[i, y[i]] -= scale
+    step, zero, room = broadcast(scale, one), broadcast(_ZERO, one), dlogits.shape[1]
+    for i in range(0, n, units(one)):
+        total, loss, hit = softmax(dlogits, logits, b2, labels, i, n_classes, lanes)
+        store(loss, losses, i)
+        store(hit, hits, i)
+        factor, label = divide(step, total), load(labels, i, one)
+        for c in range(n_classes):
+            target = where_equal(label, broadcast(np.float32(c), one), step, zero)
+            gradient = subtract(multiply(load(dlogits, c * room + i, one), factor), target)
+            store(first_lanes(gradient, n - i, _ZERO), dlogits, c * room + i)
 
 
 @kernel
-def update_b2(b2, dlogits, n_classes, lanes):
-    """b2 += sum of dlogits over the batch: writes b2 (C padded,), reads dlogits (B, C padded)."""
+def update_b2(b2, dlogits, n, n_classes, lanes):
+    """b2 += sum of dlogits over the first n samples: writes b2 (C,), reads dlogits (C, room), 0 beyond n."""
     one = vector(lanes)
-    for c in range(0, n_classes, units(one)):
+    for c in range(n_classes):
         acc = broadcast(_ZERO, one)
-        for i in range(dlogits.shape[0]):
-            acc = add(acc, load(dlogits, i * dlogits.shape[1] + c, one))
-        store(add(load(b2, c, one), acc), b2, c)
+        for i in range(0, n, units(one)):
+            acc = add(acc, load(dlogits, c * dlogits.shape[1] + i, one))
+        b2[c] += tile_sum(acc)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from .compiled import inlined, kernel
 from .simd import add, axpy, broadcast, load, prefetch, relu, store, units
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
 # the end, for which Numba would look each time.
 ROW_ENTRY = np.dtype([("column", np.uint32), ("value", np.float32)], align=True)
 COLUMN_ENTRY = np.dtype([("sample", np.uint32), ("value", np.float32)], align=True)
-_LINE = 64 // ROW_ENTRY.itemsize  # entries of a cache line
 _PART_BYTES = 24 * 1024  # of an L1 cache of 32 KB or more
 _ZERO = np.float32(0.0)
 
@@ -47,15 +46,7 @@ class BatchColumns(NamedTuple):
     entries: NDArray[np.void]  # (nonzeros of the largest batch,) of COLUMN_ENTRY, samples ascending in each column
 
 
-@kernel
-def _prefetch_row(X, batch, i, lanes):
-    """Ask for row i of the batch, if there is one: rows come in random order, which no processor foresees."""
-    if i < len(batch):
-        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1], _LINE):
-            prefetch(X.entries, k)
-
-
-@kernel
+@inlined
 def _row_parts(X, lanes):
     """Into how many parts to cut the rows, so that the weights for a part of one, of usual length, fit the L1 cache."""
     weight_bytes = 4 * units(lanes) * len(X.entries) // max(len(X.starts) - 1, 1)
@@ -76,7 +67,8 @@ def sparse_hidden_forward(hidden, W1, b1, X, batch, lanes):
     for part in range(parts):
         for i in range(len(batch)):
             if part == 0:
-                _prefetch_row(X, batch, i + 1, lanes)
+                if i + 1 < len(batch):  # rows come in random order, which no processor foresees
+                    prefetch(X.entries, X.starts[batch[i + 1]], X.starts[batch[i + 1] + 1])
                 acc = bias
             else:
                 acc = load(hidden, i * units(lanes), lanes)
@@ -93,7 +85,8 @@ def sparse_hidden_forward(hidden, W1, b1, X, batch, lanes):
 def transpose_batch(columns, X, batch, lanes):
     """The batch by columns, by a counting sort: writes columns; reads the rows of X numbered by batch (B,)."""
     ends = columns.ends
-    ends[:] = 0
+    for d in range(len(ends)):
+        ends[d] = 0
     for i in range(len(batch)):
         for k in range(X.starts[batch[i]], X.starts[batch[i] + 1]):
             ends[X.entries[k].column] += 1

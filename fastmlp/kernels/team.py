@@ -1,4 +1,4 @@
-"""A team of Python threads that run one kernel together, without the GIL, and meet at a spin barrier.
+"""A team of Python threads that run one kernel together, without the GIL, and meet by a shared count.
 
 No threading layer is involved (OpenMP, TBB or Numba's workqueue), so nothing has to be found on the machine, two teams
 may work at once, and nothing outlives the call: a process that forks later inherits no dead threads.
@@ -13,17 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomics import atomic_add, atomic_load, atomic_store, yield_processor
-from .compiled import kernel
+from .atomics import atomic_add, atomic_load, yield_processor
+from .compiled import inlined
 from .layout import aligned_zeros
 
-__all__ = ["Member", "barrier", "run_team", "stopped"]
+__all__ = ["Member", "arrive", "await_all", "run_team", "stopped"]
 
 # Positions in the shared state, a cache line apart. Each is an int64.
-_ARRIVED = 0  # members waiting at the barrier
-_ROUND = 8  # barriers passed by all
-_STOP = 16  # not 0: leave at the next barrier
-_STATE_SIZE = 24
+_ARRIVED = 0  # how often members have come to a meeting, all together
+_STOP = 8  # not 0: leave at the next meeting
+_STATE_SIZE = 16
 
 _SPINS = 2000  # about a microsecond; after that, each look at the state offers the processor to others
 
@@ -36,22 +35,24 @@ class Member(NamedTuple):
     size: int
 
 
-@kernel
+@inlined
 def stopped(member, lanes):
-    """Whether the team has been told to stop: leave the kernel, the others will at their next barrier."""
+    """Whether the team has been told to stop: leave the kernel, the others will at their next meeting."""
     return atomic_load(member.state, _STOP) != 0
 
 
-@kernel
-def barrier(member, lanes):
-    """Wait until every member of the team is here; returns whether to go on (False: leave the kernel now)."""
-    state = member.state
-    current = atomic_load(state, _ROUND)
-    if atomic_add(state, _ARRIVED, 1) == member.size - 1:
-        atomic_store(state, _ARRIVED, 0)
-        atomic_store(state, _ROUND, current + 1)
+@inlined
+def arrive(member, lanes):
+    """Tell the team that this member has come to the next meeting; what it wrote before can be read after."""
+    atomic_add(member.state, _ARRIVED, 1)
+
+
+@inlined
+def await_all(member, meeting, lanes):
+    """Wait until every member has arrived `meeting` times; returns whether to go on (False: leave the kernel now)."""
+    state, awaited = member.state, meeting * member.size
     spins = 0
-    while atomic_load(state, _ROUND) == current and atomic_load(state, _STOP) == 0:
+    while atomic_load(state, _ARRIVED) < awaited and atomic_load(state, _STOP) == 0:
         spins += 1
         if spins > _SPINS:
             yield_processor()
@@ -61,7 +62,7 @@ def barrier(member, lanes):
 def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -> None:
     """Run work(member) in `size` threads and wait for all of them.
 
-    An exception in one member stops the others at their next barrier and is raised here; so is KeyboardInterrupt,
+    An exception in one member stops the others at their next meeting and is raised here; so is KeyboardInterrupt,
     which Python delivers to the main thread while it waits. A team of one runs in the caller's thread, and cannot be
     interrupted inside the kernel, unless `inline` is False.
     """
