@@ -16,7 +16,7 @@ from fastmlp.kernels.coding import Codes, to_coded_pairs
 from fastmlp.kernels.hidden import columns_scratch
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.simd import Lanes
+from fastmlp.kernels.tiles import Lanes
 
 B, D, C = 128, 784, 10
 ROOM, C4 = room_for(B), padded(C, 4)

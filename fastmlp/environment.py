@@ -8,7 +8,7 @@ from typing import Any
 
 from fastmlp import __version__
 from fastmlp.kernels.compiled import cache_folder
-from fastmlp.kernels.simd import target
+from fastmlp.kernels.tiles import target
 from fastmlp.machine import available_processors
 
 __all__ = ["environment"]

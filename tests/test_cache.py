@@ -40,7 +40,7 @@ with warnings.catch_warnings(record=True) as seen:
     end = {name: getattr(net, name).tolist() for name in ("W1", "b1", "W2", "b2")}
 
 from numba.core.dispatcher import Dispatcher
-from fastmlp.kernels import simd
+from fastmlp.kernels.tiles import target
 kernels = {}
 for module in [m for name, m in sys.modules.items() if name.startswith("fastmlp.kernels")]:
     for value in vars(module).values():
@@ -52,7 +52,7 @@ for module in [m for name, m in sys.modules.items() if name.startswith("fastmlp.
 print(json.dumps({
     "file": fastmlp.__file__, "start": start, "end": end, "X": X.tolist(), "y": y.tolist(),
     "loss": history.loss[0], "score": score, "compile_seconds": history.compile_seconds,
-    "kernels": kernels, "width": simd.target().width,
+    "kernels": kernels, "width": target().width,
     "warnings": [str(w.message) for w in seen],
 }))
 """
@@ -155,9 +155,9 @@ def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(train, installed
 
 
 def test_an_edit_that_changes_results_is_seen(train, installed, cache, edit):
-    """Numba alone would miss it: simd.py, where ReLU becomes max(1, x), caches no function."""
+    """Numba alone would miss it: lanewise.py, where ReLU becomes max(1, x), caches no function."""
     old, new = ("zero = _constant(_vec(tile), " + value for value in ("0.0", "1.0"))
-    edit("simd.py", lambda text: text.replace(old, new))
+    edit("lanewise.py", lambda text: text.replace(old, new))
     outcome = train(installed.folder, cache)
     assert outcome["loss"] != pytest.approx(installed.first["loss"], rel=0.01)
 

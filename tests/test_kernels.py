@@ -13,18 +13,20 @@ from fastmlp.kernels.compiled import kernel
 from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import columns_scratch, own_columns, prepare_columns
+from fastmlp.kernels.lanewise import exp, log
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.output import hidden_backward, output_forward, update_b1, update_W2
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.pairs import CodedPairs, pairs_hidden_forward, pairs_update_W1
 from fastmlp.kernels.prediction import PredictionScratch, network_forward
-from fastmlp.kernels.simd import Lanes, exp, load, log, store, target
+from fastmlp.kernels.simd import load, store
 from fastmlp.kernels.softmax import Outcome, softmax_cross_entropy, update_b2
 from fastmlp.kernels.sparse import SparseRows, sparse_hidden_forward, sparse_update_W1
 from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.tiles import Lanes, target
 
 ODD = (1, 2, 7, 17, 300)
-VECTORS = (1, 3, 5, 10)  # of a tile: samples, and pairs of columns, in turns; in one pass, in two; one strip, several
+VECTORS = (1, 3, 10)  # of a tile: samples in turns or not; one pass or two; whole strips, and a part of one
 FORMS = ("dense", "sparse", "pairs")
 
 
@@ -249,10 +251,19 @@ def test_exp_and_log_are_right_to_rounding():
     assert y[0] == np.inf and np.isnan(y[1])
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("n", "B", "D", "H", "C"),
-    [(1, 1, 1, 1, 1), (7, 2, 3, 2, 2), (40, 17, 30, 17, 7), (300, 128, 50, 300, 10), (65, 65, 7, 7, 17)],
+    ("n", "B", "D", "H", "C", "form"),
+    [
+        pytest.param(*shape, form, marks=pytest.mark.long if form == "sparse" and shape[3] > 7 else ())
+        for shape in (
+            (1, 1, 1, 1, 1),
+            (7, 2, 3, 2, 2),
+            (40, 17, 30, 17, 7),
+            (300, 128, 50, 300, 10),
+            (65, 65, 7, 7, 17),
+        )
+        for form in FORMS
+    ],
 )
 def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rng):
     X, lanes = sparse_input(rng, n, D), choose_lanes(H)

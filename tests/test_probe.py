@@ -5,8 +5,8 @@ import pytest
 
 from fastmlp.kernels.layout import aligned_zeros
 from fastmlp.kernels.probe import Probe, multiply_add
-from fastmlp.kernels.simd import Lanes, target
 from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.tiles import Lanes, target
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

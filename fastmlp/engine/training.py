@@ -23,10 +23,10 @@ from fastmlp.kernels.hidden import Inputs, training_form
 from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.pairs import CodedPairs
-from fastmlp.kernels.simd import Lanes
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.tiles import Lanes
 
 __all__ = ["Callback", "FitOptions", "History", "Trainee", "fit"]
 

@@ -11,8 +11,8 @@ from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import inlined, kernel
 from .pairs import CodedPairs
-from .simd import Lanes
 from .team import Member, run_team
+from .tiles import Lanes
 
 __all__ = ["Codes", "add_values", "fill_coded_pairs", "pairs_pay", "share_of_pairs", "to_coded_pairs"]
 

@@ -2,7 +2,7 @@
 
 Numba's disk cache checks only the file that holds the cached function, so after an edit to a helper in another file it
 would serve old code. The digest of all files of this package is therefore part of the name of the tag type `Lanes`
-(`simd.py`) that each cached entry point takes: any edit changes the signature, and everything compiles again. Compiled
+(`tiles.py`) that each cached entry point takes: any edit changes the signature, and everything compiles again. Compiled
 code outside this package, which takes no such tag, has all that it calls in its own file.
 """
 

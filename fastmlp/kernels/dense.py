@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import inlined, kernel
+from .lanewise import relu
 from .simd import (
     add_rows,
     block,
@@ -19,7 +20,6 @@ from .simd import (
     load_rows,
     rank1,
     rank1_rows,
-    relu,
     repeat_rows,
     row_offsets,
     store_rows,

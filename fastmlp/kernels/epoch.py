@@ -25,9 +25,9 @@ from .compiled import kernel
 from .hidden import Inputs, columns_scratch, hidden_forward, own_columns, prepare_columns, update_W1
 from .layout import Parameters, aligned_zeros, room_for
 from .output import hidden_backward, output_forward, update_b1, update_W2
-from .simd import target
 from .softmax import softmax_cross_entropy, update_b2
 from .team import arrive, await_all, stopped
+from .tiles import target
 
 __all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
 

@@ -26,7 +26,6 @@ from .pairs import (
     pairs_hidden_forward,
     pairs_update_W1,
 )
-from .simd import Lanes
 from .sparse import (
     COLUMN_ENTRY,
     BatchColumns,
@@ -35,6 +34,7 @@ from .sparse import (
     sparse_update_W1,
     transpose_batch,
 )
+from .tiles import Lanes
 
 __all__ = [
     "Inputs",

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastmlp.arrays import Float32Array
 
-from .simd import Lanes, target
+from .tiles import Lanes, target
 
 __all__ = [
     "Parameters",

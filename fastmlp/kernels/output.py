@@ -8,20 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .compiled import inlined, kernel
-from .simd import (
-    add,
-    block,
-    block_rows,
-    broadcast,
-    dots,
-    load,
-    masked,
-    rank1,
-    store,
-    store_fours,
-    units,
-    vector,
-)
+from .lanewise import add, masked
+from .simd import block, block_rows, broadcast, dots, load, rank1, store, store_fours, units, vector
 
 __all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1"]
 

@@ -8,9 +8,9 @@ from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import kernel
 from .layout import aligned_zeros
-from .simd import Lanes
 from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team
+from .tiles import Lanes
 
 __all__ = ["count_nonzeros", "fill_sparse_rows", "nonzeros_by_row", "sparse_pays", "to_sparse_rows"]
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastmlp.arrays import Float32Array
 
 from .compiled import inlined, kernel
+from .lanewise import relu
 from .simd import (
     add_rows,
     axpy,
@@ -29,7 +30,6 @@ from .simd import (
     interleaved,
     load,
     prefetch,
-    relu,
     row_pair,
     second_pass,
     store,

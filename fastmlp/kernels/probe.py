@@ -11,8 +11,9 @@ from fastmlp.arrays import Float32Array
 
 from .compiled import kernel
 from .layout import aligned_zeros
-from .simd import Lanes, axpy, block, block_rows, broadcast, store, units
+from .simd import axpy, block, block_rows, broadcast, store, units
 from .team import Member, arrive, await_all, run_team
+from .tiles import Lanes
 
 __all__ = ["Probe", "multiply_add"]
 

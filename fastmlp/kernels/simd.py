@@ -1,69 +1,60 @@
-"""The register tile: the one file that knows LLVM.
+"""Operations on a register tile: loads and stores, multiply-adds, dot products.
 
-A `Tile` is a block of `rows` x `vectors` SIMD vectors of float32 that LLVM keeps in registers. With the operations
-below a kernel reads as mathematics:
+With them a kernel reads as mathematics:
 
     acc = load(b1, 0, lanes)                            # units(lanes) biases
     for k in range(start, stop):                        # the nonzeros of one sample
         acc = axpy(acc, values[k], load(W1, columns[k] * units(lanes), lanes))
     store(relu(acc), hidden, 0)
 
-`Lanes(vectors)` is the tag that carries the tile's width into a kernel as a type, so that the kernels stand at module
-level and Numba's disk cache works (a kernel made in a closure would miss it in every process). Offsets count float32
-elements from the start of a C-contiguous array; nothing is checked, as in any array access of a kernel.
-
-No operation carries a fast-math flag: each sum runs in the order in which it is written.
+Offsets count float32 elements from the start of a C-contiguous array; nothing is checked, as in any array access of a
+kernel. No operation carries a fast-math flag: each sum runs in the order in which it is written.
 """
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.registry import cpu_target
-from numba.extending import (
-    NativeValue,
-    intrinsic,
-    models,
-    register_model,
-    typeof_impl,
-    unbox,
+from numba.extending import intrinsic
+
+from .tiles import (
+    INT32,
+    LanesType,
+    TileType,
+    address_of,
+    constant,
+    fused_multiply_add,
+    is_array,
+    load_scalar,
+    load_vectors,
+    shuffle,
+    splat,
+    target,
+    tile_of,
+    vector_at,
+    vector_of,
+    vectors_of,
 )
 
-from .compiled import SOURCE_DIGEST
-
 __all__ = [
-    "Lanes",
-    "Target",
-    "add",
     "add_rows",
     "axpy",
     "axpy_rows",
     "block",
     "block_rows",
     "broadcast",
-    "divide",
     "dots",
     "element",
-    "exp",
-    "first_lanes",
     "first_pass",
     "interleaved",
     "last_strip",
     "load",
     "load_rows",
-    "log",
-    "masked",
-    "maximum",
-    "multiply",
     "prefetch",
     "rank1",
     "rank1_rows",
-    "relu",
     "repeat_rows",
     "row_offsets",
     "row_pair",
@@ -72,206 +63,11 @@ __all__ = [
     "store_fours",
     "store_rows",
     "strip",
-    "subtract",
-    "target",
-    "tile_sum",
     "units",
     "vector",
-    "where_equal",
-    "where_greater",
 ]
 
-_FLOAT = ir.FloatType()
-_INT32 = ir.IntType(32)
 _LINE_BYTES = 64  # of a cache
-
-
-# --- The machine ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Target:
-    """What Numba compiles for: CPU name, float32 lanes of one vector, vector registers, fused multiply-add or not."""
-
-    cpu: str
-    width: int
-    registers: int
-    fused: bool
-
-    @property
-    def max_vectors(self) -> int:
-        """Widest tile, in vectors, of which a row and a scalar fit the registers."""
-        return 12
-
-    def pass_vectors(self, vectors: int) -> tuple[int, int]:
-        """Into how many vectors each to cut a tile, so that the sums of two rows and one row fit the registers."""
-        if 2 * vectors + 3 <= self.registers:
-            return vectors, 1
-        return -(-vectors // 2), vectors // 2
-
-    def strip_vectors(self, vectors: int) -> int:
-        """Vectors of a strip: a block of six rows of it fills the registers."""
-        return min(vectors, 4 if self.registers >= 32 else 2)
-
-    def block_rows(self, vectors: int) -> int:
-        """Rows of a register block: accumulators, one row of vectors and one broadcast must fit the registers."""
-        return max(1, min(8, (self.registers - 1 - vectors) // vectors))
-
-
-@functools.cache
-def target() -> Target:
-    """Ask LLVM itself: compile one 16-lane multiply-add for Numba's target and look at the registers it uses.
-
-    Numba's choice counts (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES included), and no table of CPU features is needed.
-    """
-    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
-    module = ir.Module()
-    module.triple = triple
-    vec = ir.VectorType(_FLOAT, 16)
-    fma = ir.Function(module, ir.FunctionType(vec, [vec] * 3), "llvm.fma.v16f32")
-    probe = ir.Function(module, ir.FunctionType(vec, [vec] * 3), "probe")
-    builder = ir.IRBuilder(probe.append_basic_block())
-    builder.ret(builder.call(fma, probe.args))
-    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features)
-    assembly = machine.emit_assembly(llvm.parse_assembly(str(module)))
-    fused = "vfmadd" in assembly or "fmla" in assembly or "fmadd" in assembly
-    if "zmm" in assembly:
-        return Target(cpu, 16, 32, fused)
-    if "ymm" in assembly:
-        return Target(cpu, 8, 16, fused)
-    return Target(cpu, 4, 32 if triple.startswith(("aarch64", "arm64")) else 16, fused)
-
-
-# --- The tag and the tile as Numba types ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """Tag of a tile `vectors` SIMD vectors wide; pass it to a kernel to choose the kernel's tile.
-
-    >>> Lanes(2).units == 2 * target().width
-    True
-    """
-
-    vectors: int
-
-    @property
-    def units(self) -> int:
-        """Hidden units of the tile: `vectors` times the float32 lanes of one vector."""
-        return self.vectors * target().width
-
-
-class LanesType(types.Type):
-    """Numba type of a tag: rows and vectors of the tile, lanes of a vector, and the digest of all kernel files."""
-
-    def __init__(self, rows: int, vectors: int) -> None:
-        self.rows = rows
-        self.vectors = vectors
-        self.width = target().width
-        super().__init__(name=f"Lanes({rows}x{vectors}x{self.width}, {SOURCE_DIGEST})")
-
-
-class TileType(types.Type):
-    """Numba type of a tile: an LLVM array of rows * vectors vectors of `width` float32."""
-
-    def __init__(self, rows: int, vectors: int) -> None:
-        self.rows = rows
-        self.vectors = vectors
-        self.width = target().width
-        super().__init__(name=f"Tile({rows}x{vectors}x{self.width})")
-
-
-@register_model(LanesType)
-class _LanesModel(models.OpaqueModel):
-    pass
-
-
-@register_model(TileType)
-class _TileModel(models.PrimitiveModel):
-    def __init__(self, dmm: Any, fe_type: TileType) -> None:
-        vec = ir.VectorType(_FLOAT, fe_type.width)
-        super().__init__(dmm, fe_type, ir.ArrayType(vec, fe_type.rows * fe_type.vectors))
-
-
-@typeof_impl.register(Lanes)
-def _typeof_lanes(value: Lanes, context: Any) -> LanesType:
-    return LanesType(1, value.vectors)
-
-
-@unbox(LanesType)
-def _unbox_lanes(typ: LanesType, obj: Any, c: Any) -> NativeValue:
-    return NativeValue(c.context.get_dummy_value())
-
-
-# --- Helpers that write LLVM instructions -----------------------------------------------------------------------------
-
-
-def _vec(typ: Any) -> ir.VectorType:
-    return ir.VectorType(_FLOAT, typ.width)
-
-
-def _address(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) -> Any:
-    """Pointer to element `offset` of an array, counted from its start."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [offset])
-
-
-def _vector_at(builder: Any, address: Any, vec: Any, index: int) -> Any:
-    """Pointer to the vector `index` vectors after `address`."""
-    return builder.gep(builder.bitcast(address, vec.as_pointer()), [_INT32(index)])
-
-
-def _load_scalar(builder: Any, address: Any, index: int = 0) -> Any:
-    return builder.load(builder.gep(address, [_INT32(index)]), align=4, typ=_FLOAT)
-
-
-def _load_vectors(builder: Any, address: Any, vec: Any, count: int) -> list[Any]:
-    return [builder.load(_vector_at(builder, address, vec, v), align=4, typ=vec) for v in range(count)]
-
-
-def _splat(builder: Any, vec: Any, scalar: Any) -> Any:
-    one = builder.insert_element(ir.Constant(vec, ir.Undefined), scalar, _INT32(0))
-    mask = ir.Constant(ir.VectorType(_INT32, vec.count), [0] * vec.count)
-    return builder.shuffle_vector(one, one, mask)
-
-
-def _constant(vec: Any, value: float) -> Any:
-    return ir.Constant(vec, [ir.Constant(_FLOAT, value)] * vec.count)
-
-
-def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c on vectors, rounded once where the machine can."""
-    if not target().fused:
-        return builder.fadd(builder.fmul(a, b), c)
-    vec = a.type
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vec, [vec] * 3), f"llvm.fma.v{vec.count}f32"
-    )
-    return builder.call(function, [a, b, c])
-
-
-def _shuffle(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT32, len(lanes)), lanes))
-
-
-def _vectors(builder: Any, tile: Any) -> list[Any]:
-    return [builder.extract_value(tile, v) for v in range(tile.type.count)]
-
-
-def _tile(builder: Any, vectors: list[Any]) -> Any:
-    tile = ir.Constant(ir.ArrayType(vectors[0].type, len(vectors)), ir.Undefined)
-    for v, vector_ in enumerate(vectors):
-        tile = builder.insert_value(tile, vector_, v)
-    return tile
-
-
-def _is_array(typ: Any, dtype: Any = types.float32) -> bool:
-    return isinstance(typ, types.Array) and typ.layout == "C" and typ.dtype == dtype
-
-
-def _maximum(builder: Any, a: Any, b: Any) -> Any:
-    """Lane by lane `a if a > b else b`: b where either is NaN (one instruction on x86)."""
-    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
 # --- Tags and constants -----------------------------------------------------------------------------------------------
@@ -344,8 +140,10 @@ strip = _tag(
 )
 last_strip = _tag(
     "last_strip",
-    lambda lanes: LanesType(1, lanes.vectors % target().strip_vectors(lanes.vectors) or 1),
-    "Tag of what whole strips leave of a tile.",
+    lambda lanes: LanesType(
+        1, lanes.vectors % target().strip_vectors(lanes.vectors) or target().strip_vectors(lanes.vectors)
+    ),
+    "Tag of what whole strips leave of a tile; where they leave nothing, that of a strip, not to compile another.",
 )
 
 
@@ -373,7 +171,7 @@ def element(typingctx, array, index):
     result = array.dtype if array.dtype == types.float32 else types.intp
 
     def codegen(context, builder, signature, args):
-        value = builder.load(_address(context, builder, signature.args[0], args[0], args[1]))
+        value = builder.load(address_of(context, builder, signature.args[0], args[0], args[1]))
         return value if result == types.float32 else builder.zext(value, context.get_value_type(types.intp))
 
     return result(array, types.intp), codegen
@@ -385,13 +183,13 @@ def element(typingctx, array, index):
 @intrinsic
 def load(typingctx, array, offset, lanes):
     """Tile of the consecutive elements from `offset`."""
-    if not (_is_array(array) and isinstance(lanes, LanesType)):
+    if not (is_array(array) and isinstance(lanes, LanesType)):
         return None
     tile = TileType(lanes.rows, lanes.vectors)
 
     def codegen(context, builder, signature, args):
-        address = _address(context, builder, signature.args[0], args[0], args[1])
-        return _tile(builder, _load_vectors(builder, address, _vec(tile), tile.rows * tile.vectors))
+        address = address_of(context, builder, signature.args[0], args[0], args[1])
+        return tile_of(builder, load_vectors(builder, address, vector_of(tile), tile.rows * tile.vectors))
 
     return tile(array, types.intp, lanes), codegen
 
@@ -404,7 +202,7 @@ def broadcast(typingctx, value, lanes):
     tile = TileType(lanes.rows, lanes.vectors)
 
     def codegen(context, builder, signature, args):
-        return _tile(builder, [_splat(builder, _vec(tile), args[0])] * (tile.rows * tile.vectors))
+        return tile_of(builder, [splat(builder, vector_of(tile), args[0])] * (tile.rows * tile.vectors))
 
     return tile(types.float32, lanes), codegen
 
@@ -417,7 +215,7 @@ def repeat_rows(typingctx, tile, lanes):
     result = TileType(lanes.rows, tile.vectors)
 
     def codegen(context, builder, signature, args):
-        return _tile(builder, _vectors(builder, args[0]) * result.rows)
+        return tile_of(builder, vectors_of(builder, args[0]) * result.rows)
 
     return result(tile, lanes), codegen
 
@@ -425,14 +223,14 @@ def repeat_rows(typingctx, tile, lanes):
 @intrinsic
 def store(typingctx, tile, array, offset):
     """Write the tile to consecutive elements from `offset`."""
-    if not (isinstance(tile, TileType) and _is_array(array)):
+    if not (isinstance(tile, TileType) and is_array(array)):
         return None
 
     def codegen(context, builder, signature, args):
-        vec = _vec(tile)
-        address = _address(context, builder, signature.args[1], args[1], args[2])
-        for v, vector_ in enumerate(_vectors(builder, args[0])):
-            builder.store(vector_, _vector_at(builder, address, vec, v), align=4)
+        vec = vector_of(tile)
+        address = address_of(context, builder, signature.args[1], args[1], args[2])
+        for v, vector_ in enumerate(vectors_of(builder, args[0])):
+            builder.store(vector_, vector_at(builder, address, vec, v), align=4)
         return context.get_dummy_value()
 
     return types.void(tile, array, types.intp), codegen
@@ -445,22 +243,22 @@ def axpy(typingctx, acc, x, row):
         return None
 
     def codegen(context, builder, signature, args):
-        x_vec = _splat(builder, _vec(acc), args[1])
-        pairs = zip(_vectors(builder, args[0]), _vectors(builder, args[2]), strict=True)
-        return _tile(builder, [_fma(builder, x_vec, w, a) for a, w in pairs])
+        x_vec = splat(builder, vector_of(acc), args[1])
+        pairs = zip(vectors_of(builder, args[0]), vectors_of(builder, args[2]), strict=True)
+        return tile_of(builder, [fused_multiply_add(builder, x_vec, w, a) for a, w in pairs])
 
     return acc(acc, types.float32, row), codegen
 
 
 def _rank1(builder: Any, acc: TileType, tile: Any, factors: list[Any], row: Any) -> Any:
     """Block + outer product of `factors` (one per row of the block) and a one-row tile."""
-    vectors = _vectors(builder, tile)
+    vectors = vectors_of(builder, tile)
     for r, factor in enumerate(factors):
-        factor_vec = _splat(builder, _vec(acc), factor)
-        for v, w in enumerate(_vectors(builder, row)):
+        factor_vec = splat(builder, vector_of(acc), factor)
+        for v, w in enumerate(vectors_of(builder, row)):
             at = r * acc.vectors + v
-            vectors[at] = _fma(builder, factor_vec, w, vectors[at])
-    return _tile(builder, vectors)
+            vectors[at] = fused_multiply_add(builder, factor_vec, w, vectors[at])
+    return tile_of(builder, vectors)
 
 
 def _is_block_of(acc: Any, row: Any) -> bool:
@@ -470,14 +268,14 @@ def _is_block_of(acc: Any, row: Any) -> bool:
 @intrinsic
 def rank1(typingctx, acc, factors, start, stride, row):
     """acc[r] + factors[start + r * stride] * row for each row r of the block: a rank-1 update."""
-    if not (_is_array(factors) and _is_block_of(acc, row)):
+    if not (is_array(factors) and _is_block_of(acc, row)):
         return None
 
     def codegen(context, builder, signature, args):
-        address = _address(context, builder, signature.args[1], args[1], args[2])
+        address = address_of(context, builder, signature.args[1], args[1], args[2])
         scalars = []
         for _ in range(acc.rows):
-            scalars.append(_load_scalar(builder, address))
+            scalars.append(load_scalar(builder, address))
             address = builder.gep(address, [args[3]])
         return _rank1(builder, acc, args[0], scalars, args[4])
 
@@ -487,17 +285,17 @@ def rank1(typingctx, acc, factors, start, stride, row):
 @intrinsic
 def load_rows(typingctx, array, offset, stride, lanes):
     """Tile whose row r has the consecutive elements from offset + r * stride on."""
-    if not (_is_array(array) and isinstance(lanes, LanesType)):
+    if not (is_array(array) and isinstance(lanes, LanesType)):
         return None
     tile = TileType(lanes.rows, lanes.vectors)
 
     def codegen(context, builder, signature, args):
-        address = _address(context, builder, signature.args[0], args[0], args[1])
+        address = address_of(context, builder, signature.args[0], args[0], args[1])
         vectors = []
         for _ in range(tile.rows):
-            vectors += _load_vectors(builder, address, _vec(tile), tile.vectors)
+            vectors += load_vectors(builder, address, vector_of(tile), tile.vectors)
             address = builder.gep(address, [args[2]])
-        return _tile(builder, vectors)
+        return tile_of(builder, vectors)
 
     return tile(array, types.intp, types.intp, lanes), codegen
 
@@ -505,15 +303,15 @@ def load_rows(typingctx, array, offset, stride, lanes):
 @intrinsic
 def store_rows(typingctx, tile, array, offset, stride):
     """Write row r of the tile to the consecutive elements from offset + r * stride on."""
-    if not (isinstance(tile, TileType) and _is_array(array)):
+    if not (isinstance(tile, TileType) and is_array(array)):
         return None
 
     def codegen(context, builder, signature, args):
-        vec, vectors = _vec(tile), _vectors(builder, args[0])
-        address = _address(context, builder, signature.args[1], args[1], args[2])
+        vec, vectors = vector_of(tile), vectors_of(builder, args[0])
+        address = address_of(context, builder, signature.args[1], args[1], args[2])
         for r in range(tile.rows):
             for v in range(tile.vectors):
-                builder.store(vectors[r * tile.vectors + v], _vector_at(builder, address, vec, v), align=4)
+                builder.store(vectors[r * tile.vectors + v], vector_at(builder, address, vec, v), align=4)
             address = builder.gep(address, [args[3]])
         return context.get_dummy_value()
 
@@ -535,15 +333,15 @@ def axpy_rows(typingctx, acc, x, z, row):
 @intrinsic
 def add_rows(typingctx, acc, array, offset, stride):
     """array += acc, row r of acc to the elements from offset + r * stride on."""
-    if not (isinstance(acc, TileType) and _is_array(array)):
+    if not (isinstance(acc, TileType) and is_array(array)):
         return None
 
     def codegen(context, builder, signature, args):
-        vec, vectors = _vec(acc), _vectors(builder, args[0])
-        address = _address(context, builder, signature.args[1], args[1], args[2])
+        vec, vectors = vector_of(acc), vectors_of(builder, args[0])
+        address = address_of(context, builder, signature.args[1], args[1], args[2])
         for r in range(acc.rows):
             for v in range(acc.vectors):
-                at = _vector_at(builder, address, vec, v)
+                at = vector_at(builder, address, vec, v)
                 total = builder.fadd(builder.load(at, align=4, typ=vec), vectors[r * acc.vectors + v])
                 builder.store(total, at, align=4)
             address = builder.gep(address, [args[3]])
@@ -555,13 +353,13 @@ def add_rows(typingctx, acc, array, offset, stride):
 @intrinsic
 def row_offsets(typingctx, order, start, stride, lanes):
     """order[start + r] * stride for each row r of the block: where the samples of a block begin."""
-    if not (isinstance(lanes, LanesType) and _is_array(order, types.int64)):
+    if not (isinstance(lanes, LanesType) and is_array(order, types.int64)):
         return None
     result = types.UniTuple(types.intp, lanes.rows)
 
     def codegen(context, builder, signature, args):
-        address = _address(context, builder, signature.args[0], args[0], args[1])
-        offsets = [builder.mul(builder.load(builder.gep(address, [_INT32(r)])), args[2]) for r in range(lanes.rows)]
+        address = address_of(context, builder, signature.args[0], args[0], args[1])
+        offsets = [builder.mul(builder.load(builder.gep(address, [INT32(r)])), args[2]) for r in range(lanes.rows)]
         return context.make_tuple(builder, result, offsets)
 
     return result(order, types.intp, types.intp, lanes), codegen
@@ -570,13 +368,13 @@ def row_offsets(typingctx, order, start, stride, lanes):
 @intrinsic
 def rank1_rows(typingctx, acc, X, offsets, k, row):
     """acc[r] + X[offsets[r] + k] * row for each row r of the block: a rank-1 update by rows anywhere in X."""
-    if not (_is_array(X) and _is_block_of(acc, row)):
+    if not (is_array(X) and _is_block_of(acc, row)):
         return None
 
     def codegen(context, builder, signature, args):
         data = context.make_array(signature.args[1])(context, builder, args[1]).data
         scalars = [
-            _load_scalar(
+            load_scalar(
                 builder,
                 builder.gep(builder.gep(data, [builder.extract_value(args[2], r)]), [args[3]]),
             )
@@ -588,271 +386,38 @@ def rank1_rows(typingctx, acc, X, offsets, k, row):
 
 
 @intrinsic
-def relu(typingctx, tile):
-    """max(0, tile) lane by lane; NaN stays NaN, so that divergence is seen."""
-    if not isinstance(tile, TileType):
-        return None
-
-    def codegen(context, builder, signature, args):
-        zero = _constant(_vec(tile), 0.0)
-        return _tile(builder, [_maximum(builder, zero, v) for v in _vectors(builder, args[0])])
-
-    return tile(tile), codegen
-
-
-@intrinsic
-def masked(typingctx, tile, array, offset):
-    """Tile where the consecutive elements of `array` from `offset` are above 0, else 0: ReLU's derivative."""
-    if not (isinstance(tile, TileType) and _is_array(array)):
-        return None
-
-    def codegen(context, builder, signature, args):
-        vec = _vec(tile)
-        zero = _constant(vec, 0.0)
-        address = _address(context, builder, signature.args[1], args[1], args[2])
-        hidden = _load_vectors(builder, address, vec, tile.rows * tile.vectors)
-        return _tile(
-            builder,
-            [
-                builder.select(builder.fcmp_ordered(">", h, zero), d, zero)
-                for h, d in zip(hidden, _vectors(builder, args[0]), strict=True)
-            ],
-        )
-
-    return tile(tile, array, types.intp), codegen
-
-
-def _lanewise(name: str, operation: Any, doc: str) -> Any:
-    def typing(typingctx, a, b):
-        if not (isinstance(a, TileType) and a == b):
-            return None
-
-        def codegen(context, builder, signature, args):
-            lanes = zip(_vectors(builder, args[0]), _vectors(builder, args[1]), strict=True)
-            return _tile(builder, [operation(builder, x, y) for x, y in lanes])
-
-        return a(a, b), codegen
-
-    typing.__name__ = name
-    typing.__doc__ = doc
-    return intrinsic(typing)
-
-
-add = _lanewise("add", lambda builder, x, y: builder.fadd(x, y), "a + b, lane by lane.")
-subtract = _lanewise("subtract", lambda builder, x, y: builder.fsub(x, y), "a - b, lane by lane.")
-multiply = _lanewise("multiply", lambda builder, x, y: builder.fmul(x, y), "a * b, lane by lane.")
-divide = _lanewise("divide", lambda builder, x, y: builder.fdiv(x, y), "a / b, lane by lane.")
-maximum = _lanewise("maximum", _maximum, "The larger of two tiles, lane by lane; b where either is NaN.")
-
-
-def _choice(name: str, comparison: str, doc: str) -> Any:
-    def typing(typingctx, a, b, yes, no):
-        if not (isinstance(a, TileType) and a == b == yes == no):
-            return None
-
-        def codegen(context, builder, signature, args):
-            lanes = zip(*(_vectors(builder, tile) for tile in args), strict=True)
-            return _tile(
-                builder, [builder.select(builder.fcmp_ordered(comparison, w, x), y, z) for w, x, y, z in lanes]
-            )
-
-        return a(a, b, yes, no), codegen
-
-    typing.__name__ = name
-    typing.__doc__ = doc
-    return intrinsic(typing)
-
-
-where_greater = _choice("where_greater", ">", "yes where a > b, else no, lane by lane; no where either is NaN.")
-where_equal = _choice("where_equal", "==", "yes where a == b, else no, lane by lane; no where either is NaN.")
-
-
-@intrinsic
-def first_lanes(typingctx, tile, count, fill):
-    """A one-vector tile whose lanes from `count` on are `fill`, whatever they held."""
-    if not (isinstance(tile, TileType) and tile.rows * tile.vectors == 1):
-        return None
-
-    def codegen(context, builder, signature, args):
-        vec = _vec(tile)
-        ints = ir.VectorType(_INT32, vec.count)
-        count = builder.trunc(args[1], _INT32)
-        limit = builder.insert_element(ir.Constant(ints, ir.Undefined), count, _INT32(0))
-        limit = _shuffle(builder, limit, limit, [0] * vec.count)
-        inside = builder.icmp_signed("<", ir.Constant(ints, list(range(vec.count))), limit)
-        (v,) = _vectors(builder, args[0])
-        return _tile(builder, [builder.select(inside, v, _splat(builder, vec, args[2]))])
-
-    return tile(tile, types.intp, types.float32), codegen
-
-
-# Range reduction and minimax polynomial of Cephes' expf (Moshier 1992): relative error below 2e-7.
-_LOG2E = 1.44269504088896341
-_LN2_HIGH = 0.693359375
-_LN2_LOW = -2.12194440e-4
-_EXP_POLYNOMIAL = (
-    1.9875691500e-4,
-    1.3981999507e-3,
-    8.3334519073e-3,
-    4.1665795894e-2,
-    1.6666665459e-1,
-    5.0000001201e-1,
-)
-# Cephes' logf (Moshier 1992): ln(1 + r) - r + r^2/2 = r^3 times this, for sqrt(1/2) <= 1 + r < sqrt(2).
-_LOG_POLYNOMIAL = (
-    7.0376836292e-2,
-    -1.1514610310e-1,
-    1.1676998740e-1,
-    -1.2420140846e-1,
-    1.4249322787e-1,
-    -1.6668057665e-1,
-    2.0000714765e-1,
-    -2.4999993993e-1,
-    3.3333331174e-1,
-)
-_SQRT_HALF_BITS = 0x3F3504F3  # of sqrt(1/2) in float32
-_EXP_SMALLEST = -87.33654  # below it exp is under the smallest normal float32 and becomes 0
-_ROUND_TO_INTEGER = 12582912.0  # 1.5 * 2**23: adding it leaves the nearest integer in the low bits
-
-
-@intrinsic
-def exp(typingctx, tile):
-    """e^x lane by lane for x <= 0; 0 where that is below the normal float32, NaN stays NaN.
-
-    e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2)/2, the second factor by a polynomial.
-    """
-    if not isinstance(tile, TileType):
-        return None
-
-    def codegen(context, builder, signature, args):
-        vec = _vec(tile)
-        ints = ir.VectorType(_INT32, vec.count)
-        magic = _constant(vec, _ROUND_TO_INTEGER)
-        smallest = _constant(vec, _EXP_SMALLEST)
-
-        def one(x):
-            vanishes = builder.fcmp_ordered("<", x, smallest)
-            x = builder.select(vanishes, smallest, x)
-            rounded = builder.fadd(builder.fmul(x, _constant(vec, _LOG2E)), magic)
-            n = builder.fsub(rounded, magic)
-            r = _fma(builder, n, _constant(vec, -_LN2_HIGH), x)
-            r = _fma(builder, n, _constant(vec, -_LN2_LOW), r)
-            p = _polynomial(builder, r, _EXP_POLYNOMIAL)
-            p = builder.fadd(_fma(builder, p, builder.fmul(r, r), r), _constant(vec, 1.0))
-            exponent = builder.shl(builder.bitcast(rounded, ints), ir.Constant(ints, [23] * vec.count))
-            bits = builder.add(exponent, ir.Constant(ints, [0x3F800000] * vec.count))
-            y = builder.fmul(p, builder.bitcast(bits, vec))
-            return builder.select(vanishes, _constant(vec, 0.0), y)
-
-        return _tile(builder, [one(v) for v in _vectors(builder, args[0])])
-
-    return tile(tile), codegen
-
-
-@intrinsic
-def log(typingctx, tile):
-    """ln x lane by lane for normal float32 x > 0; NaN stays NaN and infinity becomes NaN or stays.
-
-    x = 2^n m with sqrt(1/2) <= m < sqrt(2); ln x = n ln 2 + ln m, the second term by a polynomial in m - 1.
-    """
-    if not isinstance(tile, TileType):
-        return None
-
-    def codegen(context, builder, signature, args):
-        vec = _vec(tile)
-        ints = ir.VectorType(_INT32, vec.count)
-
-        def whole(value):
-            return ir.Constant(ints, [value] * vec.count)
-
-        def one(x):
-            bits = builder.bitcast(x, ints)
-            # The exponent of x / sqrt(1/2), so that m, which takes the rest, begins at sqrt(1/2).
-            above = builder.sub(bits, whole(_SQRT_HALF_BITS))
-            exponent = builder.ashr(above, whole(23))
-            mantissa = builder.sub(bits, builder.shl(exponent, whole(23)))
-            n = builder.sitofp(exponent, vec)
-            r = builder.fsub(builder.bitcast(mantissa, vec), _constant(vec, 1.0))
-            square = builder.fmul(r, r)
-            y = builder.fmul(builder.fmul(_polynomial(builder, r, _LOG_POLYNOMIAL), r), square)
-            y = _fma(builder, n, _constant(vec, _LN2_LOW), y)
-            y = _fma(builder, square, _constant(vec, -0.5), y)
-            y = _fma(builder, n, _constant(vec, _LN2_HIGH), builder.fadd(r, y))
-            return builder.select(builder.fcmp_ordered("<", x, _constant(vec, float("inf"))), y, x)
-
-        return _tile(builder, [one(v) for v in _vectors(builder, args[0])])
-
-    return tile(tile), codegen
-
-
-def _polynomial(builder: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
-    """The polynomial in x with these coefficients, the highest power's first (Horner)."""
-    p = _constant(x.type, coefficients[0])
-    for coefficient in coefficients[1:]:
-        p = _fma(builder, p, x, _constant(x.type, coefficient))
-    return p
-
-
-def _reduction(name: str, combine: Any, doc: str) -> Any:
-    def typing(typingctx, tile):
-        if not isinstance(tile, TileType):
-            return None
-
-        def codegen(context, builder, signature, args):
-            acc, *rest = _vectors(builder, args[0])
-            for v in rest:
-                acc = combine(builder, acc, v)
-            lanes = tile.width
-            while lanes > 1:  # a fixed tree: upper half onto lower half
-                lanes //= 2
-                upper = _shuffle(builder, acc, acc, list(range(lanes, 2 * lanes)))
-                lower = _shuffle(builder, acc, acc, list(range(lanes)))
-                acc = combine(builder, lower, upper)
-            return builder.extract_element(acc, _INT32(0))
-
-        return types.float32(tile), codegen
-
-    typing.__name__ = name
-    typing.__doc__ = doc
-    return intrinsic(typing)
-
-
-tile_sum = _reduction("tile_sum", lambda b, x, y: b.fadd(x, y), "Sum over all lanes.")
-
-
-@intrinsic
 def dots(typingctx, rows, at, columns, offset, lanes):
     """Dot products of four rows of this width with the next rows of `columns`, as one vector: four for each of these.
 
     rows[at + r * units : ...] and columns[offset + g * units : ...]: lane 4 g + r is the product of rows r and g. There
     are as many g as fill the vector.
     """
-    if not (_is_array(rows) and _is_array(columns) and isinstance(lanes, LanesType) and lanes.rows == 1):
+    if not (is_array(rows) and is_array(columns) and isinstance(lanes, LanesType) and lanes.rows == 1):
         return None
     result = TileType(1, 1)
 
     def codegen(context, builder, signature, args):
-        vec, n = _vec(result), lanes.vectors
-        ours = _address(context, builder, signature.args[0], args[0], args[1])
-        theirs = _address(context, builder, signature.args[2], args[2], args[3])
-        sums = [_constant(vec, 0.0)] * vec.count
+        vec, n = vector_of(result), lanes.vectors
+        ours = address_of(context, builder, signature.args[0], args[0], args[1])
+        theirs = address_of(context, builder, signature.args[2], args[2], args[3])
+        sums = [constant(vec, 0.0)] * vec.count
         for v in range(n):
-            four = [builder.load(_vector_at(builder, ours, vec, r * n + v), align=4, typ=vec) for r in range(4)]
+            four = [builder.load(vector_at(builder, ours, vec, r * n + v), align=4, typ=vec) for r in range(4)]
             for g in range(vec.count // 4):
-                column = builder.load(_vector_at(builder, theirs, vec, g * n + v), align=4, typ=vec)
+                column = builder.load(vector_at(builder, theirs, vec, g * n + v), align=4, typ=vec)
                 for r in range(4):
-                    sums[4 * g + r] = _fma(builder, four[r], column, sums[4 * g + r])
+                    sums[4 * g + r] = fused_multiply_add(builder, four[r], column, sums[4 * g + r])
         # Lane j of the result is the sum over all lanes of vector j. A step adds lanes j and j ^ k of two vectors: the
         # first's sums go where bit k of j is clear, the second's where it is set.
         k, w = 1, vec.count
         while k < w:
             mixed = []
             for x, y in zip(sums[::2], sums[1::2], strict=True):
-                kept = _shuffle(builder, x, y, [j + w if j & k else j for j in range(w)])
-                other = _shuffle(builder, y, x, [j + w if j & k else j for j in range(w)])
-                mixed.append(builder.fadd(kept, _shuffle(builder, other, other, [j ^ k for j in range(w)])))
+                kept = shuffle(builder, x, y, [j + w if j & k else j for j in range(w)])
+                other = shuffle(builder, y, x, [j + w if j & k else j for j in range(w)])
+                mixed.append(builder.fadd(kept, shuffle(builder, other, other, [j ^ k for j in range(w)])))
             sums, k = mixed, 2 * k
-        return _tile(builder, sums)
+        return tile_of(builder, sums)
 
     return result(rows, types.intp, columns, types.intp, lanes), codegen
 
@@ -860,14 +425,14 @@ def dots(typingctx, rows, at, columns, offset, lanes):
 @intrinsic
 def store_fours(typingctx, tile, array, offset, stride):
     """Write each four lanes of a vector to consecutive elements from offset + g * stride."""
-    if not (isinstance(tile, TileType) and tile.rows * tile.vectors == 1 and _is_array(array)):
+    if not (isinstance(tile, TileType) and tile.rows * tile.vectors == 1 and is_array(array)):
         return None
 
     def codegen(context, builder, signature, args):
-        (v,) = _vectors(builder, args[0])
-        address = _address(context, builder, signature.args[1], args[1], args[2])
+        (v,) = vectors_of(builder, args[0])
+        address = address_of(context, builder, signature.args[1], args[1], args[2])
         for g in range(0, v.type.count, 4):
-            four = _shuffle(builder, v, v, list(range(g, g + 4)))
+            four = shuffle(builder, v, v, list(range(g, g + 4)))
             builder.store(four, builder.bitcast(address, four.type.as_pointer()), align=4)
             address = builder.gep(address, [args[3]])
         return context.get_dummy_value()
@@ -887,11 +452,11 @@ def prefetch(typingctx, array, first, last):
         line = ir.Constant(intp, _LINE_BYTES // size)
         byte = ir.IntType(8).as_pointer()
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32]), "llvm.prefetch.p0"
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32]), "llvm.prefetch.p0"
         )
         with cgutils.for_range_slice(builder, args[1], args[2], line, intp) as (k, _):
-            address = builder.bitcast(_address(context, builder, array_type, args[0], k), byte)
-            builder.call(function, [address, _INT32(0), _INT32(3), _INT32(1)])
+            address = builder.bitcast(address_of(context, builder, array_type, args[0], k), byte)
+            builder.call(function, [address, INT32(0), INT32(3), INT32(1)])
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp), codegen

@@ -12,24 +12,20 @@ import numpy as np
 from fastmlp.arrays import Float32Array
 
 from .compiled import inlined, kernel
-from .simd import (
+from .lanewise import (
     add,
-    broadcast,
     divide,
     exp,
     first_lanes,
-    load,
     log,
     maximum,
     multiply,
-    store,
     subtract,
     tile_sum,
-    units,
-    vector,
     where_equal,
     where_greater,
 )
+from .simd import broadcast, load, store, units, vector
 
 __all__ = ["Outcome", "softmax", "softmax_cross_entropy", "update_b2"]
 

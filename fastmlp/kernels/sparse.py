@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import inlined, kernel
-from .simd import add, axpy, broadcast, load, prefetch, relu, store, units
+from .lanewise import add, relu
+from .simd import axpy, broadcast, load, prefetch, store, units
 
 __all__ = [
     "COLUMN_ENTRY",
