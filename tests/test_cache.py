@@ -156,7 +156,7 @@ def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(train, installed
 
 def test_an_edit_that_changes_results_is_seen(train, installed, cache, edit):
     """Numba alone would miss it: lanewise.py, where ReLU becomes max(1, x), caches no function."""
-    old, new = ("zero = _constant(_vec(tile), " + value for value in ("0.0", "1.0"))
+    old, new = ("zero = constant(vector_of(tile), " + value for value in ("0.0", "1.0"))
     edit("lanewise.py", lambda text: text.replace(old, new))
     outcome = train(installed.folder, cache)
     assert outcome["loss"] != pytest.approx(installed.first["loss"], rel=0.01)
