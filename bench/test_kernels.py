@@ -106,7 +106,10 @@ def layer_of(H):
     return Layer(H)
 
 
-@pytest.fixture(params=[30, 128, 300, 1024], ids=lambda H: f"{H}-units")
+LAYERS = [30, pytest.param(128, marks=pytest.mark.long), 300, pytest.param(1024, marks=pytest.mark.long)]
+
+
+@pytest.fixture(params=LAYERS, ids=lambda H: f"{H}-units")
 def layer(request):
     return layer_of(request.param)
 
