@@ -154,6 +154,7 @@ def test_after_an_edit_of_any_kernel_file_nothing_old_is_served(train, installed
     assert outcome["end"] == installed.first["end"]
 
 
+@pytest.mark.long
 def test_an_edit_that_changes_results_is_seen(train, installed, cache, edit):
     """Numba alone would miss it: lanewise.py, where ReLU becomes max(1, x), caches no function."""
     old, new = ("zero = constant(vector_of(tile), " + value for value in ("0.0", "1.0"))
@@ -203,6 +204,7 @@ def fill_with(content: bytes, suffix: str):
     return damage
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "damage",
     [rename_the_class, fill_with(b"", ".nbi"), fill_with(b"garbage", ".nbc")],
@@ -241,6 +243,7 @@ def read_only_install(tmp_path) -> Iterator[Path]:
         path.chmod(0o755)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
 def test_a_read_only_install_works_with_one_warning(run_python, read_only_install):
     cannot_write = """

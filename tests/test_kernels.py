@@ -254,7 +254,7 @@ def test_exp_and_log_are_right_to_rounding():
 @pytest.mark.parametrize(
     ("n", "B", "D", "H", "C", "form"),
     [
-        pytest.param(*shape, form, marks=pytest.mark.long if form == "sparse" and shape[3] > 7 else ())
+        pytest.param(*shape, form, marks=pytest.mark.long if form != "pairs" and shape[3] > 7 else ())
         for shape in (
             (1, 1, 1, 1, 1),
             (7, 2, 3, 2, 2),

@@ -186,6 +186,7 @@ def test_a_file_where_the_cache_should_be(few):
     assert load_synthetic().x_train.shape == (50, 784)
 
 
+@pytest.mark.long
 def test_a_fresh_process_without_a_place_for_compiled_code_draws_the_same_bytes():
     program = textwrap.dedent("""
         import hashlib, numpy as np
