@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
-SLOW = {"command-line.md", "files.md"}  # every command, every picture
+LONG_PAGES = {"command-line.md", "files.md"}  # every command, every picture
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
@@ -183,9 +183,9 @@ def digits() -> Dataset:
 @pytest.fixture
 def folder(tmp_path, monkeypatch, digits):
     """A clone of which only the drawings and some results are there, on a machine with a very small MNIST."""
-    for home in ("fastmlp", "fastmlp.datasets", "fastmlp.contenders.fastmlp_net"):
+    for home in ("fastmlp", "fastmlp.datasets", "fastmlp.datasets.mnist", "fastmlp.contenders.fastmlp_net"):
         monkeypatch.setattr(import_module(home), "load_mnist", lambda *_: digits)
-    for home in ("fastmlp", "fastmlp.datasets"):
+    for home in ("fastmlp", "fastmlp.datasets", "fastmlp.datasets.synthetic.digits"):
         monkeypatch.setattr(import_module(home), "load_synthetic", lambda *_: digits._replace(name="synthetic"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
@@ -197,7 +197,7 @@ def folder(tmp_path, monkeypatch, digits):
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=pytest.mark.long if page.name in SLOW else ()) for page in PAGES],
+    [pytest.param(page, marks=pytest.mark.long if page.name in LONG_PAGES else ()) for page in PAGES],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_code_runs(page, folder):
