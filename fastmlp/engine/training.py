@@ -142,9 +142,7 @@ class _Run:
         with watch.on("pack"):
             self._n_threads = min(trainee.n_threads, len(self._parameters.W1))
             self._outcome = Outcome.of(len(self._y))
-            self._scratch = EpochScratch.of(
-                self._parameters, self._X, min(options.batch_size, len(self._y)), self._n_threads
-            )
+            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, self._n_threads)
             self._rollback = _Rollback(self._parameters, self._X)
 
     def epoch(self) -> tuple[float, float]:

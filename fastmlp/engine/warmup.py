@@ -13,6 +13,8 @@ from fastmlp.engine.weights import Weights
 
 __all__ = ["warm_up"]
 
+_INPUTS = 64  # so many that one pair of them is few
+
 
 def warm_up(hidden_size: int) -> float:
     """Compile every kernel that a net of this hidden size needs, and return the seconds that it took.
@@ -20,9 +22,10 @@ def warm_up(hidden_size: int) -> float:
     Where compiled kernels can be kept on disk, later processes load them.
     """
     start = time.perf_counter()
-    weights = Weights(8, hidden_size, 2)
+    weights = Weights(_INPUTS, hidden_size, 2)
     trainee = Trainee(weights, np.random.default_rng(0), lambda: 0.1, 1)
-    for X in (np.ones((1, 8), np.float32), np.zeros((1, 8), np.float32)):  # dense and sparse
+    for nonzeros in (_INPUTS, 2, 0):  # the forms of input: dense rows, coded pairs, sparse rows
+        X = (np.arange(_INPUTS) < nonzeros).astype(np.float32)[None]
         samples = Samples(X, np.zeros(1, np.int64))
         fit(trainee, samples, FitOptions(batch_size=1, number_epochs=1, shuffle=True, callback=None))
         inputs = prepared(weights, X, 1)
