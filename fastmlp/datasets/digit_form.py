@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, UInt8Array
 from fastmlp.errors import InvalidValueError
-from fastmlp.kernels.compiled import kernel
+from fastmlp.kernels.compiled import entry, kernel
 
 __all__ = ["BOX", "SIZE", "digit_form", "form_all"]
 
@@ -127,7 +127,7 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
             out[down + r, across + c] = box[r, c]
 
 
-@kernel
+@entry
 def form_all(ink: UInt8Array, out: UInt8Array) -> None:  # pragma: no cover
     """Write each of `ink` (n, h, w) into `out` (n, 784) in MNIST's form; uint8, 255 is ink."""
     scaled = np.empty(ink.shape[1:], np.float32)

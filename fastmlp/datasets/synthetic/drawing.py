@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
-from fastmlp.kernels.compiled import kernel
+from fastmlp.kernels.compiled import entry, kernel
 
 __all__ = ["CANVAS", "Hand", "Skeletons", "draw_all"]
 
@@ -273,7 +273,7 @@ def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None
                     canvas[row, column] = 255
 
 
-@kernel
+@entry
 def draw_all(
     labels: Int64Array,
     first: int,
