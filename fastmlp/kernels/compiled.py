@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["KERNEL_OPTIONS", "SOURCE_DIGEST", "cache_folder", "entry", "inlined", "kernel"]
+__all__ = ["KERNEL_OPTIONS", "SOURCE_DIGEST", "cache_folder", "compiled", "entry", "inlined", "kernel"]
 
 
 def _source_digest(folder: Path) -> str:
@@ -32,14 +32,20 @@ SOURCE_DIGEST = _source_digest(Path(__file__).parent)
 # No fastmath flag: reassociation would change the order of sums, which is part of the contract (same bits for sparse
 # and dense input and for any number of threads), and `nnan`/`ninf` would break the detection of divergence.
 # "numpy" makes a division by zero give inf instead of raising: no kernel may leave the others waiting.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False}
 # Without NRT, Numba's runtime, references to arrays are not counted: no kernel makes or keeps an array, and the caller
 # holds those that it passes.
-_OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "boundscheck": False}
+_ENTRY_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False, **_OPTIONS}
 
-KERNEL_OPTIONS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **_OPTIONS}
+KERNEL_OPTIONS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **_OPTIONS}
 """How Numba is to compile what only kernels call."""
 
 _warned_no_cache = False
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile what is no kernel and may make arrays: it runs without the GIL, and is kept on disk as `entry` does."""
+    return _cached(function, {"nogil": True, **_OPTIONS})
 
 
 def entry(function: Callable[..., Any]) -> Any:
@@ -48,7 +54,7 @@ def entry(function: Callable[..., Any]) -> Any:
     Where none is (a read-only install without a home folder), functions are compiled again in each process, and one
     warning says so.
     """
-    return _cached(function, {"nogil": True, **_OPTIONS})
+    return _cached(function, _ENTRY_OPTIONS)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -78,12 +84,13 @@ def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile `function` into each kernel that calls it, and nowhere else.
+    """Make `function` a part of each kernel that calls it.
 
     LLVM leaves larger helpers as calls, and a call passes some ten registers for each array and a tile through memory:
-    in the forward pass over coded pairs that took longer than the arithmetic.
+    in the forward pass over coded pairs that took longer than the arithmetic. And a function takes Numba a tenth of a
+    second to compile, however small it is.
     """
-    return numba.njit(forceinline=True, **KERNEL_OPTIONS)(function)
+    return numba.njit(inline="always", **KERNEL_OPTIONS)(function)
 
 
 def _with_forgiving_cache(dispatcher: Any) -> Any:

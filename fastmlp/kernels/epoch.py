@@ -48,6 +48,10 @@ class EpochPlan(NamedTuple):
         labels[: len(order)] = y[order]
         return cls(order, labels, batch_size, np.float32(lr), n_classes)
 
+    def part(self, first: int, last: int) -> EpochPlan:
+        """The plan for the samples first to last of the order: whole batches, or what is left."""
+        return self._replace(order=self.order[first:last], labels=self.labels[first:])
+
 
 class EpochScratch(NamedTuple):
     """Memory of a training run, sized once. Whatever it holds at the start of an epoch does not matter.
@@ -81,7 +85,7 @@ class EpochScratch(NamedTuple):
 
 @entry
 def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
-    """One epoch of mini-batch gradient descent, run by each member of a team at the same time.
+    """An epoch of mini-batch gradient descent, or a part of one, run by each member of a team at the same time.
 
     Writes parameters (by tiles), outcome and scratch; reads X (n, D) in any form and plan.
     Leaves early, with parameters in between, where the team is told to stop.

@@ -1,7 +1,7 @@
 """Which form of input takes which kernel of the hidden layer: the one file in which a form is registered.
 
 A form is a type: `CodedPairs` (`pairs.py`), `SparseRows` (`sparse.py`), or an array (n, D) of dense rows (`dense.py`).
-`training_form` chooses it; the kernels call `hidden_forward`, `prepare_columns` and `update_W1`, and Numba takes the
+`forms_by_speed` chooses it; the kernels call `hidden_forward`, `prepare_columns` and `update_W1`, and Numba takes the
 one that fits the type. All forms give the same bits.
 """
 
@@ -42,9 +42,10 @@ __all__ = [
     "Inputs",
     "columns_scratch",
     "fastest_form",
+    "forms_by_speed",
     "hidden_forward",
+    "in_form",
     "prepare_columns",
-    "training_form",
     "update_W1",
 ]
 
@@ -59,19 +60,26 @@ def fastest_form(X: Float32Array, counts: Int64Array, vectors: int, n_threads: i
     return X
 
 
-def training_form(
-    X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes, batch_size: int, n_threads: int
-) -> Inputs:
-    """X (n, D) in the form that is fastest for epochs of a layer of `vectors` vectors, in tiles of this width.
+def forms_by_speed(X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes) -> list[type]:
+    """The forms to try for epochs of a layer of `vectors` vectors, in tiles of this width; the last takes any X (n, D).
 
-    counts (n,) are its nonzeros by row.
+    counts (n,) are the nonzeros of each row.
     """
     density = counts.sum() / X.size
-    if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors):
-        coded = to_coded_pairs(X, counts, lanes, batch_size, n_threads)
-        if coded is not None:
-            return coded
-    return fastest_form(X, counts, vectors, n_threads)
+    pairs = [CodedPairs] if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors) else []
+    return [*pairs, SparseRows if sparse_pays(density, vectors) else np.ndarray]
+
+
+def in_form(
+    form: type, X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size: int, n_threads: int
+) -> Inputs | None:
+    """X (n, D) in a form, for tiles of this width; None where it cannot be (see `to_coded_pairs`).
+
+    counts (n,) are the nonzeros of each row.
+    """
+    if form is CodedPairs:
+        return to_coded_pairs(X, counts, lanes, batch_size, n_threads)
+    return to_sparse_rows(X, counts, n_threads) if form is SparseRows else X
 
 
 class BatchColumns(NamedTuple):

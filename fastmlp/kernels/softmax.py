@@ -45,6 +45,10 @@ class Outcome(NamedTuple):
         """Room for n samples."""
         return cls(np.zeros(n, np.float32), np.zeros(n, np.float32))
 
+    def part(self, first: int, last: int) -> Outcome:
+        """The outcome of the samples first to last."""
+        return Outcome(self.losses[first:last], self.hits[first:last])
+
 
 @inlined
 def softmax(probs, logits, b2, labels, i, n_classes, lanes):
