@@ -16,6 +16,7 @@ def run_of(seconds, parity_loss=0.5, repeat=0):
         "train_accuracy": 0.98,
         "train_loss": 0.09,
         "parity_loss": parity_loss,
+        "score_seconds": {"one": 0.0001, "all": 0.02},
         "history": {
             "loss": [0.5, 0.2],
             "accuracy": [0.9, 0.96],
@@ -44,7 +45,7 @@ def four_nets():
         rows.append({"net": "torch", "hidden_size": size, "dataset": "tiny", "error": "RuntimeError: no [paper] | ink"})
     add_spread(rows)
     return {
-        "schema": 1,
+        "schema": 2,
         "kind": "comparison",
         "parameters": {
             "hidden_sizes": [30, 300],
@@ -60,6 +61,13 @@ def four_nets():
         "environment": {"peak_gflops": 100.0, "cpu": "<znver3>", "python": "3.11", "platform": "Linux"},
         "rounds": {"planned": 6, "run": 7, "disturbed": 1, "probe_gflops": [100.0] * 7},
         "complete": True,
-        "data": {"name": "tiny", "n_train": 60000, "n_test": 100, "input_size": 784, "output_size": 10},
+        "data": {
+            "name": "tiny",
+            "n_train": 60000,
+            "n_test": 100,
+            "nonzeros": 9_000_000,
+            "input_size": 784,
+            "output_size": 10,
+        },
         "results": rows,
     }

@@ -50,10 +50,11 @@ def compared(modules, **changes):
 
 def test_results_have_what_the_schema_says():
     results, events = compared({"fastmlp": FASTMLP, "numpy": NUMPY}, hidden_sizes=[4, 6], repeats=2)
-    assert (results["schema"], results["kind"], results["complete"]) == (1, "comparison", True)
+    assert (results["schema"], results["kind"], results["complete"]) == (2, "comparison", True)
     assert results["parameters"]["nets"] == ["fastmlp", "numpy"]
     assert results["environment"]["peak_gflops"] > 0
-    assert results["data"] == {"name": "tiny", "n_train": 60, "n_test": 20, "input_size": 3, "output_size": 2}
+    sizes = {"n_train": 60, "n_test": 20, "nonzeros": 180, "input_size": 3, "output_size": 2}
+    assert results["data"] == {"name": "tiny", **sizes}
     assert results["rounds"]["planned"] == results["rounds"]["run"] == 4
     assert len(results["rounds"]["probe_gflops"]) == 4
     rows = results["results"]

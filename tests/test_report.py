@@ -14,8 +14,8 @@ from sample_comparison import four_nets
 from fastmlp.cli import main
 from fastmlp.comparison.report import csv_text, markdown, print_tables, write_report
 from fastmlp.comparison.report.page import headline
-from fastmlp.comparison.report.plots import PLOTS, dense_epoch_seconds
-from fastmlp.comparison.report.tables import ranking
+from fastmlp.comparison.report.plots import PLOTS
+from fastmlp.comparison.report.tables import SPEEDS, cells, ranking
 from fastmlp.comparison.results_file import read_results, write_results
 
 
@@ -131,9 +131,12 @@ def test_report_of_failures_alone(results, tmp_path):
     assert "no [paper] | ink" in text and "matplotlib" not in text
 
 
-def test_dense_count(results):
-    # 60,000 samples of 4 D H + 6 H C operations: 57.5 GFLOP at 300 hidden units
-    assert dense_epoch_seconds(results, 300) == pytest.approx(57.528 / 100, rel=1e-3)
+def test_epochs_stand_beside_their_arithmetic(results):
+    row = ranking(results, 300)[0]
+    assert row["net"] == "fastmlp" and row["epoch_seconds"] == 1.0
+    texts = dict(zip(SPEEDS, cells(row, SPEEDS), strict=True))
+    assert (texts["/ its arithmetic"], texts["/ that of nonzeros"]) == ("1.7", "8.4")  # of 0.575 and 0.119 s
+    assert (texts["Score of 1 row"], texts["Score of the test set"]) == ("0.10 ms", "20.00 ms")
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

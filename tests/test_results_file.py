@@ -39,7 +39,7 @@ def put(results, value, *keys):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda r: put(r, 99, "schema"), "has schema 99, and this fastmlp reads schema 1"),
+        (lambda r: put(r, 99, "schema"), "has schema 99, and this fastmlp reads schema 2"),
         (lambda r: without(r, "schema"), "has schema None"),
         (lambda r: put(r, "training", "kind"), "does not hold results of `fastmlp compare`"),
         (lambda r: without(r, "environment", "peak_gflops"), "environment lacks 'peak_gflops'"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
 import time
 from importlib import import_module
@@ -22,10 +23,13 @@ from fastmlp.machine import keep_memory, peak_memory, pin_to, wait_until_idle
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastmlp.arrays import Float32Array, Int64Array
     from fastmlp.contenders import Contender
     from fastmlp.network import History, Score
 
 __all__ = ["main", "train"]
+
+_SCORE_CALLS = 3
 
 
 def main() -> None:
@@ -64,6 +68,7 @@ def train(spec: RunSpec, events: TextIO) -> None:
 
     history = net.fit(x_train, y_train, spec.batch_size, spec.epochs, shuffle=spec.shuffle, callback=after_epoch)
     memory = peak_memory()
+    score_seconds = _score_seconds(net, x_test, y_test)
     after = net.score(x_train, y_train)
     parity_loss = None
     if spec.parity:  # at the end, so that it cannot affect what was measured
@@ -72,6 +77,7 @@ def train(spec: RunSpec, events: TextIO) -> None:
     result = {
         "import_seconds": import_seconds,
         "peak_memory_bytes": memory,
+        "score_seconds": score_seconds,
         "train_accuracy": float(after.accuracy),
         "train_loss": float(after.loss),
         "parity_loss": parity_loss,
@@ -95,6 +101,20 @@ def _new_net(spec: RunSpec) -> Contender:
 def _set_weights(net: Contender, weights: list[NDArray[Any]]) -> None:
     for name, array in zip(WEIGHTS, weights, strict=True):
         setattr(net, name, array.copy())
+
+
+def _score_seconds(net: Contender, X: Float32Array, Y: Int64Array) -> dict[str, float]:
+    """Seconds of `score` for one row and for all rows: medians of a few calls, after one that may compile."""
+    return {
+        name: statistics.median([_seconds(net, X[:n], Y[:n]) for _ in range(_SCORE_CALLS + 1)][1:])
+        for name, n in (("one", 1), ("all", len(X)))
+    }
+
+
+def _seconds(net: Contender, X: Float32Array, Y: Int64Array) -> float:
+    start = time.perf_counter()
+    net.score(X, Y)
+    return time.perf_counter() - start
 
 
 def _measured(history: History, tests: list[Score]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastmlp.comparison.arithmetic import training_flop
 from fastmlp.comparison.results import add_spread, make_row
 from fastmlp.comparison.results_file import SCHEMA
@@ -270,6 +272,7 @@ class Comparison:
                 "name": data.name,
                 "n_train": len(data.x_train),
                 "n_test": len(data.x_test),
+                "nonzeros": int(np.count_nonzero(data.x_train)),
                 "input_size": data.x_train.shape[1],
                 "output_size": data.n_classes,
             },

@@ -73,6 +73,7 @@ def make_row(
             accuracy: _median([_seconds_to(float(accuracy), run["history"]) for run in repeats])
             for accuracy in ACCURACIES
         },
+        "score_seconds": {rows: _median([run["score_seconds"][rows] for run in repeats]) for rows in ("one", "all")},
         "history": repeats[0]["history"],
         "repeats": list(repeats),
     }

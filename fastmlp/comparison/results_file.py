@@ -14,7 +14,7 @@ from fastmlp.files.atomic import write_whole
 
 __all__ = ["SCHEMA", "read_results", "write_results"]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def _is_interval(value: Any) -> bool:
@@ -46,6 +46,7 @@ _ROW = {
     "spread": {"train_seconds": _is_interval, "epoch_seconds": _is_interval, "ratio": _is_interval},
     "parity": {"relative": _MAYBE, "passed": bool},
     "seconds_to_accuracy": dict.fromkeys(ACCURACIES, _MAYBE),
+    "score_seconds": {"one": _MAYBE, "all": _MAYBE},
     "history": _HISTORY,
 }
 _RESULTS = {
@@ -63,7 +64,7 @@ _RESULTS = {
     "environment": {"peak_gflops": _NUMBER, "cpu": str, "python": str, "platform": str},
     "rounds": {"planned": int, "run": int, "disturbed": int},
     "complete": bool,
-    "data": {"name": str, "n_train": int, "n_test": int, "input_size": int, "output_size": int},
+    "data": {"name": str, "n_train": int, "n_test": int, "nonzeros": int, "input_size": int, "output_size": int},
     "results": [dict],
 }
 
@@ -88,7 +89,7 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
     ...         read_results(path)
     ...     except ResultsFileError as error:
     ...         print(str(error).replace(folder, "FOLDER"))
-    FOLDER/results.json has schema 99, and this fastmlp reads schema 1: run the comparison again
+    FOLDER/results.json has schema 99, and this fastmlp reads schema 2: run the comparison again
     """
     try:
         results = json.loads(Path(path).read_bytes(), parse_constant=_refuse)

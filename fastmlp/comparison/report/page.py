@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastmlp.comparison.report.plots import PLOTS, draw
-from fastmlp.comparison.report.tables import DETAILS, DETAILS_NOTE, MEASURED, cells, failures, notes, ranking
+from fastmlp.comparison.report.tables import DETAILS_NOTE, TABLES, cells, failures, notes, ranking
 from fastmlp.comparison.results import PARITY
 from fastmlp.comparison.results_file import write_results
 from fastmlp.errors import MissingLibraryError
@@ -138,7 +138,7 @@ def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
     for size in results["parameters"]["hidden_sizes"]:
         rows = ranking(results, size)
         if rows:
-            parts.append(f"<h3>{size} hidden units</h3>" + _table(rows, MEASURED) + _table(rows, DETAILS))
+            parts.append(f"<h3>{size} hidden units</h3>" + "".join(_table(rows, columns) for columns in TABLES))
     parts.append(f"<p class='note'>{escape(DETAILS_NOTE)}</p>")
     parts.append("<h2>How it was measured</h2>" + _list(protocol(results)))
     parts.append("<h2>Versions and machine</h2>" + _facts(results))

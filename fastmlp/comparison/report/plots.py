@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from fastmlp.comparison.arithmetic import training_flop
+from fastmlp.comparison.arithmetic import counted_seconds
 from fastmlp.comparison.report.tables import ranking
 from fastmlp.plots import new_figure
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "dense_epoch_seconds", "draw"]
+__all__ = ["PLOTS", "draw"]
 
 Results = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -37,20 +37,12 @@ _OTHER = ("#777777", "*")
 _QUIET = "#666666"
 
 
-def dense_epoch_seconds(results: Results, hidden_size: int) -> float:
-    """Return the seconds that an epoch of dense arithmetic takes at the best rate measured on the machine."""
-    data = results["data"]
-    n = data["n_train"]
-    flop = training_flop(n * data["input_size"], n, hidden_size, data["output_size"])
-    return float(flop / (results["environment"]["peak_gflops"] * 1e9))
-
-
 def _epoch_time(results: Results) -> Figure:
     figure = new_figure(9, 5.6)
     axes = figure.subplots()
     sizes = sorted(results["parameters"]["hidden_sizes"])
-    dense = [dense_epoch_seconds(results, size) for size in sizes]
-    shown = [*dense]
+    counted = [counted_seconds(results, size) for size in sizes]
+    shown = [seconds for of_size in counted for seconds in of_size.values()]
     for net, rows in _by_net(results).items():
         of_net = [row["hidden_size"] for row in rows]
         seconds = [row["epoch_seconds"] for row in rows]
@@ -60,10 +52,11 @@ def _epoch_time(results: Results) -> Figure:
                 axes.vlines(row["hidden_size"], *spread, color=_STYLES.get(net, _OTHER)[0], lw=1)
         shown += seconds
     rate = results["environment"]["peak_gflops"]
-    axes.plot(
-        sizes, dense, color=_QUIET, ls=":", lw=1.5, marker="_",
-        label=f"dense arithmetic alone\nat {rate:.0f} GFLOP/s",
-    )  # fmt: skip
+    for count, style, inputs in (("dense", ":", "all inputs"), ("nonzeros", "--", "inputs that are not 0")):
+        axes.plot(
+            sizes, [of_size[count] for of_size in counted], color=_QUIET, ls=style, lw=1.5, marker="_",
+            label=f"arithmetic alone, {inputs},\nat {rate:.0f} GFLOP/s",
+        )  # fmt: skip
     # The interval of two repeats may be very wide; it must not flatten the lines.
     axes.set(yscale="log", ylabel="seconds per epoch (log)", ylim=(min(shown) / 1.5, max(shown) * 1.5))
     _hidden_size_axis(axes, sizes)

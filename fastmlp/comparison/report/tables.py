@@ -7,12 +7,24 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastmlp.comparison.arithmetic import counted_seconds
 from fastmlp.comparison.results import ACCURACIES, PARITY
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["DETAILS", "MEASURED", "cells", "csv_text", "failures", "markdown", "notes", "print_tables", "ranking"]
+__all__ = [
+    "MEASURED",
+    "SPEEDS",
+    "TABLES",
+    "cells",
+    "csv_text",
+    "failures",
+    "markdown",
+    "notes",
+    "print_tables",
+    "ranking",
+]
 
 Row = Mapping[str, Any]
 _NOTHING = "–"
@@ -20,8 +32,16 @@ _NARROWEST = 120  # columns that a table needs on a terminal, where it is never 
 
 
 def ranking(results: Mapping[str, Any], hidden_size: int) -> list[Row]:
-    """Return the rows of one hidden size that have a result, by ratio or else by time, with those not ranked last."""
-    rows = [row for row in results["results"] if row["hidden_size"] == hidden_size and "error" not in row]
+    """Return the rows of one hidden size that have a result, by ratio or else by time, with those not ranked last.
+
+    Each has what `counted_seconds` says of an epoch at that size under `counted`.
+    """
+    counted = counted_seconds(results, hidden_size)
+    rows = [
+        {**row, "counted": counted}
+        for row in results["results"]
+        if row["hidden_size"] == hidden_size and "error" not in row
+    ]
     return sorted(rows, key=lambda row: (not row["parity"]["passed"], row["ratio"] or row["train_seconds"]))
 
 
@@ -96,6 +116,14 @@ def _memory(row: Row) -> str:
     return _NOTHING if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 1e6:,.0f} MB"
 
 
+def _milliseconds(value: float | None) -> str:
+    return _NOTHING if value is None else f"{1000 * value:,.2f} ms"
+
+
+def _times_counted(count: str) -> Callable[[Row], str]:
+    return lambda row: f"{row['epoch_seconds'] / row['counted'][count]:.1f}"
+
+
 def _to(accuracy: str) -> Callable[[Row], str]:
     return lambda row: _seconds(row["seconds_to_accuracy"][accuracy])
 
@@ -117,14 +145,28 @@ DETAILS: Columns = {
     "Net": lambda row: str(row["net"]),
     "Import": lambda row: _seconds(row["import_seconds"]),
     "First call": lambda row: _seconds(row["compile_seconds"]),
-    "An epoch": lambda row: f"{row['epoch_seconds'] * 1000:,.0f} ms",
     "Peak memory": _memory,
     **{f"To {accuracy}": _to(accuracy) for accuracy in ACCURACIES},
     "Parity": _parity,
 }
 """Further columns: start-up times, memory, training seconds until a test accuracy was reached, the parity check."""
 
+SPEEDS: Columns = {
+    "Net": lambda row: str(row["net"]),
+    "An epoch": lambda row: _milliseconds(row["epoch_seconds"]),
+    "/ its arithmetic": _times_counted("dense"),
+    "/ that of nonzeros": _times_counted("nonzeros"),
+    "Score of 1 row": lambda row: _milliseconds(row["score_seconds"]["one"]),
+    "Score of the test set": lambda row: _milliseconds(row["score_seconds"]["all"]),
+}
+"""An epoch beside its arithmetic, and the time of `score`."""
+
+TABLES = (MEASURED, DETAILS, SPEEDS)
+"""The tables of each hidden size."""
+
 DETAILS_NOTE = (
+    "An epoch / its arithmetic: as a multiple of the multiply-adds of all inputs, or of those that are not 0, at the "
+    "machine's best rate. Score: the time to measure loss and accuracy. "
     "To 0.95: training seconds until this test accuracy was first reached. Parity: the relative difference of the mean "
     "loss of the first epoch from fastmlp's, from the same weights in the same order; a net with more than "
     f"{PARITY:g} is not ranked."
@@ -140,7 +182,7 @@ def cells(row: Row, columns: Columns) -> list[str]:
 
 
 def print_tables(results: Mapping[str, Any], console: Console) -> None:
-    """Print two tables for each hidden size, and what a reader of them must know; nothing is ever cut off."""
+    """Print the tables of each hidden size, and what a reader of them must know; nothing is ever cut off."""
     from rich.table import Table
 
     console.width = max(console.width, _NARROWEST)
@@ -148,8 +190,8 @@ def print_tables(results: Mapping[str, Any], console: Console) -> None:
         rows = ranking(results, size)
         if not rows:
             continue
-        for title, columns in ((f"{size} hidden units", MEASURED), (None, DETAILS)):
-            table = Table(title=title)
+        for columns in TABLES:
+            table = Table(title=f"{size} hidden units" if columns is MEASURED else None)
             for name in columns:
                 table.add_column(name, justify="left" if name == "Net" else "right", no_wrap=True)
             for row in rows:
@@ -185,8 +227,9 @@ def csv_text(results: Mapping[str, Any]) -> str:
     """Return a header and a line for each net and hidden size: numbers with all digits, empty where there is none."""
     file = io.StringIO()
     reached = [f"seconds_to_{accuracy}" for accuracy in ACCURACIES]
+    scored = ["score_seconds_one", "score_seconds_all"]
     spreads = [f"{name}_{end}" for name in _WITH_INTERVAL for end in ("low", "high")]
-    names = ["hidden_size", "net", "dataset", *_PLAIN, *spreads, *reached, "parity", "version", "error"]
+    names = ["hidden_size", "net", "dataset", *_PLAIN, *spreads, *scored, *reached, "parity", "version", "error"]
     writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in results["results"]:
@@ -194,6 +237,7 @@ def csv_text(results: Mapping[str, Any]) -> str:
         if "error" not in row:
             for name in _WITH_INTERVAL:
                 line[f"{name}_low"], line[f"{name}_high"] = row["spread"][name] or (None, None)
+            line |= {f"score_seconds_{rows}": seconds for rows, seconds in row["score_seconds"].items()}
             line |= {f"seconds_to_{accuracy}": row["seconds_to_accuracy"][accuracy] for accuracy in ACCURACIES}
             line["parity"] = row["parity"]["relative"]
         writer.writerow(line)
