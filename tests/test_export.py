@@ -148,7 +148,7 @@ def test_a_keras_model_is_taken_where_its_numbers_are_ours(tmp_path, kind):
 
 
 def test_what_is_no_keras_file_is_refused(tmp_path):
-    (tmp_path / "net.keras").write_text("no zip")
+    (tmp_path / "net.keras").write_text("no zip", encoding="utf-8")
     result = run("import", tmp_path / "net.keras", "--output", tmp_path / "net.npz")
     assert result.exit_code == 3
     assert "is no .keras file" in result.stderr

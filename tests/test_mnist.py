@@ -125,7 +125,7 @@ def not_gzip(path):
 
 
 def error_page(path):
-    path.write_text("<html>404 Not Found</html>")
+    path.write_text("<html>404 Not Found</html>", encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_damage_in_a_named_folder_is_an_error_without_falling_back(tmp_path, dam
 
 
 def test_a_file_in_place_of_a_folder(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(DataError, match="is not a folder"):
         load_mnist(tmp_path / "file")
 
@@ -421,7 +421,7 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, monkeypatch, s
 
 
 def test_a_file_where_the_cache_should_be(tmp_path, monkeypatch, start_mirror):
-    (tmp_path / "cache").write_text("in the way")
+    (tmp_path / "cache").write_text("in the way", encoding="utf-8")
     monkeypatch.setattr(mnist, "MIRRORS", (start_mirror(good),))
     with pytest.warns(UserWarning, match="cannot be kept"):
         check(load_mnist())

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -56,6 +57,38 @@ def imports_of(path: Path) -> set[str]:
             if pieces[0] == "fastmlp" and len(pieces) > 1 and pieces[1] != "__version__":
                 parts.add(pieces[1])
     return parts
+
+
+CODE = sorted(path for folder in ("fastmlp", "bench", "tests") for path in (ROOT / folder).rglob("*.py"))
+BINARY = re.compile(r"(Image|os|self|source|Source\.at\(path\))\.open")  # what opens no text
+
+
+def texts_without_encoding(code: str) -> list[str]:
+    """The calls in `code` that read or write text in the encoding of the locale, which may be ASCII."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            modes = [value.value for value in [*node.args, *given.values()] if isinstance(value, ast.Constant)]
+            if (
+                called.split(".")[-1] in ("open", "read_text", "write_text")
+                and "encoding" not in given
+                and not {"rb", "wb", "xb", "ab"} & set(modes)
+                and not BINARY.fullmatch(called)
+            ):
+                found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_text_is_opened_with_its_encoding(path):
+    assert texts_without_encoding(path.read_text(encoding="utf-8")) == []
+
+
+def test_text_in_the_encoding_of_the_locale_is_noticed():
+    code = "open('a'); Path('b').open('w'); c.read_text(); d.write_text('rb2'); open('e', 'rb'); source.open()"
+    assert texts_without_encoding(code) == ["open('a')", "Path('b').open('w')", "c.read_text()", "d.write_text('rb2')"]
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -122,7 +155,7 @@ def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     libraries = Path(__import__("numpy").__file__).parents[1]
-    (site / "libraries.pth").write_text(f"{libraries}\n")
+    (site / "libraries.pth").write_text(f"{libraries}\n", encoding="utf-8")
     python = home / ("bin/python" if os.name == "posix" else "Scripts/python.exe")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     where = subprocess.check_output(

@@ -55,7 +55,7 @@ def put(results, value, *keys):
 def test_damaged_results_are_told_by_place(results, tmp_path, damage, message):
     damage(results)
     path = tmp_path / "results.json"
-    path.write_text(json.dumps(results))
+    path.write_text(json.dumps(results), encoding="utf-8")
     with pytest.raises(ResultsFileError, match=re.escape(message)):
         read_results(path)
 

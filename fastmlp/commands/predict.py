@@ -75,7 +75,7 @@ def _source(name: str) -> Source:
     try:
         if sys.stdin is None:  # it was closed by whoever started us
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return Source("stdin", sys.stdin.buffer.read())
+        return Source.once("stdin", sys.stdin.buffer)
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}") from None
 
