@@ -4,22 +4,9 @@ import json
 import re
 
 import pytest
-from sample_comparison import four_nets
 
-from fastmlp.comparison.results_file import read_results, write_results
+from fastmlp.comparison.results_file import read_results
 from fastmlp.errors import ResultsFileError
-
-
-@pytest.fixture
-def results():
-    return four_nets()
-
-
-@pytest.fixture
-def saved(results, tmp_path):
-    path = tmp_path / "results.json"
-    write_results(results, path)
-    return path
 
 
 def without(results, *keys):
@@ -68,9 +55,9 @@ def test_what_is_no_json_is_told(tmp_path, content):
         read_results(path)
 
 
-def test_cut_off_anywhere_is_told(saved):
-    whole = saved.read_bytes()
+def test_cut_off_anywhere_is_told(saved_results):
+    whole = saved_results.read_bytes()
     for length in range(0, len(whole) - 2, 997):
-        saved.write_bytes(whole[:length])
+        saved_results.write_bytes(whole[:length])
         with pytest.raises(ResultsFileError, match="is damaged"):
-            read_results(saved)
+            read_results(saved_results)

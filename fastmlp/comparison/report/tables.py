@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["DETAILS", "MEASURED", "cells", "csv_text", "failures", "markdown", "notes", "print_tables", "ranking"]
 
 Row = Mapping[str, Any]
-_NOTHING = "–"
+_NOTHING = "-"
 _NARROWEST = 120  # columns that a table needs on a terminal, where it is never cut off
 
 
