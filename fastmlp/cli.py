@@ -1,6 +1,6 @@
 """The command line: finds the command, and turns an error into one sentence and an exit code.
 
-A `FastmlpError`, an `OSError` and a lack of memory become a sentence. Any other exception is a defect of ours and shows
+A `FastmlpError`, an `OSError` and a lack of memory become a sentence. Any other exception is a bug of ours and shows
 its traceback.
 
 The commands are in `fastmlp.commands`. Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 data not available,

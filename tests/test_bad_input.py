@@ -93,7 +93,7 @@ def test_files_that_hold_no_data(tmp_path, fastmlp, case):
         (["--label-column", "9"], 3, "column 9|9 "),
         (["--test-fraction", "1.5"], 2, "--test-fraction.* 1.5 "),
         (["--test-fraction", "nan"], 2, "test.fraction.* nan"),
-        (["--dataset", "synthetic", "--test-fraction", "0.5"], 2, "has its own test part"),
+        (["--dataset", "synthetic", "--test-fraction", "0.5"], 2, "has its own test set"),
         (["--dataset", ""], 3, "has no name; name an .npz"),
     ],
 )
@@ -268,7 +268,7 @@ def test_a_damaged_copy_of_keras_is_passed_over(tmp_path, fastmlp):
     path = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(DAMAGED["deflate stream"])
-    assert_one_sentence(fastmlp("data", "--dataset", "mnist"), 3, "neither on this machine nor can it be downloaded")
+    assert_one_sentence(fastmlp("data", "--dataset", "mnist"), 3, "not on this machine and cannot be downloaded")
 
 
 # The cache

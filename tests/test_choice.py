@@ -28,7 +28,7 @@ def test_a_path_leads_to_load_files_with_its_options(tmp_path):
 @pytest.mark.parametrize("options", [{"test_fraction": 0.2}, {"label_column": "y"}])
 @pytest.mark.parametrize("name", ["auto", "mnist", "synthetic"])
 def test_options_for_files_do_not_apply_to_named_data(name, options):
-    with pytest.raises(ValueError, match=f"the dataset {name} has its own test part"):
+    with pytest.raises(ValueError, match=f"the dataset {name} has its own test set"):
         load_dataset(name, **options)
 
 

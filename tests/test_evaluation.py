@@ -84,7 +84,7 @@ def test_the_command_takes_the_data_of_the_training(trained):
     model, path = trained
     result = run("evaluate", model)
     assert result.exit_code == 0, result.stderr
-    assert "model.npz on the test part of trees.csv" in result.stdout
+    assert "model.npz on the test set of trees.csv" in result.stdout
     assert "accuracy 1.0000: 0 of 9 samples" in result.stdout
     assert "100.00 %" in result.stdout
     report = json.loads(run("evaluate", model, "--dataset", path, "--test-fraction", 0.5, "--json").stdout)

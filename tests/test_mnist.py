@@ -93,7 +93,7 @@ def test_environment_names_the_folder_and_the_argument_wins(tmp_path, monkeypatc
     with pytest.raises(DataError, match="elsewhere does not exist"):
         load_mnist(tmp_path / "elsewhere")
     monkeypatch.setenv("FASTMLP_DATA_DIR", "")  # as good as not set
-    with pytest.raises(DataError, match="neither on this machine"):
+    with pytest.raises(DataError, match="not on this machine and cannot be downloaded"):
         load_mnist()
 
 
@@ -219,7 +219,7 @@ def test_damaged_copies_are_passed_over(tmp_path, keras):
         path.parent.mkdir(parents=True)
         path.write_bytes(keras)
     cut(write_folder(tmp_path / "cache" / "mnist") / "t10k-images-idx3-ubyte.gz")
-    with pytest.raises(DataError, match="neither on this machine"):
+    with pytest.raises(DataError, match="not on this machine and cannot be downloaded"):
         load_mnist()
     write_folder(tmp_path / "data" / "MNIST" / "raw")
     check(load_mnist())
