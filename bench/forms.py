@@ -10,21 +10,17 @@ from unittest import mock
 import numpy as np
 
 from fastmlp import NeuralNetwork
-from fastmlp.kernels.coding import to_coded_pairs
-from fastmlp.kernels.packing import to_sparse_rows
+from fastmlp.kernels.pairs import CodedPairs
+from fastmlp.kernels.sparse import SparseRows
 
 ROUNDS = 4
 N, D = 10_000, 784
-FORMS = {
-    "pairs": lambda X, counts, _, *rest: to_coded_pairs(X, counts, *rest),
-    "sparse": lambda X, counts, *rest: to_sparse_rows(X, counts, rest[-1]),
-    "dense": lambda X, *_: X,
-}
+FORMS = {"pairs": CodedPairs, "sparse": SparseRows, "dense": np.ndarray}
 
 
 def epochs_ms(net: NeuralNetwork, X: np.ndarray, y: np.ndarray, form: str) -> list[float]:
     """Three epochs in the steady state, without the first of a fit, which includes the packing."""
-    with mock.patch("fastmlp.engine.training.training_form", FORMS[form]):
+    with mock.patch("fastmlp.engine.training.forms_by_speed", return_value=[FORMS[form]]):
         history = net.fit(X, y, number_epochs=4)
     return [1000 * seconds for seconds in history.seconds[1:]]
 

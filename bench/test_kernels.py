@@ -13,7 +13,7 @@ import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
 from fastmlp.kernels.coding import Codes, to_coded_pairs
-from fastmlp.kernels.hidden import columns_scratch
+from fastmlp.kernels.hidden import BatchColumns, columns_scratch
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.tiles import Lanes
@@ -74,6 +74,11 @@ def normal(rng, shape, scale):
     array = aligned_zeros(shape)
     array[...] = rng.normal(0, scale, shape)
     return array
+
+
+def room_for_columns(X):
+    """Memory of one thread for a batch of X by columns."""
+    return BatchColumns(*(array[0] for array in columns_scratch(X, D, B, 1)))
 
 
 def spoil(*arrays):
@@ -152,17 +157,17 @@ def test_hidden_forward(benchmark, measure, batch, layer, form):
 def test_prepare_columns(benchmark, measure, batch, form):
     benchmark.group = "prepare_columns"
     X, _ = batch.in_form(form, Lanes(1))
-    columns = columns_scratch(X, D, B, 1)
+    columns = room_for_columns(X)
     args = (columns, X, batch.numbers, Lanes(1))
-    measure(loops.prepare_columns, *args, setup=lambda: spoil(*columns[:2]), operations=100 * batch.nonzeros)
+    measure(loops.prepare_columns, *args, setup=lambda: spoil(*columns), operations=100 * batch.nonzeros)
     back = np.zeros((B, D + 1))
-    ends, entries = columns.ends[0].astype(int), columns.entries[0]
+    ends, entries = columns.ends.astype(int), columns.entries
     if form == "sparse":
         starts = np.concatenate([[0], ends])
         back[entries["sample"][: ends[-1]], np.repeat(np.arange(D), np.diff(starts))] = entries["value"][: ends[-1]]
     else:
         for q, end in enumerate(ends):
-            of_pair = entries[q * columns.room : end]
+            of_pair = entries[q * ROOM : end]
             back[(of_pair & 0xFFFF) - q, 2 * q] = X.values[of_pair >> 16 & 255]
             back[(of_pair & 0xFFFF) - q, 2 * q + 1] = X.values[of_pair >> 24]
     assert (back[:, :D] == batch.X).all()
@@ -173,7 +178,7 @@ def test_update_W1(benchmark, measure, batch, layer, form):
     benchmark.group = f"update_W1, {layer.H} units"
     W1 = copy_of(layer.W1)
     X, inputs = batch.in_form(form, layer.lanes)
-    columns = columns_scratch(X, D, B, 1)
+    columns = room_for_columns(X)
     loops.prepare_columns(1, columns, X, batch.numbers, layer.lanes)
     calls = measure(
         loops.update_W1,
@@ -198,25 +203,18 @@ def test_output_forward(benchmark, measure, layer):
 
 def test_softmax_cross_entropy(benchmark, measure, batch, layer):
     benchmark.group = f"softmax_cross_entropy, {layer.H} units"
-    dlogits, results = room(layer.dlogits.shape), room((3, ROOM))
-    scale = np.float32(-0.1 / B)
-
-    def setup():
-        spoil(dlogits, results)
-        results[2, 0] = scale
-
-    setup()
+    dlogits, results = room(layer.dlogits.shape), room((2, ROOM))
     measure(
         loops.softmax_cross_entropy,
-        *(dlogits, results, layer.logits, layer.b2, batch.labels, B, C, layer.lanes),
-        setup=setup,
+        *(dlogits, results, layer.logits, layer.b2, batch.labels[:B], C, layer.lanes),
+        setup=lambda: spoil(dlogits, results),
         operations=B * (200 * C + layer.logits[:, :, 0].size),
     )
     logits = np.broadcast_to(layer.b2[:C, None], (C, B))
     for tile in layer.logits:
         logits = logits + tile[:C, :B]
     ours = dlogits[:C, :B].T, results[0, :B], results[1, :B] == 1
-    assert_softmax_cross_entropy(*ours, logits.T.astype(np.float64), batch.y, float(scale))
+    assert_softmax_cross_entropy(*ours, logits.T.astype(np.float64), batch.y, float(loops.SCALE))
 
 
 def test_hidden_backward(benchmark, measure, layer):

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastmlp import __version__
+from fastmlp.engine.settings import default_threads
 from fastmlp.kernels.compiled import cache_folder
 from fastmlp.kernels.tiles import target
-from fastmlp.machine import available_processors
 
 __all__ = ["environment"]
 
@@ -44,7 +44,7 @@ def environment() -> dict[str, Any]:
         "registers": machine.registers,
         "fused": machine.fused,
         "widest_tile": f"{machine.max_vectors * machine.width} hidden units",
-        "threads": available_processors(),
+        "threads": default_threads(),
         "kernel_cache": cache_folder() or "none is writable",
     }
 

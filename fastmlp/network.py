@@ -16,14 +16,13 @@ from fastmlp.engine import inference
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import Samples, as_rows, as_samples
-from fastmlp.engine.settings import check_class_names, check_integer, check_number
+from fastmlp.engine.settings import check_class_names, check_integer, check_number, default_threads
 from fastmlp.engine.training import Callback, FitOptions, History, Trainee
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
 from fastmlp.kernels.hidden import Inputs
-from fastmlp.machine import available_processors
 
 __all__ = ["History", "NeuralNetwork", "Score"]
 
@@ -59,7 +58,7 @@ class NeuralNetwork:
 
     Parameters: `hidden_size` H, `lr` the learning rate, `input_size` D, `output_size` C; `init`, "glorot_uniform" (as
     Keras by default) or "glorot_normal" (variance 2/(in + out)); `seed` for the weights and the order of the samples;
-    `n_threads`, None for the processors that this process may use. The number of threads changes no bit of the result.
+    `n_threads`, None for as many as `default_threads` says. The number of threads changes no bit of the result.
 
     Raises ValueError or TypeError for an argument that cannot be used.
 
@@ -283,7 +282,7 @@ class NeuralNetwork:
 
     @property
     def _threads(self) -> int:
-        return self.n_threads or available_processors()
+        return self.n_threads or default_threads()
 
     def _samples(self, X: ArrayLike, Y: ArrayLike, part: str = "") -> Samples:
         return as_samples(X, Y, self.input_size, self.output_size, part)

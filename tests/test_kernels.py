@@ -8,20 +8,20 @@ import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
 from fastmlp.engine.weights import Weights
+from fastmlp.kernels import hidden as by_form
+from fastmlp.kernels import output, softmax
 from fastmlp.kernels.coding import to_coded_pairs
-from fastmlp.kernels.compiled import kernel
-from fastmlp.kernels.dense import dense_hidden_forward, dense_update_W1
+from fastmlp.kernels.compiled import entry
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.hidden import columns_scratch, own_columns, prepare_columns
+from fastmlp.kernels.hidden import BatchColumns, columns_scratch
 from fastmlp.kernels.lanewise import exp, log
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
-from fastmlp.kernels.output import hidden_backward, output_forward, update_b1, update_W2
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.pairs import CodedPairs, pairs_hidden_forward, pairs_update_W1
+from fastmlp.kernels.pairs import CodedPairs
 from fastmlp.kernels.prediction import PredictionScratch, network_forward
 from fastmlp.kernels.simd import load, store
-from fastmlp.kernels.softmax import Outcome, softmax_cross_entropy, update_b2
-from fastmlp.kernels.sparse import SparseRows, sparse_hidden_forward, sparse_update_W1
+from fastmlp.kernels.softmax import Outcome
+from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes, target
 
@@ -72,38 +72,67 @@ def in_form(form, X, lanes=None, batch_size=128):
     return coded
 
 
+# The kernels, with a way in from Python.
+
+
+@entry
+def hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
+    by_form.hidden_forward(hidden, W1, b1, X, batch, coming, lanes)
+
+
+@entry
+def prepare_columns(columns, X, batch, lanes):
+    by_form.prepare_columns(columns, X, batch, lanes)
+
+
+@entry
+def update_W1(W1, dhidden, X, batch, columns, lanes):
+    by_form.update_W1(W1, dhidden, X, batch, columns, lanes)
+
+
+@entry
+def output_forward(logits, hidden, W2, n, lanes):
+    output.output_forward(logits, hidden, W2, n, lanes)
+
+
+@entry
+def hidden_backward(dhidden, hidden, dlogits, W2, n, n_classes, lanes):
+    output.hidden_backward(dhidden, hidden, dlogits, W2, n, n_classes, lanes)
+
+
+@entry
+def update_W2(W2, hidden, dlogits, n, n_classes, lanes):
+    output.update_W2(W2, hidden, dlogits, n, n_classes, lanes)
+
+
+@entry
+def update_b1(b1, dhidden, n, lanes):
+    output.update_b1(b1, dhidden, n, lanes)
+
+
+@entry
+def update_b2(b2, dlogits, n, n_classes, lanes):
+    softmax.update_b2(b2, dlogits, n, n_classes, lanes)
+
+
+@entry
+def softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale, lanes):
+    softmax.softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale, lanes)
+
+
 def forward(form, hidden, W1, b1, X, batch, lanes):
     """hidden_forward of a form."""
-    rows = in_form(form, X, lanes, len(batch))
-    if form == "dense":
-        dense_hidden_forward(hidden, W1, b1, rows, batch, lanes)
-    elif form == "sparse":
-        sparse_hidden_forward(hidden, W1, b1, rows, batch, lanes)
-    else:
-        pairs_hidden_forward(hidden, W1, b1, rows, batch, batch[:3], lanes)
-
-
-@kernel
-def by_column(columns, X, batch, lanes):
-    own = own_columns(columns, X, 0)
-    prepare_columns(own, X, batch, lanes)
-    return own
+    hidden_forward(hidden, W1, b1, in_form(form, X, lanes, len(batch)), batch, batch[:3], lanes)
 
 
 def update(form, W1, dhidden, X, batch, lanes):
     """update_W1 of a form; what the columns held before does not matter."""
     rows = in_form(form, X, lanes, len(batch))
-    if form == "dense":
-        dense_update_W1(W1, dhidden, rows, batch, lanes)
-        return
-    columns = columns_scratch(rows, X.shape[1], len(batch), 1)
+    columns = BatchColumns(*(array[0] for array in columns_scratch(rows, X.shape[1], len(batch), 1)))
     columns.ends[...] = 77
     columns.entries.view(np.uint8)[...] = 0xFF
-    own = by_column(columns, rows, batch, lanes)
-    if form == "sparse":
-        sparse_update_W1(W1, dhidden, own, lanes)
-    else:
-        pairs_update_W1(W1, dhidden, own, rows.values, lanes)
+    prepare_columns(columns, rows, batch, lanes)
+    update_W1(W1, dhidden, rows, batch, columns, lanes)
 
 
 @pytest.fixture(params=VECTORS)
@@ -201,8 +230,8 @@ def test_softmax_cross_entropy(B, C, scale, rng):
     b2[:C] = rng.normal(size=C)
     y = rng.integers(0, C, B)
     labels[:B] = y
-    dlogits, losses, hits = nan((C4, room)), nan((room,)), nan((room,))
-    softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, B, C, np.float32(0.25), lanes)
+    dlogits, (losses, hits) = nan((C4, room)), (results := nan((2, room)))
+    softmax_cross_entropy(dlogits, results, logits, b2, labels[:B], C, np.float32(0.25), lanes)
 
     exact = b2[:C, None] + np.zeros((C, B), np.float32)
     for tile in range(tiles):
@@ -215,18 +244,18 @@ def test_softmax_cross_entropy(B, C, scale, rng):
 
 def test_nan_is_never_right(rng):
     logits, b2, labels = nan((1, 4, 32)), aligned_zeros((4,)), aligned_zeros((32,))
-    dlogits, losses, hits = nan((4, 32)), nan((32,)), nan((32,))
-    softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, 16, 3, np.float32(1), Lanes(1))
+    dlogits, (losses, hits) = nan((4, 32)), (results := nan((2, 32)))
+    softmax_cross_entropy(dlogits, results, logits, b2, labels[:16], 3, np.float32(1), Lanes(1))
     assert (hits[:16] == 0).all()
     assert np.isnan(losses[:16]).all()
 
 
-@kernel
+@entry
 def exp_of(x, y, lanes):
     store(exp(load(x, 0, lanes)), y, 0)
 
 
-@kernel
+@entry
 def log_of(x, y, lanes):
     store(log(load(x, 0, lanes)), y, 0)
 
@@ -289,20 +318,20 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
         batch = order[first : first + B]
         count = len(batch)
         hidden, dhidden = nan((tiles, room, lanes.units)), nan((tiles, room, lanes.units))
-        logits, dlogits, losses, hits = nan((tiles, C4, room)), nan((C4, room)), nan((room,)), nan((room,))
+        logits, dlogits, results = nan((tiles, C4, room)), nan((C4, room)), nan((2, room))
         for t in range(tiles):
-            dense_hidden_forward(hidden[t], W1[t], b1[t], X, batch, lanes)
+            forward("dense", hidden[t], W1[t], b1[t], X, batch, lanes)
             output_forward(logits[t], hidden[t], W2[t], count, lanes)
-        labels, scale = plan.labels[first:], -lr / np.float32(count)
-        softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, count, C, scale, lanes)
+        labels, scale = plan.labels[first : first + count], -lr / np.float32(count)
+        softmax_cross_entropy(dlogits, results, logits, b2, labels, C, scale, lanes)
         for t in range(tiles):
             hidden_backward(dhidden[t], hidden[t], dlogits, W2[t], count, C, lanes)
             update_W2(W2[t], hidden[t], dlogits, count, C, lanes)
             update_b1(b1[t], dhidden[t], count, lanes)
-            dense_update_W1(W1[t], dhidden[t], X, batch, lanes)
+            update("dense", W1[t], dhidden[t], X, batch, lanes)
         update_b2(b2, dlogits, count, C, lanes)
-        epoch_losses.append(losses[:count])
-        epoch_hits.append(hits[:count])
+        epoch_losses.append(results[0, :count])
+        epoch_hits.append(results[1, :count])
     composed = [*alone.arrays().values(), np.concatenate(epoch_losses), np.concatenate(epoch_hits)]
     for ours, theirs in zip(trained, composed, strict=True):
         assert ours.tobytes() == theirs.tobytes()
@@ -375,7 +404,7 @@ def test_an_error_of_a_thousandth_would_be_caught(wrong, rng):
     lanes = Lanes(1)
     X, W1, b1 = normal(rng, (17, 300)), normal(rng, (300, lanes.units)), normal(rng, (lanes.units,))
     hidden = nan((17, lanes.units))
-    dense_hidden_forward(hidden, W1, b1, X, np.arange(17), lanes)
+    forward("dense", hidden, W1, b1, X, np.arange(17), lanes)
     x, w = X.astype(float), W1.astype(float)
     exact, size = np.maximum(x @ w + b1, 0), abs(x) @ abs(w) + abs(b1)
     assert_close(hidden, exact, 300, size)

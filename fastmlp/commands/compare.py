@@ -81,7 +81,7 @@ def compare(
     data = load_data(choice)
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
-    from fastmlp.machine import available_processors
+    from fastmlp.engine.settings import default_threads
 
     plan = ComparisonPlan(
         modules={net: MODULES[net].name for net in chosen},
@@ -90,7 +90,7 @@ def compare(
         batch_size=training.batch_size,
         lr=training.lr,
         repeats=repeats,
-        threads=training.threads or available_processors(),
+        threads=training.threads or default_threads(),
         seed=training.seed,
         dataset=choice.dataset,
         timeout=timeout,

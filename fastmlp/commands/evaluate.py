@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands import SCHEMA
+from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data
 from fastmlp.datasets.choice import DatasetChoice
 
@@ -57,7 +58,8 @@ def evaluate(
     if choice is None:
         choice = DatasetChoice.from_training(content.metadata.get("training")) or DatasetChoice()
     data = as_model_sees(load_data(choice), net)
-    seen = evaluate_net(net, data.x_test, data.y_test)
+    with compile_notice():
+        seen = evaluate_net(net, data.x_test, data.y_test)
     title = f"{model.name} on the test set of {data.name}"
     if as_json:
         parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands import SCHEMA
+from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option
 
 if TYPE_CHECKING:
@@ -49,17 +50,18 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     for name, _, factor in inputs:
         if factor != 1:
             click.echo(f"{name}: scaled by {factor:.4g}, as the model's training data was", err=True)
-    rows = [
-        {
-            "file": name,
-            "row": row,
-            "class": names[probs.argmax()],
-            "probability": float(probs.max()),
-            "probabilities": [float(p) for p in probs],
-        }
-        for name, X, _ in inputs
-        for row, probs in enumerate(net.forward(X))
-    ]
+    with compile_notice():
+        rows = [
+            {
+                "file": name,
+                "row": row,
+                "class": names[probs.argmax()],
+                "probability": float(probs.max()),
+                "probabilities": [float(p) for p in probs],
+            }
+            for name, X, _ in inputs
+            for row, probs in enumerate(net.forward(X))
+        ]
     if as_json:
         parameters = {"model": str(model), "files": list(files)}
         report = {"schema": SCHEMA, "parameters": parameters, "classes": names, "results": json_safe(rows)}

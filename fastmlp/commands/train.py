@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands import SCHEMA
+from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.make_session import check_resume, make_session
 from fastmlp.commands.options import HIDDEN_SIZE, as_json_option, dataset_options
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given, training_files, training_options
@@ -58,8 +59,9 @@ def train(
         choice = check_resume(ctx, files.resume, training.epochs, choice)
     choice = choice or DatasetChoice()
     session = make_session(ctx, hidden_size, training, choice, net, files)
-    history = _train(session, training.epochs, net)
-    result = measure(session.net, session.data, history)
+    with compile_notice():
+        history = _train(session, training.epochs, net)
+        result = measure(session.net, session.data, history)
     if files.model:
         click.echo(f"model written to {files.model}", err=True)
     hidden_size = len(session.net.b1)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, UInt8Array
 from fastmlp.errors import InvalidValueError
-from fastmlp.kernels.compiled import kernel
+from fastmlp.kernels.compiled import compiled
 
 __all__ = ["BOX", "SIZE", "digit_form", "form_all"]
 
@@ -80,7 +80,7 @@ def _ink_and_noise(grey: Float32Array) -> tuple[Float32Array, float]:
     return np.clip(ink / np.float32(darkest), 0, 1), noise
 
 
-@kernel
+@compiled
 def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no cover
     """Write `ink` (h, w), between 0 and 1, into `out` (28, 28) in MNIST's form.
 
@@ -127,7 +127,7 @@ def _fit_and_centre(ink: Float32Array, out: Float32Array) -> None:  # pragma: no
             out[down + r, across + c] = box[r, c]
 
 
-@kernel
+@compiled
 def form_all(ink: UInt8Array, out: UInt8Array) -> None:  # pragma: no cover
     """Write each of `ink` (n, h, w) into `out` (n, 784) in MNIST's form; uint8, 255 is ink."""
     scaled = np.empty(ink.shape[1:], np.float32)

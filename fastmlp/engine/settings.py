@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.machine import available_processors
 
-__all__ = ["check_class_names", "check_integer", "check_number"]
+__all__ = ["check_class_names", "check_integer", "check_number", "default_threads"]
 
 _SMALLEST = 2.0**-126  # of normal float32
 _LARGEST = (2 - 2.0**-23) * 2.0**127
@@ -59,6 +61,22 @@ def check_class_names(value: Sequence[str], n: int) -> tuple[str, ...]:
     if len(value) != n or len(set(value)) != len(value):
         raise InvalidValueError(f"class_names must be {n} different names, one per class")
     return tuple(value)
+
+
+def default_threads() -> int:
+    """Return the number of threads where none is given: `FASTMLP_NUM_THREADS`, or else that of the processors.
+
+    `OMP_NUM_THREADS` and `NUMBA_NUM_THREADS`, which a parent sets for the processes that it starts (as joblib does),
+    bound the latter. InvalidValueError says that FASTMLP_NUM_THREADS is no number of threads.
+    """
+    if text := os.environ.get("FASTMLP_NUM_THREADS", "").strip():
+        if not text.isdecimal() or int(text) < 1:
+            raise InvalidValueError(f"FASTMLP_NUM_THREADS is {text!r}; set it to a whole number above 0, or unset it")
+        return int(text)
+    # OpenMP allows a list, a number for each level of nesting. What is no number is another library's to refuse.
+    texts = [os.environ.get(name, "").split(",")[0].strip() for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")]
+    bounds = [int(text) for text in texts if text.isdecimal()]
+    return max(1, min([available_processors(), *bounds]))
 
 
 def _is_bool(value: Any) -> bool:

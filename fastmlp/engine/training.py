@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,20 +14,19 @@ import numpy as np
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import prepared, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
+from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError, InvalidTypeError
-from fastmlp.kernels.coding import to_coded_pairs
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.hidden import Inputs, training_form
+from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form
 from fastmlp.kernels.layout import Parameters, empty_parameters
-from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.pairs import CodedPairs
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes
+from fastmlp.machine import available_processors
 
 __all__ = ["Callback", "FitOptions", "History", "Trainee", "fit"]
 
@@ -130,20 +130,33 @@ class _Run:
         self._trainee, self._y, self._options = trainee, samples.y, options
         self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
         (self._n_classes,) = trainee.weights.shapes["b2"]
-        with watch.on("compile"):
-            _compile_packing()
-        with watch.on("pack"):
-            counts = count_nonzeros(samples.X, trainee.n_threads)
-            self._X = training_form(
-                samples.X, counts, trainee.weights.vectors, self._lanes, options.batch_size, trainee.n_threads
-            )
+        self._X = self._packed(samples.X, watch)
         with watch.on("compile"):
             _compile_training(self._lanes, type(self._X))
         with watch.on("pack"):
-            self._n_threads = min(trainee.n_threads, len(self._parameters.W1))
+            # More threads than processors would only wait for each other.
+            n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
+            self._pace = Pace(n_threads)
             self._outcome = Outcome.of(len(self._y))
-            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, self._n_threads)
+            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, n_threads)
             self._rollback = _Rollback(self._parameters, self._X)
+
+    def _packed(self, X: Float32Array, watch: Stopwatch) -> Inputs:
+        """X in the form that is fastest for these epochs; what packs it is compiled, or loaded from disk, first."""
+        n_threads, batch_size = self._trainee.n_threads, self._options.batch_size
+        with watch.on("compile"):
+            count_nonzeros(_ONE, 1)
+        with watch.on("pack"):
+            counts = count_nonzeros(X, n_threads)
+            forms = forms_by_speed(X, counts, self._trainee.weights.vectors, self._lanes)
+        for form in forms:
+            with watch.on("compile"):
+                in_form(form, _ONE, _ONE_COUNT, self._lanes, 1, 1)
+            with watch.on("pack"):
+                packed = in_form(form, X, counts, self._lanes, batch_size, n_threads)
+            if packed is not None:
+                return packed
+        raise AssertionError("the last form takes any X")
 
     def epoch(self) -> tuple[float, float]:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update.
@@ -156,15 +169,28 @@ class _Run:
         try:
             order = rng.permutation(n) if self._options.shuffle else np.arange(n)
             plan = EpochPlan.of(order, self._y, self._options.batch_size, lr, self._n_classes)
-            run_team(self._n_threads, lambda member: self._train(plan, member), inline=False)
+            first = 0
+            while first < n:
+                last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
+                self._train(plan.part(first, last), self._outcome.part(first, last))
+                first = last
             return self._checked_result(lr)
         except BaseException:
             self._rollback.restore(self._parameters)
             rng.bit_generator.state = state  # the next fit draws this epoch's order again
             raise
 
-    def _train(self, plan: EpochPlan, member: Member) -> None:
-        train_epoch(self._parameters, self._outcome, self._scratch, self._X, plan, member, self._lanes)
+    def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
+        running: list[float] = []  # seconds, of each thread
+
+        def work(member: Member) -> None:
+            start = time.thread_time()
+            train_epoch(self._parameters, outcome, self._scratch, self._X, plan, member, self._lanes)
+            running.append(time.thread_time() - start)
+
+        start = time.perf_counter()
+        run_team(self._pace.threads, work, inline=False)
+        self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
     def _checked_result(self, lr: float) -> tuple[float, float]:
         loss = float(self._outcome.losses.mean(dtype=np.float64))
@@ -209,24 +235,15 @@ class _Rollback:
             theirs[...] = ours
 
 
-def _compile_packing() -> None:
-    """Compile, or load from disk, the kernels that take inputs in."""
-    one = np.ones((1, 1), np.float32)
-    counts, _ = nonzeros_by_row(one, 1)
-    to_sparse_rows(one, counts, 1)
-    to_coded_pairs(one, counts, Lanes(1), 1, 1)
+# One sample of one input, on which kernels are run to have them compiled.
+_ONE = np.ones((1, 1), np.float32)
+_ONE_COUNT = np.ones(1, np.int64)
 
 
 def _compile_training(lanes: Lanes, form: type) -> None:
     """Compile, or load from disk, the training kernel for this tile and form of input: run it on one sample."""
-    one, counts = np.ones((1, 1), np.float32), np.ones(1, np.int64)
-    X: Inputs = one
-    if form is SparseRows:
-        X = to_sparse_rows(one, counts, 1)
-    elif form is CodedPairs:
-        coded = to_coded_pairs(one, counts, lanes, 1, 1)
-        assert coded is not None
-        X = coded
+    X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
+    assert X is not None
     parameters = empty_parameters(1, 1, 1, lanes)
     scratch = EpochScratch.of(parameters, X, 1, 1)
     plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 0.0, 1)

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array
 from fastmlp.engine.inputs import as_inputs
+from fastmlp.engine.settings import default_threads
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.layout import choose_lanes, empty_parameters
 from fastmlp.kernels.team import Member, run_team
-from fastmlp.machine import available_processors
 
 __all__ = ["Weights"]
 
@@ -130,4 +130,4 @@ class Weights:
             for start in range(first, last, _ROWS_OF_A_BLOCK):
                 copy(slice(start, min(start + _ROWS_OF_A_BLOCK, last)))
 
-        run_team(available_processors() if input_size * hidden_size >= _LARGE else 1, work)
+        run_team(default_threads() if input_size * hidden_size >= _LARGE else 1, work)

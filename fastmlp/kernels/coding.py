@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 
-from .compiled import inlined, kernel
+from .compiled import entry, inlined
 from .pairs import CodedPairs
 from .team import Member, run_team
 from .tiles import Lanes
@@ -43,7 +43,7 @@ def _slot_of(keys, bits):
     return slot
 
 
-@kernel
+@entry
 def add_values(keys, bits, known, lanes):
     """Put the values that the table lacks into it; returns how many it has then, or one too many for a code each.
 
@@ -73,7 +73,7 @@ def _code_of(table, bits):
     return np.uint64(table.codes[slot])
 
 
-@kernel
+@entry
 def fill_coded_pairs(starts, entries, table, bits, borders, first, last, lanes):
     """The rows first to last as coded pairs; returns whether the table has a code for each of their values.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["SOURCE_DIGEST", "cache_folder", "inlined", "kernel"]
+__all__ = ["KERNEL_OPTIONS", "SOURCE_DIGEST", "cache_folder", "compiled", "entry", "inlined", "kernel"]
 
 
 def _source_digest(folder: Path) -> str:
@@ -32,19 +32,42 @@ SOURCE_DIGEST = _source_digest(Path(__file__).parent)
 # No fastmath flag: reassociation would change the order of sums, which is part of the contract (same bits for sparse
 # and dense input and for any number of threads), and `nnan`/`ninf` would break the detection of divergence.
 # "numpy" makes a division by zero give inf instead of raising: no kernel may leave the others waiting.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False}
+# Without NRT, Numba's runtime, references to arrays are not counted: no kernel makes or keeps an array, and the caller
+# holds those that it passes.
+_ENTRY_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False, **_OPTIONS}
+
+KERNEL_OPTIONS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **_OPTIONS}
+"""How Numba is to compile what only kernels call."""
 
 _warned_no_cache = False
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` on its first call, without the GIL, and keep it on disk where a cache folder is writable.
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile what is no kernel and may make arrays: it runs without the GIL, and is kept on disk as `entry` does."""
+    return _cached(function, {"nogil": True, **_OPTIONS})
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that Python calls: it runs without the GIL, and is kept on disk where a folder is writable.
 
     Where none is (a read-only install without a home folder), functions are compiled again in each process, and one
     warning says so.
     """
+    return _cached(function, _ENTRY_OPTIONS)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that other kernels call, and keep it on disk as `entry` does.
+
+    It has no wrapper that Python could call: to unpack its arguments takes Numba longer to compile than many a kernel.
+    """
+    return _cached(function, KERNEL_OPTIONS)
+
+
+def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
-        return _with_forgiving_cache(numba.njit(cache=True, **_OPTIONS)(function))
+        return _with_forgiving_cache(numba.njit(cache=True, **options)(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
@@ -57,16 +80,17 @@ def kernel(function: Callable[..., Any]) -> Any:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        return numba.njit(**_OPTIONS)(function)
+        return numba.njit(**options)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile `function` into each kernel that calls it, and nowhere else.
+    """Make `function` a part of each kernel that calls it.
 
     LLVM leaves larger helpers as calls, and a call passes some ten registers for each array and a tile through memory:
-    in the forward pass over coded pairs that took longer than the arithmetic.
+    in the forward pass over coded pairs that took longer than the arithmetic. And a function takes Numba a tenth of a
+    second to compile, however small it is.
     """
-    return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return numba.njit(inline="always", **KERNEL_OPTIONS)(function)
 
 
 def _with_forgiving_cache(dispatcher: Any) -> Any:
@@ -93,5 +117,5 @@ def _with_forgiving_cache(dispatcher: Any) -> Any:
 
 def cache_folder() -> str | None:
     """Return the folder where compiled kernels are kept, or None where none is writable."""
-    probe = kernel(_source_digest)
+    probe = entry(_source_digest)
     return getattr(probe, "_cache", None) and getattr(probe._cache, "cache_path", None)

@@ -21,8 +21,8 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 
-from .compiled import kernel
-from .hidden import Inputs, columns_scratch, hidden_forward, own_columns, prepare_columns, update_W1
+from .compiled import entry
+from .hidden import BatchColumns, Inputs, columns_scratch, hidden_forward, prepare_columns, update_W1
 from .layout import Parameters, aligned_zeros, room_for
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import softmax_cross_entropy, update_b2
@@ -48,6 +48,10 @@ class EpochPlan(NamedTuple):
         labels[: len(order)] = y[order]
         return cls(order, labels, batch_size, np.float32(lr), n_classes)
 
+    def part(self, first: int, last: int) -> EpochPlan:
+        """The plan for the samples first to last of the order: whole batches, or what is left."""
+        return self._replace(order=self.order[first:last], labels=self.labels[first:])
+
 
 class EpochScratch(NamedTuple):
     """Memory of a training run, sized once. Whatever it holds at the start of an epoch does not matter.
@@ -61,7 +65,7 @@ class EpochScratch(NamedTuple):
     dlogits: Float32Array  # (threads, C padded, room)
     b2: Float32Array  # (threads, C padded): each thread keeps its own up to date
     outcome: Float32Array  # (threads, 2, room): losses and hits of a batch
-    columns: NamedTuple  # a batch by columns for each thread: (threads, ...)
+    columns: BatchColumns  # for each thread: (threads, ...)
 
     @classmethod
     def of(cls, parameters: Parameters, X: Inputs, batch_size: int, n_threads: int) -> EpochScratch:
@@ -79,28 +83,17 @@ class EpochScratch(NamedTuple):
         )
 
 
-@kernel
-def _update_tile(tile, scratch, parameters, X, batch, columns, dlogits, n_classes, lanes):
-    """The update of a tile's W1, b1 and W2 by a batch of which all threads know the dlogits."""
-    hidden, dhidden, n = scratch.hidden[tile], scratch.dhidden[tile], len(batch)
-    hidden_backward(dhidden, hidden, dlogits, parameters.W2[tile], n, n_classes, lanes)
-    update_W2(parameters.W2[tile], hidden, dlogits, n, n_classes, lanes)
-    update_b1(parameters.b1[tile], dhidden, n, lanes)
-    update_W1(parameters.W1[tile], dhidden, X, batch, columns, lanes)
-
-
-@kernel
+@entry
 def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
-    """One epoch of mini-batch gradient descent, run by each member of a team at the same time.
+    """An epoch of mini-batch gradient descent, or a part of one, run by each member of a team at the same time.
 
     Writes parameters (by tiles), outcome and scratch; reads X (n, D) in any form and plan.
     Leaves early, with parameters in between, where the team is told to stop.
     """
     order, n, B = plan.order, len(plan.order), plan.batch_size
     n_tiles, n_batches = len(parameters.W1), -(-n // B)
-    columns = own_columns(scratch.columns, X, member.rank)
-    dlogits, b2 = scratch.dlogits[member.rank], scratch.b2[member.rank]
-    losses, hits = scratch.outcome[member.rank, 0], scratch.outcome[member.rank, 1]
+    columns = BatchColumns(scratch.columns.ends[member.rank], scratch.columns.entries[member.rank])
+    dlogits, b2, results = scratch.dlogits[member.rank], scratch.b2[member.rank], scratch.outcome[member.rank]
     for c in range(len(b2)):  # element by element: an assignment to a slice takes Numba seconds to compile
         b2[c] = parameters.b2[c]
     for step in range(n_batches + 1):
@@ -110,11 +103,16 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         for tile in range(member.rank, n_tiles, member.size):
             if stopped(member, lanes):  # a batch may be large: not only at the meetings
                 return
+            W1, b1, W2 = parameters.W1[tile], parameters.b1[tile], parameters.W2[tile]
+            hidden, dhidden = scratch.hidden[tile], scratch.dhidden[tile]
             if step > 0:
-                _update_tile(tile, scratch, parameters, X, last, columns, dlogits, plan.n_classes, lanes)
+                hidden_backward(dhidden, hidden, dlogits, W2, len(last), plan.n_classes, lanes)
+                update_W2(W2, hidden, dlogits, len(last), plan.n_classes, lanes)
+                update_b1(b1, dhidden, len(last), lanes)
+                update_W1(W1, dhidden, X, last, columns, lanes)
             if step < n_batches:
-                hidden_forward(scratch.hidden[tile], parameters.W1[tile], parameters.b1[tile], X, batch, coming, lanes)
-                output_forward(logits[tile], scratch.hidden[tile], parameters.W2[tile], len(batch), lanes)
+                hidden_forward(hidden, W1, b1, X, batch, coming, lanes)
+                output_forward(logits[tile], hidden, W2, len(batch), lanes)
             coming = coming[:0]  # has been asked for with the first tile
         if step == n_batches:
             break
@@ -122,13 +120,13 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         prepare_columns(columns, X, batch, lanes)
         if not await_all(member, step + 1, lanes):
             return
-        labels, scale = plan.labels[step * B :], -plan.lr / np.float32(len(batch))
-        softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, len(batch), plan.n_classes, scale, lanes)
+        labels, scale = plan.labels[step * B : step * B + len(batch)], -plan.lr / np.float32(len(batch))
+        softmax_cross_entropy(dlogits, results, logits, b2, labels, plan.n_classes, scale, lanes)
         update_b2(b2, dlogits, len(batch), plan.n_classes, lanes)
         if member.rank == 0:
             for i in range(len(batch)):
-                outcome.losses[step * B + i] = losses[i]
-                outcome.hits[step * B + i] = hits[i]
+                outcome.losses[step * B + i] = results[0, i]
+                outcome.hits[step * B + i] = results[1, i]
     if member.rank == 0:
         for c in range(len(b2)):
             parameters.b2[c] = b2[c]

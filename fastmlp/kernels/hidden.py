@@ -1,49 +1,51 @@
 """Which form of input takes which kernel of the hidden layer: the one file in which a form is registered.
 
 A form is a type: `CodedPairs` (`pairs.py`), `SparseRows` (`sparse.py`), or an array (n, D) of dense rows (`dense.py`).
-`training_form` chooses it; the kernels call `hidden_forward`, `prepare_columns` and `update_W1`, and Numba takes the
+`forms_by_speed` chooses it; the kernels call `hidden_forward`, `prepare_columns` and `update_W1`, and Numba takes the
 one that fits the type. All forms give the same bits.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core import types
 from numba.extending import overload
+from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 
 from .coding import pairs_pay, share_of_pairs, to_coded_pairs
-from .dense import dense_hidden_forward, dense_update_W1
+from .compiled import KERNEL_OPTIONS
+from .dense import dense_by_column, dense_hidden_forward, dense_update_W1
 from .layout import room_for
 from .packing import sparse_pays, to_sparse_rows
 from .pairs import (
     CodedPairs,
-    PairColumns,
     pairs_by_column,
     pairs_hidden_forward,
+    pairs_hidden_forward_in_turns,
     pairs_update_W1,
 )
 from .sparse import (
     COLUMN_ENTRY,
-    BatchColumns,
     SparseRows,
+    sparse_by_column,
     sparse_hidden_forward,
     sparse_update_W1,
-    transpose_batch,
 )
-from .tiles import Lanes
+from .tiles import Lanes, target
 
 __all__ = [
+    "BatchColumns",
     "Inputs",
     "columns_scratch",
     "fastest_form",
+    "forms_by_speed",
     "hidden_forward",
-    "own_columns",
+    "in_form",
     "prepare_columns",
-    "training_form",
     "update_W1",
 ]
 
@@ -58,27 +60,41 @@ def fastest_form(X: Float32Array, counts: Int64Array, vectors: int, n_threads: i
     return X
 
 
-def training_form(
-    X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes, batch_size: int, n_threads: int
-) -> Inputs:
-    """X (n, D) in the form that is fastest for epochs of a layer of `vectors` vectors, in tiles of this width.
+def forms_by_speed(X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes) -> list[type]:
+    """The forms to try for epochs of a layer of `vectors` vectors, in tiles of this width; the last takes any X (n, D).
 
-    counts (n,) are its nonzeros by row.
+    counts (n,) are the nonzeros of each row.
     """
     density = counts.sum() / X.size
-    if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors):
-        coded = to_coded_pairs(X, counts, lanes, batch_size, n_threads)
-        if coded is not None:
-            return coded
-    return fastest_form(X, counts, vectors, n_threads)
+    pairs = [CodedPairs] if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors) else []
+    return [*pairs, SparseRows if sparse_pays(density, vectors) else np.ndarray]
 
 
-def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> Any:
+def in_form(
+    form: type, X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size: int, n_threads: int
+) -> Inputs | None:
+    """X (n, D) in a form, for tiles of this width; None where it cannot be (see `to_coded_pairs`).
+
+    counts (n,) are the nonzeros of each row.
+    """
+    if form is CodedPairs:
+        return to_coded_pairs(X, counts, lanes, batch_size, n_threads)
+    return to_sparse_rows(X, counts, n_threads) if form is SparseRows else X
+
+
+class BatchColumns(NamedTuple):
+    """One batch by columns: which samples have a nonzero there; each form has its layout (`..._by_column`)."""
+
+    ends: NDArray[Any]
+    entries: NDArray[Any]
+
+
+def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> BatchColumns:
     """Memory for a batch of X by columns, for each thread: (threads, ...); dense rows need none."""
     if isinstance(X, CodedPairs):
-        pairs, room = -(-input_size // 2), room_for(batch_size)
-        ends = np.zeros((n_threads, pairs), np.uint32)
-        return PairColumns(ends, np.zeros((n_threads, pairs * room), np.uint32), room)
+        pairs = -(-input_size // 2)
+        entries = np.zeros((n_threads, pairs * room_for(batch_size)), np.uint32)
+        return BatchColumns(np.zeros((n_threads, pairs), np.uint32), entries)
     n_columns = n_entries = 0
     if isinstance(X, SparseRows):
         longest = int(np.diff(X.starts).max())
@@ -104,46 +120,32 @@ def prepare_columns(columns, X, batch, lanes):
     raise NotImplementedError("for kernels only")
 
 
-def own_columns(columns, X, rank):
-    """The part of `columns` that belongs to the thread `rank`."""
-    raise NotImplementedError("for kernels only")
-
-
 def _is_pairs(X: Any) -> bool:
     return getattr(X, "instance_class", None) is CodedPairs
 
 
-@overload(hidden_forward)
+# The choice is made where Numba knows the types. It compiles the function that is returned, whose parameters must have
+# the names of those of the function that is called.
+
+
+@overload(hidden_forward, jit_options=KERNEL_OPTIONS)
 def _hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
     if isinstance(X, types.Array):
-        return lambda hidden, W1, b1, X, batch, coming, lanes: dense_hidden_forward(hidden, W1, b1, X, batch, lanes)
-    if _is_pairs(X):
-        return lambda hidden, W1, b1, X, batch, coming, lanes: pairs_hidden_forward(
-            hidden, W1, b1, X, batch, coming, lanes
-        )
-    return lambda hidden, W1, b1, X, batch, coming, lanes: sparse_hidden_forward(hidden, W1, b1, X, batch, lanes)
+        return dense_hidden_forward.py_func
+    if not _is_pairs(X):
+        return sparse_hidden_forward.py_func
+    return (pairs_hidden_forward_in_turns if target().takes_turns(lanes.vectors) else pairs_hidden_forward).py_func
 
 
-@overload(update_W1)
+@overload(update_W1, jit_options=KERNEL_OPTIONS)
 def _update_W1(W1, dhidden, X, batch, columns, lanes):
     if isinstance(X, types.Array):
-        return lambda W1, dhidden, X, batch, columns, lanes: dense_update_W1(W1, dhidden, X, batch, lanes)
-    if _is_pairs(X):
-        return lambda W1, dhidden, X, batch, columns, lanes: pairs_update_W1(W1, dhidden, columns, X.values, lanes)
-    return lambda W1, dhidden, X, batch, columns, lanes: sparse_update_W1(W1, dhidden, columns, lanes)
+        return dense_update_W1.py_func
+    return (pairs_update_W1 if _is_pairs(X) else sparse_update_W1).py_func
 
 
-@overload(prepare_columns)
+@overload(prepare_columns, jit_options=KERNEL_OPTIONS)
 def _prepare_columns(columns, X, batch, lanes):
     if isinstance(X, types.Array):
-        return lambda columns, X, batch, lanes: None
-    if _is_pairs(X):
-        return lambda columns, X, batch, lanes: pairs_by_column(columns, X, batch, lanes)
-    return lambda columns, X, batch, lanes: transpose_batch(columns, X, batch, lanes)
-
-
-@overload(own_columns)
-def _own_columns(columns, X, rank):
-    if _is_pairs(X):
-        return lambda columns, X, rank: PairColumns(columns.ends[rank], columns.entries[rank], columns.room)
-    return lambda columns, X, rank: BatchColumns(columns.ends[rank], columns.entries[rank])
+        return dense_by_column.py_func
+    return (pairs_by_column if _is_pairs(X) else sparse_by_column).py_func

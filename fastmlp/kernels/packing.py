@@ -6,7 +6,7 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 
-from .compiled import kernel
+from .compiled import entry
 from .layout import aligned_zeros
 from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team
@@ -15,7 +15,7 @@ from .tiles import Lanes
 __all__ = ["count_nonzeros", "fill_sparse_rows", "nonzeros_by_row", "sparse_pays", "to_sparse_rows"]
 
 
-@kernel
+@entry
 def count_nonzeros(counts, X, first, last, lanes):
     """Nonzeros of each row, first to last; returns how many values there are NaN or infinite.
 
@@ -31,7 +31,7 @@ def count_nonzeros(counts, X, first, last, lanes):
     return unusable
 
 
-@kernel
+@entry
 def fill_sparse_rows(sparse, X, first, last, lanes):
     """Copy the nonzeros of rows first to last: writes sparse.entries; reads X (n, D), sparse.starts."""
     for i in range(first, last):

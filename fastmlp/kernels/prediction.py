@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fastmlp.arrays import Float32Array
 
-from .compiled import kernel
+from .compiled import entry
 from .hidden import hidden_forward
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
@@ -41,7 +41,7 @@ class PredictionScratch(NamedTuple):
         )
 
 
-@kernel
+@entry
 def network_forward(probs, outcome, parameters, scratch, X, y, samples, member, lanes):
     """Probabilities, and the loss and hit of each row whose label is given, for this member's chunks.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array
 
-from .compiled import kernel
+from .compiled import entry
 from .layout import aligned_zeros
 from .simd import axpy, block, block_rows, broadcast, store, units
 from .team import Member, arrive, await_all, run_team
@@ -25,7 +25,7 @@ _SLICE_SECONDS = 0.015
 _STEP = np.float32(0.5)
 
 
-@kernel
+@entry
 def multiply_add(total, factors, repeats, member, lanes):
     """total = repeats * sum(factors) / 2 in every lane of a register block: nothing but multiply-adds on registers.
 
@@ -42,7 +42,7 @@ def multiply_add(total, factors, repeats, member, lanes):
     store(acc, total, 0)
 
 
-@kernel
+@entry
 def _block_units(lanes):
     """Float32 lanes of the register block."""
     return block_rows(lanes) * units(lanes)

@@ -48,7 +48,6 @@ __all__ = [
     "dots",
     "element",
     "first_pass",
-    "interleaved",
     "last_strip",
     "load",
     "load_rows",
@@ -145,22 +144,6 @@ last_strip = _tag(
     ),
     "Tag of what whole strips leave of a tile; where they leave nothing, that of a strip, not to compile another.",
 )
-
-
-@intrinsic
-def interleaved(typingctx, lanes, sums):
-    """Whether a tile is so narrow that two rows with `sums` sums each are worth taking in turns, a constant.
-
-    A multiply-add takes four cycles and two can start in each: with fewer than eight sums under way they wait.
-    """
-    if not (isinstance(lanes, LanesType) and isinstance(sums, types.IntegerLiteral)):
-        return None
-    value = int(2 * sums.literal_value * lanes.vectors <= target().registers - 6)
-
-    def codegen(context, builder, signature, args):
-        return context.get_constant(types.boolean, value)
-
-    return types.boolean(lanes, sums), codegen
 
 
 @intrinsic

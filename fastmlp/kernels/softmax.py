@@ -45,6 +45,10 @@ class Outcome(NamedTuple):
         """Room for n samples."""
         return cls(np.zeros(n, np.float32), np.zeros(n, np.float32))
 
+    def part(self, first: int, last: int) -> Outcome:
+        """The outcome of the samples first to last."""
+        return Outcome(self.losses[first:last], self.hits[first:last])
+
 
 @inlined
 def softmax(probs, logits, b2, labels, i, n_classes, lanes):
@@ -79,21 +83,21 @@ def softmax(probs, logits, b2, labels, i, n_classes, lanes):
 
 
 @kernel
-def softmax_cross_entropy(dlogits, losses, hits, logits, b2, labels, n, n_classes, scale, lanes):
-    """dlogits = scale (softmax(logits) - onehot(labels)) of the first n samples, with the loss of each.
+def softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale, lanes):
+    """dlogits = scale (softmax(logits) - onehot(labels)) of the n samples that have labels, with the loss of each.
 
     scale = 1/n gives the gradient of the mean loss. Training passes -lr/n: all that follows is linear in dlogits, so
     the step of gradient descent is multiplied by -lr once here, n C times and not D H.
 
-    Writes dlogits (C, room), 0 beyond n up to a whole vector, losses and hits (n padded to a vector,); reads logits, b2
-    and labels as `softmax` does.
+    Writes dlogits (C, room), 0 beyond n up to a whole vector, and results (2, room), the losses and the hits; reads
+    logits, b2 and labels (n,) as `softmax` does: the memory behind labels has room for a vector.
     """
-    one = vector(lanes)
+    one, n = vector(lanes), len(labels)
     step, zero, room = broadcast(scale, one), broadcast(_ZERO, one), dlogits.shape[1]
     for i in range(0, n, units(one)):
         total, loss, hit = softmax(dlogits, logits, b2, labels, i, n_classes, lanes)
-        store(loss, losses, i)
-        store(hit, hits, i)
+        store(loss, results, i)
+        store(hit, results, results.shape[1] + i)
         factor, label = divide(step, total), load(labels, i, one)
         for c in range(n_classes):
             target = where_equal(label, broadcast(np.float32(c), one), step, zero)

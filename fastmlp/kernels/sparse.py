@@ -18,11 +18,10 @@ from .simd import axpy, broadcast, load, prefetch, store, units
 __all__ = [
     "COLUMN_ENTRY",
     "ROW_ENTRY",
-    "BatchColumns",
     "SparseRows",
+    "sparse_by_column",
     "sparse_hidden_forward",
     "sparse_update_W1",
-    "transpose_batch",
 ]
 
 # A nonzero and its place side by side, since they are read together. A place is unsigned: a signed index may count from
@@ -40,13 +39,6 @@ class SparseRows(NamedTuple):
     entries: NDArray[np.void]  # (nonzeros,) of ROW_ENTRY, columns ascending in each row
 
 
-class BatchColumns(NamedTuple):
-    """One batch of X by columns (the CSC format): which samples have a nonzero there."""
-
-    ends: NDArray[np.int64]  # (D,): column d is entries[ends[d - 1] : ends[d]], from 0 where d is 0
-    entries: NDArray[np.void]  # (nonzeros of the largest batch,) of COLUMN_ENTRY, samples ascending in each column
-
-
 @inlined
 def _row_parts(X, lanes):
     """Into how many parts to cut the rows, so that the weights for a part of one, of usual length, fit the L1 cache."""
@@ -55,7 +47,7 @@ def _row_parts(X, lanes):
 
 
 @kernel
-def sparse_hidden_forward(hidden, W1, b1, X, batch, lanes):
+def sparse_hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
     """hidden = max(0, X W1 + b1) for one tile.
 
     Each row is cut into parts, and a part of all rows is done before the next: a sample then finds the weights that it
@@ -83,8 +75,12 @@ def sparse_hidden_forward(hidden, W1, b1, X, batch, lanes):
 
 
 @kernel
-def transpose_batch(columns, X, batch, lanes):
-    """The batch by columns, by a counting sort: writes columns; reads the rows of X numbered by batch (B,)."""
+def sparse_by_column(columns, X, batch, lanes):
+    """The batch by columns (the CSC format), by a counting sort: column d is entries[ends[d - 1] : ends[d]].
+
+    Writes columns: ends (D,), entries (nonzeros of the largest batch,) of COLUMN_ENTRY, samples ascending in each
+    column; reads the rows of X numbered by batch (B,).
+    """
     ends = columns.ends
     for d in range(len(ends)):
         ends[d] = 0
@@ -106,12 +102,12 @@ def transpose_batch(columns, X, batch, lanes):
 
 
 @kernel
-def sparse_update_W1(W1, dhidden, columns, lanes):
+def sparse_update_W1(W1, dhidden, X, batch, columns, lanes):
     """W1 += X^T dhidden for one tile, column by column: a row of W1 is read and written once per batch.
 
     The batch is summed before it is added to W1: a weight that took each sample's small share alone would round it.
 
-    Writes W1 (D, units); reads dhidden (B, units) and the batch by columns.
+    Writes W1 (D, units); reads dhidden (B, units) and columns, the batch by columns.
     """
     start = 0
     for d in range(len(columns.ends)):

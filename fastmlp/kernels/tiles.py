@@ -70,6 +70,13 @@ class Target:
             return vectors, vectors
         return -(-vectors // 2), vectors // 2
 
+    def takes_turns(self, vectors: int) -> bool:
+        """Whether a tile is so narrow that two rows are worth summing in turns.
+
+        A multiply-add takes four cycles and two can start in each: with fewer than eight sums under way they wait.
+        """
+        return 2 * vectors <= self.registers - 6
+
     def strip_vectors(self, vectors: int) -> int:
         """Vectors of a strip: a block of six rows of it fills the registers."""
         return min(vectors, 4 if self.registers >= 32 else 2)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
-from fastmlp.kernels.compiled import kernel
+from fastmlp.kernels.compiled import compiled
 
 __all__ = ["CANVAS", "Hand", "Skeletons", "draw_all"]
 
@@ -87,7 +87,7 @@ class Hand(NamedTuple):
     """Probability that the pen skips somewhere in a stroke."""
 
 
-@kernel
+@compiled
 def _bits(state: npt.NDArray[np.uint64]) -> np.uint64:  # pragma: no cover
     """Return the next 64 random bits: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -97,20 +97,20 @@ def _bits(state: npt.NDArray[np.uint64]) -> np.uint64:  # pragma: no cover
     return z ^ (z >> np.uint64(31))
 
 
-@kernel
+@compiled
 def _uniform(state: npt.NDArray[np.uint64]) -> float:  # pragma: no cover
     """Return a random number in [0, 1)."""
     return np.float64(_bits(state) >> np.uint64(11)) * 2.0**-53
 
 
-@kernel
+@compiled
 def _normal(state: npt.NDArray[np.uint64]) -> float:  # pragma: no cover
     """Return a random number of the standard normal distribution (Box and Muller)."""
     radius = np.sqrt(-2 * np.log(1 - _uniform(state)))
     return radius * np.cos(2 * np.pi * _uniform(state))
 
 
-@kernel
+@compiled
 def _choose_points(
     digit: int,
     skeletons: Skeletons,
@@ -140,7 +140,7 @@ def _choose_points(
     return a
 
 
-@kernel
+@compiled
 def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  # pragma: no cover
     """Move a stroke's end point away from its inner neighbour."""
     dx, dy = points[end, 0] - points[inner, 0], points[end, 1] - points[inner, 1]
@@ -149,7 +149,7 @@ def _lengthen(points: Float32Array, end: int, inner: int, by: float) -> None:  #
     points[end, 1] += by * dy / length
 
 
-@kernel
+@compiled
 def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # pragma: no cover
     """Return the point at `t` between `p1` and `p2` on a smooth curve along four points.
 
@@ -162,7 +162,7 @@ def _spline(p0: float, p1: float, p2: float, p3: float, t: float) -> float:  # p
     return (1 - _ROUNDNESS) * through + _ROUNDNESS * near
 
 
-@kernel
+@compiled
 def _trace(
     skeleton: int,
     skeletons: Skeletons,
@@ -205,7 +205,7 @@ def _trace(
     return count
 
 
-@kernel
+@compiled
 def _distort(
     manner: Float32Array, hand: Hand, state: npt.NDArray[np.uint64], path: Float32Array, count: int
 ) -> None:  # pragma: no cover
@@ -234,7 +234,7 @@ def _distort(
         path[i, 0], path[i, 1] = cos * x - sin * y, sin * x + cos * y
 
 
-@kernel
+@compiled
 def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None:  # pragma: no cover
     """Draw the path on `canvas` (CANVAS, CANVAS), as large as fits: 255 is ink, 0 is paper.
 
@@ -273,7 +273,7 @@ def _ink(path: Float32Array, count: int, pen: float, canvas: UInt8Array) -> None
                     canvas[row, column] = 255
 
 
-@kernel
+@compiled
 def draw_all(
     labels: Int64Array,
     first: int,
