@@ -155,7 +155,7 @@ def finish(side: Side, process: subprocess.Popen[bytes]) -> Outcome:
     """Wait for a process; return what it measured."""
     process.wait()
     try:
-        outcome = Outcome(**json.loads((side.folder / "result.json").read_text()))
+        outcome = Outcome(**json.loads((side.folder / "result.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         why = f"their process ended with exit code {process.returncode} and no result"
         raise CannotCheckError(f"the benchmarks do not run with {side.name}: {why}") from None

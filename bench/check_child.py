@@ -64,7 +64,7 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._stdin, self._stdout = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+        self._stdin, self._stdout = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
 
     @pytest.hookimpl(tryfirst=True)
@@ -92,7 +92,7 @@ def measure(checkout: Path, report: Path, notes: Notes, arguments: tuple[str, ..
         notes.broken = f"Python would import the fastmlp of {found and found.origin}, not the one in {checkout}"
         return []
     pytest.main([*arguments, f"--benchmark-json={report}"], plugins=[notes, Turns()])
-    return json.loads(report.read_text() or "{}").get("benchmarks", []) if report.exists() else []
+    return json.loads(report.read_text(encoding="utf-8") or "{}").get("benchmarks", []) if report.exists() else []
 
 
 def main(checkout: str, result: str, *arguments: str) -> None:
@@ -103,7 +103,7 @@ def main(checkout: str, result: str, *arguments: str) -> None:
         "fastest": {one["fullname"]: one["stats"]["min"] for one in measured},
         "total": {one["fullname"]: one["stats"]["total"] for one in measured},
     }
-    Path(result).write_text(json.dumps(outcome))
+    Path(result).write_text(json.dumps(outcome), encoding="utf-8")
 
 
 if __name__ == "__main__":

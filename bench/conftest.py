@@ -5,14 +5,18 @@ Plain `pytest` runs every benchmark once, as a test; `pytest --benchmark-only` m
 
 import functools
 import os
+from collections.abc import Callable
 
 import pytest
 
 from fastmlp import DataError, Dataset, load_mnist, load_synthetic
+from fastmlp.arrays import Float32Array
+from fastmlp.comparison.arithmetic import multiplied_inputs
 from fastmlp.datasets import mnist
 from fastmlp.environment import environment
+from fastmlp.kernels.layout import choose_lanes
 from fastmlp.kernels.probe import Probe
-from fastmlp.machine import wait_until_idle
+from fastmlp.machine import available_processors, wait_until_idle
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +75,26 @@ def facts(benchmark):
             dense_gflops=(dense_flop or flop) / seconds / 1e9,
             peak_gflops=peak,
             share_of_peak=flop / seconds / 1e9 / peak,
+        )
+
+    return write
+
+
+@pytest.fixture
+def net_facts(data, facts):
+    """Write the facts of a whole net's work on the inputs X, whose operations `flop_of` counts."""
+
+    def write(name: str, hidden_size: int, X: Float32Array, flop_of: Callable[..., int], **others) -> None:
+        inputs = X.size
+        if name == "fastmlp":
+            inputs = multiplied_inputs(X, hidden_size)
+            others["tile"] = f"{choose_lanes(hidden_size).units} units"
+        facts(
+            threads=available_processors(),
+            flop=flop_of(inputs, len(X), hidden_size, data.n_classes),
+            dense_flop=flop_of(X.size, len(X), hidden_size, data.n_classes),
+            dataset=data.name,
+            **others,
         )
 
     return write

@@ -85,7 +85,7 @@ def main() -> None:
     """Write the blocks and the pictures."""
     results = read_results(RESULTS)
     for page, block in PAGES.items():
-        page.write_text(with_block(page.read_text(), block(results)))
+        page.write_text(with_block(page.read_text(encoding="utf-8"), block(results)), encoding="utf-8")
     for name, path in PICTURES.items():
         save_figure(draw(name, results), path, digest())
     written = ", ".join(str(path.relative_to(ROOT)) for path in (*PAGES, *PICTURES.values()))

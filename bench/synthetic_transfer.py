@@ -22,7 +22,7 @@ GAP = 12
 
 
 def trained_on(data: Dataset, seed: int) -> NeuralNetwork:
-    """Return a net of 300 hidden units after 20 epochs on the training part."""
+    """Return a net of 300 hidden units after 20 epochs on the training set."""
     net = NeuralNetwork(300, 0.1, seed=seed)
     net.fit(data.x_train, data.y_train, batch_size=128, number_epochs=20)
     return net

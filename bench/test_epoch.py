@@ -16,11 +16,10 @@ import oracle
 import pytest
 
 from fastmlp import NeuralNetwork, contenders
-from fastmlp.comparison.arithmetic import multiplied_inputs, training_flop
+from fastmlp.comparison.arithmetic import training_flop
 from fastmlp.comparison.results import PARITY
 from fastmlp.comparison.run import ContenderRun
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, save_arrays
-from fastmlp.kernels.layout import choose_lanes
 from fastmlp.machine import available_processors
 
 SIZES = (30, 128, 300)
@@ -105,7 +104,7 @@ def trained(name, hidden_size, epochs, folder):
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("hidden_size", SIZES, ids=lambda size: f"{size}-units")
 @pytest.mark.parametrize("name", contenders.MODULES)
-def test_epoch(benchmark, data, name, hidden_size, folder, oracle_loss, facts):
+def test_epoch(benchmark, data, name, hidden_size, folder, oracle_loss, net_facts):
     if not contenders.available(name):
         pytest.skip(f"{name} is not installed: {contenders.MODULES[name].pip}")
     benchmark.group = f"an epoch of {SAMPLES} samples, {hidden_size} units"
@@ -115,15 +114,6 @@ def test_epoch(benchmark, data, name, hidden_size, folder, oracle_loss, facts):
     timed = iter(history["seconds"][1:])
     benchmark.pedantic(lambda: CLOCK.advance(next(timed)), rounds=rounds)
 
-    X = data.x_train[:SAMPLES]
-    inputs = multiplied_inputs(X, hidden_size) if name == "fastmlp" else X.size
-    facts(
-        threads=available_processors(),
-        flop=training_flop(inputs, SAMPLES, hidden_size, data.n_classes),
-        dense_flop=training_flop(X.size, SAMPLES, hidden_size, data.n_classes),
-        dataset=data.name,
-        test_accuracy=result["test_accuracy"],
-        **({"tile": f"{choose_lanes(hidden_size).units} units"} if name == "fastmlp" else {}),
-    )
+    net_facts(name, hidden_size, data.x_train[:SAMPLES], training_flop, test_accuracy=result["test_accuracy"])
     assert history["loss"][0] == pytest.approx(oracle_loss(hidden_size, 1), rel=1e-5)
     assert history["loss"][-1] == pytest.approx(oracle_loss(hidden_size, 1 + rounds), rel=PARITY)

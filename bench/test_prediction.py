@@ -9,9 +9,7 @@ import oracle
 import pytest
 
 from fastmlp import contenders
-from fastmlp.comparison.arithmetic import forward_flop, multiplied_inputs
-from fastmlp.kernels.layout import choose_lanes
-from fastmlp.machine import available_processors
+from fastmlp.comparison.arithmetic import forward_flop
 
 ROUNDS = {1: 500, 128: 200, 10_000: 20}
 
@@ -19,19 +17,12 @@ ROUNDS = {1: 500, 128: 200, 10_000: 20}
 @pytest.mark.parametrize("rows", ROUNDS, ids=lambda rows: f"{rows}-rows")
 @pytest.mark.parametrize("hidden_size", [30, 300], ids=lambda size: f"{size}-units")
 @pytest.mark.parametrize("name", ["fastmlp", "numpy"])
-def test_forward(benchmark, data, name, hidden_size, rows, time_rounds, facts):
+def test_forward(benchmark, data, name, hidden_size, rows, time_rounds, net_facts):
     benchmark.group = f"forward, {hidden_size} units, rows: {rows}"
     net = contenders.load(name)(hidden_size, seed=0)
     X = data.x_test[:rows]
     net.forward(X)  # compiles, or loads from disk
     probs = time_rounds(net.forward, X, rounds=ROUNDS[rows])
-    inputs = multiplied_inputs(X, hidden_size) if name == "fastmlp" else X.size
-    facts(
-        threads=available_processors(),
-        flop=forward_flop(inputs, rows, hidden_size, data.n_classes),
-        dense_flop=forward_flop(X.size, rows, hidden_size, data.n_classes),
-        dataset=data.name,
-        **({"tile": f"{choose_lanes(hidden_size).units} units"} if name == "fastmlp" else {}),
-    )
+    net_facts(name, hidden_size, X, forward_flop)
     exact = oracle.forward(oracle.weights_of(net), X.astype(np.float64)).probs
     np.testing.assert_allclose(probs, exact, rtol=1e-5)

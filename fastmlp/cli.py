@@ -1,6 +1,6 @@
 """The command line: finds the command, and turns an error into one sentence and an exit code.
 
-A `FastmlpError`, an `OSError` and a lack of memory become a sentence. Any other exception is a defect of ours and shows
+A `FastmlpError`, an `OSError` and a lack of memory become a sentence. Any other exception is a bug of ours and shows
 its traceback.
 
 The commands are in `fastmlp.commands`. Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 data not available,
@@ -9,6 +9,7 @@ The commands are in `fastmlp.commands`. Exit codes: 0 done, 1 failed while runni
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ class _Commands(click.Group):
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        _print_any_character()
         try:
             with _warnings_as_lines():
                 return super().main(*args, **kwargs)
@@ -82,6 +84,13 @@ def _as_click_error(error: FastmlpError | OSError | MemoryError) -> click.ClickE
         _DataUnavailable if isinstance(error, (DataError, ModelFileError, ResultsFileError)) else click.ClickException
     )
     return kind(sentence)
+
+
+def _print_any_character() -> None:
+    """Print as `\\xc4` what the terminal's encoding lacks, ASCII for example, rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""What fastmlp raises: every error that is not a defect of ours is a `FastmlpError` and says what to do.
+"""What fastmlp raises: every error that is not a bug of ours is a `FastmlpError` and says what to do.
 
 Those that are a caller's mistake are a `ValueError` or a `TypeError` too. The command line shows each as one sentence;
-any other exception is a defect and keeps its traceback.
+any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = [
 
 
 class FastmlpError(Exception):
-    """What every error of fastmlp's own is; the message says what was wrong, and what to do."""
+    """The base of all errors of fastmlp's own; the message says what was wrong, and what to do."""
 
 
 class InvalidValueError(FastmlpError, ValueError):
@@ -27,7 +27,7 @@ class InvalidValueError(FastmlpError, ValueError):
 
 
 class InvalidTypeError(FastmlpError, TypeError):
-    """An argument is of a type that cannot be used."""
+    """An argument has the wrong type."""
 
 
 class DataError(FastmlpError, ValueError):
@@ -43,8 +43,8 @@ class ResultsFileError(FastmlpError, ValueError):
 
 
 class DivergenceError(FastmlpError, ArithmeticError):
-    """Training has diverged: the loss or a weight is no longer finite, or the loss is beyond sense."""
+    """Training has diverged: the loss or a weight is no longer finite, or the loss is far above that of guessing."""
 
 
 class MissingLibraryError(FastmlpError, ImportError):
-    """A library that is not installed is needed; the message has the pip command that brings it."""
+    """An optional library is not installed; the message has the pip command that installs it."""

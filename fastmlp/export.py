@@ -85,7 +85,7 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
     """Return the net that a .keras file holds: one hidden Dense layer with relu, one Dense layer with softmax.
 
     The configuration is read before Keras is: a model with any other layer is refused, so that nothing in the file is
-    ever run. Raises fastmlp.files.model.ModelFileError for a file that is no such model, ImportError where Keras is
+    ever run. Raises fastmlp.files.model.ModelFileError for a file that is not such a model, ImportError where Keras is
     missing, OSError where the file cannot be opened.
     """
     path = Path(path)
@@ -116,7 +116,9 @@ def _check_probabilities(path: Path, model: Any, net: NeuralNetwork) -> None:
     ours = net.forward(X)
     # Wide enough for a model that computes in half precision.
     if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=0.05, atol=1e-4):
-        raise ModelFileError(f"{path} gives other probabilities than {_WANTED}: its layers are joined in another way")
+        raise ModelFileError(
+            f"{path} gives probabilities other than those of {_WANTED}: its layers are joined in another way"
+        )
 
 
 def _check_architecture(path: Path) -> None:
@@ -131,7 +133,7 @@ def _check_architecture(path: Path) -> None:
             (kind, layer.get("activation"), layer.get("use_bias")) for kind, layer in layers if kind != "InputLayer"
         ]
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError, EOFError) as error:
-        raise ModelFileError(f"{path} is no .keras file, or is cut off or damaged ({error})") from None
+        raise ModelFileError(f"{path} is not a .keras file, or is cut off or damaged ({error})") from None
     if config.get("class_name") not in ("Sequential", "Functional"):
         raise ModelFileError(f"{path} holds a {config.get('class_name')}; it must be {_WANTED}")
     if dense != [("Dense", "relu", True), ("Dense", "softmax", True)]:

@@ -85,11 +85,11 @@ def _cpu_quota() -> int:
     """Whole processors that the control group grants (cgroup v2, then v1); a large number where it sets no limit."""
     unlimited = sys.maxsize
     try:
-        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        quota, period = (_CGROUP / "cpu.max").read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         try:
-            quota = (_CGROUP / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (_CGROUP / "cpu" / "cpu.cfs_period_us").read_text().strip()
+            quota = (_CGROUP / "cpu" / "cpu.cfs_quota_us").read_text(encoding="utf-8").strip()
+            period = (_CGROUP / "cpu" / "cpu.cfs_period_us").read_text(encoding="utf-8").strip()
         except OSError:
             return unlimited
     try:
@@ -178,7 +178,8 @@ def peak_memory() -> int | None:
 def _status(name: str) -> str | None:
     """What Linux says of this process under `name`; None on another system, or where it does not say."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        # "replace", because the name of a process, which stands there too, may be any bytes.
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     return next((line.removeprefix(f"{name}:") for line in lines if line.startswith(f"{name}:")), None)

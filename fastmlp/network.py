@@ -1,4 +1,4 @@
-"""The net that a user holds in hand: sizes, parameters, training, inference, and its file."""
+"""The net that a user works with: sizes, parameters, training, inference, and its file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class NeuralNetwork:
     Keras by default) or "glorot_normal" (variance 2/(in + out)); `seed` for the weights and the order of the samples;
     `n_threads`, None for as many as `default_threads` says. The number of threads changes no bit of the result.
 
-    Raises ValueError or TypeError for a parameter that makes no net.
+    Raises ValueError or TypeError for an argument that cannot be used.
 
     >>> import numpy as np
     >>> net = NeuralNetwork(hidden_size=8, input_size=2, output_size=2, seed=0)
@@ -172,8 +172,8 @@ class NeuralNetwork:
     def save(self, path: str | os.PathLike[str], *, training: Mapping[str, Any] | None = None) -> None:
         """Write the net to `path`, an .npz that `load` reads; an existing file is replaced, whole or not at all.
 
-        The state of the random numbers goes along, so that a loaded net trains on to the same bits. `training` is what
-        else is to be kept in the file, as JSON: see `fastmlp.files.model.read_model`. Raises OSError where the file
+        The state of the random numbers goes along, so that a loaded net trains on to the same bits. `training` is
+        kept in the file too, as JSON: see `fastmlp.files.model.read_model`. Raises OSError where the file
         cannot be written.
         """
         metadata = {
@@ -188,8 +188,8 @@ class NeuralNetwork:
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
         """Return the net that `save` wrote to `path`; nothing in the file is ever run.
 
-        Raises fastmlp.files.model.ModelFileError (a ValueError) for a file that is damaged, altered, no model or newer
-        than this version; OSError where it cannot be opened.
+        Raises fastmlp.files.model.ModelFileError (a ValueError) for a file that is damaged, altered, not a model or of
+        a newer version; OSError where it cannot be opened.
 
         >>> import tempfile
         >>> net = NeuralNetwork(hidden_size=3, input_size=4, output_size=2, seed=0)
@@ -213,7 +213,7 @@ class NeuralNetwork:
                 net._weights[name] = array
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"{path} holds metadata that make no net ({error})") from None
+            raise ModelFileError(f"{path} holds metadata that describes no net ({error})") from None
         return net
 
     # --- Training -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Pictures: how a training went, what the hidden units look for, and what a net confuses.
+"""Pictures: how training went, what the hidden units look for, and what a net confuses.
 
-Colours can be told apart by the colour-blind: blue and orange for two lines, blue over white to red for weights.
+The colour-blind can tell the colours apart: blue and orange for two lines, blue over white to red for weights.
 A picture is a PNG, SVG or PDF by its file's suffix; a window is never opened, and pyplot's global state never touched.
 """
 
@@ -82,7 +82,7 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     _draw_curves(loss_axes, history.loss, history.val_loss, "{:.4f}")
     _draw_curves(accuracy_axes, percent, val_percent, "{:.2f} %")
     loss_axes.set(title="Loss", ylabel="mean cross-entropy (nats)", ylim=(0, None))
-    accuracy_axes.set(title="Accuracy", ylabel="samples classified rightly (%)")
+    accuracy_axes.set(title="Accuracy", ylabel="samples classified correctly (%)")
     accuracy_axes.set_ylim(top=min(100.0, accuracy_axes.get_ylim()[1]))
     for axes in (loss_axes, accuracy_axes):
         axes.legend(loc="best", frameon=False)
@@ -95,7 +95,7 @@ def plot_units(net: NeuralNetwork, path: Path) -> None:
     The units with the greatest norm of outgoing weights come first; of more than 100 the others are left out. Inputs
     that make no square image of 8 x 8 or more become the columns of one heat map, with a row for each unit.
 
-    Raises as `plot_history`.
+    Raises what `plot_history` raises.
 
     >>> import tempfile
     >>> from fastmlp import NeuralNetwork
@@ -131,7 +131,7 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
     X (n, D) are the inputs that were evaluated; where they make square images of 8 x 8 or more, those of the mistakes
     are shown.
 
-    Raises as `plot_history`.
+    Raises what `plot_history` raises.
 
     >>> import tempfile
     >>> from fastmlp.evaluation import evaluate
@@ -148,7 +148,7 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
     parts: Any = figure.subfigures(1, 2, width_ratios=(1.15, 1)) if evaluation.worst else (figure, None)
     left, right = parts
     title = _short(title, 70)
-    of = f"{evaluation.n_mistakes:,} of {evaluation.n_samples:,} samples are taken for another class"
+    of = f"{evaluation.n_mistakes:,} of {evaluation.n_samples:,} samples were taken for another class"
     left.suptitle(f"{title}\naccuracy {100 * evaluation.accuracy:.2f} %: {of}", fontsize=13, parse_math=False)
     _draw_confusion(left.subplots(), evaluation)
     side = _image_side(X.shape[1])
@@ -171,7 +171,7 @@ def new_figure(width: float, height: float) -> Figure:
 def save_figure(figure: Figure, path: Path, description: str | None = None) -> None:
     """Write the figure, as its suffix says, with `description` in the file's metadata.
 
-    Letters that the font lacks are told in one warning, not in one for each.
+    Letters that the font lacks are reported in one warning, not in one for each.
     """
     kind = path.suffix.lower().removeprefix(".")
     metadata = description and {"Subject" if kind == "pdf" else "Description": description}

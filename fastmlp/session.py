@@ -1,4 +1,4 @@
-"""A training that keeps its history, writes checkpoints, and can be resumed in another process."""
+"""Training that keeps its history, writes checkpoints, and can be resumed in another process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrainingRecord:
     """What a model file keeps of the session that trained the model: enough to resume it.
 
     `dataset` says where the data came from: a mapping with a `source` and whatever else is needed to load them again,
-    or None where nobody said.
+    or None where that was not said.
     """
 
     history: History
@@ -72,11 +72,11 @@ class TrainingRecord:
 class TrainingSession(Generic[Net]):
     """The training of `net` on `data`, with a history of all its epochs and a model file that it can be resumed from.
 
-    After each epoch the net is measured on the test part of `data`, unless `validate` is False; val_loss and
+    After each epoch the net is measured on the test set of `data`, unless `validate` is False; val_loss and
     val_accuracy are NaN then. The model file `output` is written at the end of `train`, and with `checkpoint_every=5`
     after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
 
-    A new net takes over the class names and the input scale of `data`; one that has them gets `data` as
+    A new net takes over the class names and the input scale of `data`; one that has them already gets `data` as
     `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the

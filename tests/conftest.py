@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,24 @@ def mnist() -> Dataset:
         if os.environ.get("FASTMLP_DATA_DIR"):
             raise
         pytest.skip(f"MNIST is not on this machine: {error}")
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    """The results of a comparison of four nets that nobody ran."""
+    from sample_comparison import four_nets
+
+    return four_nets()
+
+
+@pytest.fixture
+def saved_results(results: dict[str, Any], tmp_path: Path) -> Path:
+    """The file of `results`."""
+    from fastmlp.comparison.results_file import write_results
+
+    path = tmp_path / "results.json"
+    write_results(results, path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -28,5 +28,5 @@ class NeuralNetwork(_Net):
         {body}
         return super().fit(X, Y, batch_size, number_epochs, **options)
 """
-    (folder / f"{name}.py").write_text(code)
+    (folder / f"{name}.py").write_text(code, encoding="utf-8")
     return name

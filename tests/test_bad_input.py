@@ -93,13 +93,13 @@ def test_files_that_hold_no_data(tmp_path, fastmlp, case):
         (["--label-column", "9"], 3, "column 9|9 "),
         (["--test-fraction", "1.5"], 2, "--test-fraction.* 1.5 "),
         (["--test-fraction", "nan"], 2, "test.fraction.* nan"),
-        (["--dataset", "synthetic", "--test-fraction", "0.5"], 2, "has its own test part"),
+        (["--dataset", "synthetic", "--test-fraction", "0.5"], 2, "has its own test set"),
         (["--dataset", ""], 3, "has no name; name an .npz"),
     ],
 )
 def test_options_that_do_not_fit(tmp_path, fastmlp, args, code, words):
     path = tmp_path / "data.csv"
-    path.write_text("a,b,label\n" + "1,2,x\n3,4,y\n" * 5)
+    path.write_text("a,b,label\n" + "1,2,x\n3,4,y\n" * 5, encoding="utf-8")
     done = fastmlp("train", "--epochs", 1, *([] if "--dataset" in args else ["--dataset", path]), *args)
     assert done.returncode == code, done.stderr
     assert re.search(words, done.stderr)
@@ -186,7 +186,7 @@ def test_a_folder_without_permission(fastmlp, folder, option, refused):
 @pytest.mark.parametrize("name", ["own.npz", "own.csv"])
 def test_a_file_without_permission(tmp_path, fastmlp, name):
     path = tmp_path / name
-    path.write_text("1,2,x\n3,4,y\n")
+    path.write_text("1,2,x\n3,4,y\n", encoding="utf-8")
     with mode(path, 0):
         done = fastmlp("data", "--dataset", path, before=WITHOUT_PRIVILEGES)
     assert_one_sentence(done, 3, f"{name} cannot be read: Permission denied")
@@ -268,7 +268,7 @@ def test_a_damaged_copy_of_keras_is_passed_over(tmp_path, fastmlp):
     path = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(DAMAGED["deflate stream"])
-    assert_one_sentence(fastmlp("data", "--dataset", "mnist"), 3, "neither on this machine nor can it be downloaded")
+    assert_one_sentence(fastmlp("data", "--dataset", "mnist"), 3, "not on this machine and cannot be downloaded")
 
 
 # The cache
@@ -337,7 +337,7 @@ def write_csv(path, rows, columns, names):
     rng = np.random.default_rng(0)
     labels = np.arange(rows) % len(names)
     X = rng.normal(size=(rows, columns)).round(2) + labels[:, None]
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         for values, label in zip(X, labels, strict=True):
             file.write(",".join(map(str, values)) + f",{names[label]}\n")
 
@@ -360,7 +360,7 @@ def test_names_of_classes_and_files_are_shown_as_they_are(tmp_path, fastmlp):
     names = ("Ahorn", "Föhre", "[b]", "[/b]")
     path, model, inputs = tmp_path / "trees[old].csv", tmp_path / "net.npz", tmp_path / "inputs.csv"
     write_csv(path, 120, 3, names)
-    inputs.write_text("0,0,0\n")
+    inputs.write_text("0,0,0\n", encoding="utf-8")
 
     def run(*args):
         return fastmlp(*args, check=True, PYTHONUTF8="1").stdout

@@ -100,7 +100,7 @@ class Repository:
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
     def commit(self, package: str, suite: str = SUITE) -> str:
         self.write("fastmlp/__init__.py", package)
@@ -172,7 +172,7 @@ def test_the_two_sides_take_turns(repository, tmp_path, monkeypatch):
     repository.commit(tells.replace("SIDE", "base"), once)
     repository.commit(tells.replace("SIDE", "head"), once)
     check.main()
-    told = (tmp_path / "told").read_text().splitlines()
+    told = (tmp_path / "told").read_text(encoding="utf-8").splitlines()
     assert len(told) == 8  # the first four while both sides compile, at the same time
     assert told[4:] == ["base adds", "head adds", "head counts", "base counts"]
 

@@ -166,12 +166,12 @@ def test_an_edit_that_changes_results_is_seen(train, installed, cache, edit):
 def test_the_digest_covers_subfolders(tmp_path):
     inner = tmp_path / "inner"
     inner.mkdir()
-    (tmp_path / "outer.py").write_text("x = 1\n")
-    (inner / "kernel.py").write_text("y = 1\n")
+    (tmp_path / "outer.py").write_text("x = 1\n", encoding="utf-8")
+    (inner / "kernel.py").write_text("y = 1\n", encoding="utf-8")
     first = _source_digest(tmp_path)
-    (inner / "notes.txt").write_text("no code")
+    (inner / "notes.txt").write_text("no code", encoding="utf-8")
     assert _source_digest(tmp_path) == first
-    (inner / "kernel.py").write_text("y = 2\n")
+    (inner / "kernel.py").write_text("y = 2\n", encoding="utf-8")
     edited = _source_digest(tmp_path)
     (inner / "kernel.py").rename(tmp_path / "kernel.py")
     assert len({first, edited, _source_digest(tmp_path)}) == 3
@@ -193,7 +193,7 @@ print(double(Pair(21)), sum(double.stats.cache_hits.values()))
 
 
 def rename_the_class(folder: Path) -> None:
-    (folder / "small.py").write_text(SMALL_KERNEL.replace("Pair", "Couple"))
+    (folder / "small.py").write_text(SMALL_KERNEL.replace("Pair", "Couple"), encoding="utf-8")
 
 
 def fill_with(content: bytes, suffix: str):
@@ -212,7 +212,7 @@ def fill_with(content: bytes, suffix: str):
 )
 def test_what_cannot_be_loaded_is_compiled_again(run_python, tmp_path, damage):
     """Numba unpickles what an older fastmlp left, with the names of its classes, before it sees that it is old."""
-    (tmp_path / "small.py").write_text(SMALL_KERNEL)
+    (tmp_path / "small.py").write_text(SMALL_KERNEL, encoding="utf-8")
 
     def run() -> str:
         env = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": f"{PACKAGE.parent}{os.pathsep}{tmp_path}"}
@@ -278,7 +278,7 @@ else:
 @pytest.mark.long
 def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
     """NUMBA_CACHE_DIR below a file: Numba's next place is used, or none with one warning."""
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     shutil.copytree(PACKAGE, tmp_path / "fastmlp", ignore=shutil.ignore_patterns("__pycache__"))
     outcome = train(tmp_path, tmp_path / "file" / "cache")
     assert_right(outcome)

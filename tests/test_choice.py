@@ -18,7 +18,7 @@ def test_names_lead_to_their_loaders(monkeypatch):
 
 def test_a_path_leads_to_load_files_with_its_options(tmp_path):
     path = tmp_path / "own.csv"
-    path.write_text("a,kind,b\n" + "1,x,2\n3,y,4\n" * 10)
+    path.write_text("a,kind,b\n" + "1,x,2\n3,y,4\n" * 10, encoding="utf-8")
     data = load_dataset(path, test_fraction=0.4, label_column="kind", seed=3)
     assert data.name == "own.csv"
     assert len(data.y_test) == 8
@@ -28,7 +28,7 @@ def test_a_path_leads_to_load_files_with_its_options(tmp_path):
 @pytest.mark.parametrize("options", [{"test_fraction": 0.2}, {"label_column": "y"}])
 @pytest.mark.parametrize("name", ["auto", "mnist", "synthetic"])
 def test_options_for_files_do_not_apply_to_named_data(name, options):
-    with pytest.raises(ValueError, match=f"the dataset {name} has its own test part"):
+    with pytest.raises(ValueError, match=f"the dataset {name} has its own test set"):
         load_dataset(name, **options)
 
 

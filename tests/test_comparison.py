@@ -89,7 +89,7 @@ def test_nets_take_turns_by_epochs(fake, tmp_path):
     )
     modules = {name: fake(record, f"fake_{name}") for name in "ab"}
     results, events = compared(modules | {"fastmlp": FASTMLP}, epochs=3)
-    assert diary.read_text() == "a1 b1 a2 b2 a3 b3 "
+    assert diary.read_text(encoding="utf-8") == "a1 b1 a2 b2 a3 b3 "
     assert [(event.net, event.epoch) for event in events] == [
         (net, epoch) for epoch in (1, 2, 3) for net in ("a", "b", "fastmlp")
     ]
@@ -254,7 +254,7 @@ def test_output_holds_the_results(tiny_file, tmp_path):
     folder = tmp_path / "report"
     result = compare(*QUICKLY, "--dataset", tiny_file, "--json", "-o", folder)
     assert result.exit_code == 0, result.stderr
-    assert json.loads((folder / "results.json").read_text()) == json.loads(result.stdout)
+    assert json.loads((folder / "results.json").read_text(encoding="utf-8")) == json.loads(result.stdout)
     again = compare(*QUICKLY, "--dataset", tiny_file, "-o", folder)
     assert again.exit_code == 2
     assert "use --force" in again.stderr

@@ -72,7 +72,7 @@ def words(text: str) -> int:
 
 
 def test_readme_is_short():
-    assert words(README.read_text()) <= MOST_WORDS
+    assert words(README.read_text(encoding="utf-8")) <= MOST_WORDS
 
 
 def test_words_are_counted():
@@ -96,14 +96,14 @@ def broken_links(page: Path, text: str) -> list[str]:
             continue
         name, _, anchor = target.partition("#")
         path = page.parent / name if name else page
-        if not path.exists() or (anchor and anchor not in anchors(path.read_text())):
+        if not path.exists() or (anchor and anchor not in anchors(path.read_text(encoding="utf-8"))):
             broken.append(target)
     return broken
 
 
 @EACH_PAGE
 def test_links_lead_somewhere(page):
-    assert broken_links(page, page.read_text()) == []
+    assert broken_links(page, page.read_text(encoding="utf-8")) == []
 
 
 def test_broken_links_are_found():
@@ -112,13 +112,15 @@ def test_broken_links_are_found():
 
 
 def test_readme_leads_to_every_page():
-    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", README.read_text()))
+    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", README.read_text(encoding="utf-8")))
     assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
 
 
 def test_every_picture_is_shown():
     shown = {
-        (page.parent / name).resolve() for page in PAGES for name in re.findall(r"!\[.+?\]\((.+?)\)", page.read_text())
+        (page.parent / name).resolve()
+        for page in PAGES
+        for name in re.findall(r"!\[.+?\]\((.+?)\)", page.read_text(encoding="utf-8"))
     }
     assert {path.resolve() for path in (ROOT / "docs").glob("*.png")} == shown
 
@@ -128,13 +130,13 @@ def test_every_picture_is_shown():
 
 @EACH_PAGE
 def test_files_that_are_named_exist(page):
-    named = re.findall(r"`((?:fastmlp|bench|tests|docs)/[\w./-]*)`", page.read_text())
+    named = re.findall(r"`((?:fastmlp|bench|tests|docs)/[\w./-]*)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 @EACH_PAGE
 def test_modules_that_are_named_exist(page):
-    for name in re.findall(r"`fastmlp\.([\w.]+)`", page.read_text()):
+    for name in re.findall(r"`fastmlp\.([\w.]+)`", page.read_text(encoding="utf-8")):
         first, _, rest = name.partition(".")
         found = getattr(fastmlp, first) if first in fastmlp.__all__ else import_module(f"fastmlp.{first}")
         assert not rest or hasattr(found, rest), name
@@ -142,15 +144,15 @@ def test_modules_that_are_named_exist(page):
 
 @EACH_PAGE
 def test_extras_and_targets_exist(page):
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for named in re.findall(r"(?:fastmlp|\.)\[([a-z,]+)\]'", page.read_text()):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for named in re.findall(r"(?:fastmlp|\.)\[([a-z,]+)\]'", page.read_text(encoding="utf-8")):
         assert set(named.split(",")) <= extras.keys()
-    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert set(re.findall(r"`(?:\w+=\S+ )?make ([\w-]+)", page.read_text())) <= set(targets)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`(?:\w+=\S+ )?make ([\w-]+)", page.read_text(encoding="utf-8"))) <= set(targets)
 
 
 def test_every_command_is_described_with_its_options():
-    text = COMMAND_LINE.read_text()
+    text = COMMAND_LINE.read_text(encoding="utf-8")
     sections = {part.partition("\n")[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
     for name in COMMANDS:
         assert f"[`fastmlp {name}`](#" in text
@@ -164,7 +166,9 @@ def test_every_command_is_described_with_its_options():
 
 
 def test_every_kind_of_error_is_described():
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", (ROOT / "docs" / "python.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)` \|", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     kinds = {name: getattr(errors, name) for name in errors.__all__ if name != "FastmlpError"}
     assert dict(rows) == {name: kind.__bases__[1].__name__ for name, kind in kinds.items()}
 
@@ -202,7 +206,7 @@ def folder(tmp_path, monkeypatch, digits):
 )
 def test_code_runs(page, folder):
     names: dict[str, object] = {"__name__": "__main__"}
-    for block in blocks(page.read_text()):
+    for block in blocks(page.read_text(encoding="utf-8")):
         if block.language == "python":
             lines = "\n" * (block.line - 1)  # so that a traceback names the line of the page
             exec(compile(lines + block.code, page, "exec"), names)
@@ -210,7 +214,7 @@ def test_code_runs(page, folder):
             for line in block.code.splitlines():
                 run_line(line)
         elif block.language == "csv":
-            (folder / block.title).write_text(block.code)
+            (folder / block.title).write_text(block.code, encoding="utf-8")
         else:
             assert block.language == "text"
 
@@ -225,9 +229,12 @@ def run_line(line: str) -> None:
     elif command == "fastmlp":
         run_fastmlp(arguments)
     elif command == "make":
-        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert arguments[0] in targets
-        assert all(f"$({argument.split('=')[0]})" in (ROOT / "Makefile").read_text() for argument in arguments[1:])
+        assert all(
+            f"$({argument.split('=')[0]})" in (ROOT / "Makefile").read_text(encoding="utf-8")
+            for argument in arguments[1:]
+        )
     elif command in ("pytest", "python"):
         assert all((ROOT / name).exists() for name in arguments if name.startswith("bench"))
     elif command == "cp":
@@ -267,8 +274,12 @@ def test_a_wrong_line_would_be_seen(folder):
 @pytest.mark.long
 def test_make_train_ends_as_the_readme_shows(mnist):
     """Not to the last digit: another width of vectors sums in another order."""
-    assert "fastmlp train --hidden-size 300\n" in (ROOT / "Makefile").read_text()
-    row = re.search(r"^│ [\d.]+ s │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │$", README.read_text(), re.MULTILINE)
+    assert "fastmlp train --hidden-size 300\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    row = re.search(
+        r"^│ [\d.]+ s │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │$",
+        README.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     net = NeuralNetwork(hidden_size=300, seed=0, n_threads=1)  # other tests run beside this one
     net.fit(mnist.x_train, mnist.y_train)
     test, train = net.predict(mnist.x_test, mnist.y_test), net.predict(mnist.x_train, mnist.y_train)
@@ -300,7 +311,9 @@ sys.addaudithook(kill)
 
 def test_killed_session_goes_on_to_the_same_bits(tmp_path, digits, run_python):
     """The README's lines, killed between two checkpoints, give the net of a training that never stopped."""
-    (code,) = (block.code for block in blocks(README.read_text()) if "TrainingSession.resume" in block.code)
+    (code,) = (
+        block.code for block in blocks(README.read_text(encoding="utf-8")) if "TrainingSession.resume" in block.code
+    )
     before, resume, after = code.partition("session = TrainingSession.resume")
     arrays = {name: getattr(digits, name) for name in ("x_train", "y_train", "x_test", "y_test")}
     np.savez(tmp_path / "digits.npz", **arrays)

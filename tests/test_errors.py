@@ -1,4 +1,4 @@
-"""What is a caller's mistake, what is a defect of ours, and what each looks like on the command line."""
+"""What is a caller's mistake, what is a bug of ours, and what each looks like on the command line."""
 
 import builtins
 import subprocess

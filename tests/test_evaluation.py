@@ -74,7 +74,7 @@ def trained(tmp_path):
     """A model file, and the CSV that it was trained on."""
     path, model = tmp_path / "trees.csv", tmp_path / "model.npz"
     rows = [f"{k == 0:d},{k == 1:d},{k == 2:d},{('ash', 'elm', 'oak')[k]}" for k in np.arange(60) % 3]
-    path.write_text("\n".join(rows))
+    path.write_text("\n".join(rows), encoding="utf-8")
     result = run("train", "--dataset", path, "--hidden-size", 5, "--epochs", 60, "--batch-size", 5, "-o", model)
     assert result.exit_code == 0, result.stderr
     return model, path
@@ -84,7 +84,7 @@ def test_the_command_takes_the_data_of_the_training(trained):
     model, path = trained
     result = run("evaluate", model)
     assert result.exit_code == 0, result.stderr
-    assert "model.npz on the test part of trees.csv" in result.stdout
+    assert "model.npz on the test set of trees.csv" in result.stdout
     assert "accuracy 1.0000: 0 of 9 samples" in result.stdout
     assert "100.00 %" in result.stdout
     report = json.loads(run("evaluate", model, "--dataset", path, "--test-fraction", 0.5, "--json").stdout)
@@ -107,7 +107,7 @@ def test_a_model_that_does_not_say_its_data_is_measured_on_auto(trained, trainin
 
 def test_a_dataset_of_another_width_gets_one_sentence(trained, tmp_path):
     wide = tmp_path / "wide.csv"
-    wide.write_text("1,2,3,4,ash\n2,3,4,5,elm\n" * 9)
+    wide.write_text("1,2,3,4,ash\n2,3,4,5,elm\n" * 9, encoding="utf-8")
     result = run("evaluate", trained[0], "--dataset", wide)
     assert result.exit_code == 1
     assert "wide.csv has 4 inputs per sample and the model takes 3" in result.stderr

@@ -143,13 +143,13 @@ def test_a_keras_model_is_taken_where_its_numbers_are_ours(tmp_path, kind):
     if kind == "functional":
         np.testing.assert_array_equal(from_keras(tmp_path / "net.keras").W1, relu.get_weights()[0])
     else:
-        with pytest.raises(ModelFileError, match=r"net\.keras gives other probabilities than Dense with relu"):
+        with pytest.raises(ModelFileError, match=r"net\.keras gives probabilities other than those of Dense with relu"):
             from_keras(tmp_path / "net.keras")
 
 
 def test_what_is_no_keras_file_is_refused(tmp_path):
-    (tmp_path / "net.keras").write_text("no zip")
+    (tmp_path / "net.keras").write_text("no zip", encoding="utf-8")
     result = run("import", tmp_path / "net.keras", "--output", tmp_path / "net.npz")
     assert result.exit_code == 3
-    assert "is no .keras file" in result.stderr
+    assert "is not a .keras file" in result.stderr
     assert not (tmp_path / "net.npz").exists()

@@ -215,7 +215,7 @@ def test_long_and_wide_tables(tmp_path):
 
 def test_two_rows(tmp_path):
     path = write(tmp_path / "own.csv", "1,2,x\n3,4,y\n")
-    with pytest.warns(UserWarning, match="the test part is the training part"):
+    with pytest.warns(UserWarning, match="the test set is the training set"):
         data = load_files(path)
     np.testing.assert_array_equal(data.x_train, [[1, 2], [3, 4]])
     np.testing.assert_array_equal(data.x_test, data.x_train)
@@ -362,7 +362,7 @@ CSV_GZ = gzip.compress(table(header=None).encode() * 50)
 BAD = {
     # any path
     "not there": (lambda folder: folder / "bad.csv", "does not exist; name an .npz, a .csv"),
-    "unknown kind": (blob("bad.png", b"\x89PNG"), "is of no known kind; name an .npz"),
+    "unknown kind": (blob("bad.png", b"\x89PNG"), "is not of a known kind; name an .npz"),
     # .npz
     "npz empty file": (blob("bad.npz", b""), "is empty; save x_train and y_train"),
     "npz no zip": (blob("bad.npz", b"hello"), "is not an .npz file, or is cut off"),
@@ -484,7 +484,7 @@ def test_label_column_that_is_not_there(tmp_path, column, words):
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.5, 2, float("nan"), float("inf")])
 def test_test_fraction_out_of_range(tmp_path, fraction):
-    with pytest.raises(ValueError, match="test_fraction must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"test_fraction is .*; it must lie between 0 and 1"):
         load_files(save(tmp_path / "own.npz", X=X, y=Y), test_fraction=fraction)
 
 
@@ -514,7 +514,7 @@ def test_paths_that_are_none(tmp_path):
 
 def test_options_that_do_not_apply(tmp_path):
     path = save(tmp_path / "own.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
-    with pytest.raises(ValueError, match="has a test part of its own; leave test_fraction out"):
+    with pytest.raises(ValueError, match="has a test set of its own; leave test_fraction out"):
         load_files(path, test_fraction=0.2)
     with pytest.raises(ValueError, match="label_column is for CSV files"):
         load_files(path, label_column="y")

@@ -35,7 +35,7 @@ def cgroup(tmp_path, monkeypatch):
     def write(**files):
         (tmp_path / "cpu").mkdir(exist_ok=True)
         for name, content in files.items():
-            (tmp_path / name.replace("__", "/cpu.").replace("cpu_max", "cpu.max")).write_text(content)
+            (tmp_path / name.replace("__", "/cpu.").replace("cpu_max", "cpu.max")).write_text(content, encoding="utf-8")
 
     return write
 
@@ -109,6 +109,14 @@ def test_the_cpu_is_the_default_and_not_forced(monkeypatch):
     keep_to_cpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
     assert os.environ["JAX_PLATFORMS"] == "cpu"
+
+
+def test_a_process_whose_name_is_no_text(run_python):
+    run_python(
+        "from pathlib import Path; from fastmlp.machine import peak_memory\n"
+        "Path('/proc/self/comm').write_bytes(b'\\xff\\xfe') if Path('/proc').is_dir() else None\n"
+        "assert peak_memory() > 1_000_000"
+    )
 
 
 def test_peak_memory_grows_with_what_is_held():

@@ -93,7 +93,7 @@ def test_environment_names_the_folder_and_the_argument_wins(tmp_path, monkeypatc
     with pytest.raises(DataError, match="elsewhere does not exist"):
         load_mnist(tmp_path / "elsewhere")
     monkeypatch.setenv("FASTMLP_DATA_DIR", "")  # as good as not set
-    with pytest.raises(DataError, match="neither on this machine"):
+    with pytest.raises(DataError, match="not on this machine and cannot be downloaded"):
         load_mnist()
 
 
@@ -125,7 +125,7 @@ def not_gzip(path):
 
 
 def error_page(path):
-    path.write_text("<html>404 Not Found</html>")
+    path.write_text("<html>404 Not Found</html>", encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_damage_in_a_named_folder_is_an_error_without_falling_back(tmp_path, dam
 
 
 def test_a_file_in_place_of_a_folder(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(DataError, match="is not a folder"):
         load_mnist(tmp_path / "file")
 
@@ -219,7 +219,7 @@ def test_damaged_copies_are_passed_over(tmp_path, keras):
         path.parent.mkdir(parents=True)
         path.write_bytes(keras)
     cut(write_folder(tmp_path / "cache" / "mnist") / "t10k-images-idx3-ubyte.gz")
-    with pytest.raises(DataError, match="neither on this machine"):
+    with pytest.raises(DataError, match="not on this machine and cannot be downloaded"):
         load_mnist()
     write_folder(tmp_path / "data" / "MNIST" / "raw")
     check(load_mnist())
@@ -421,7 +421,7 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, monkeypatch, s
 
 
 def test_a_file_where_the_cache_should_be(tmp_path, monkeypatch, start_mirror):
-    (tmp_path / "cache").write_text("in the way")
+    (tmp_path / "cache").write_text("in the way", encoding="utf-8")
     monkeypatch.setattr(mnist, "MIRRORS", (start_mirror(good),))
     with pytest.warns(UserWarning, match="cannot be kept"):
         check(load_mnist())

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from test_images import blank, bomb, picture
 
 from fastmlp.datasets.images import read_digit
 
-DRAWINGS = sorted((Path(__file__).parent / "drawings").glob("*.png"))
+ROOT = Path(__file__).parents[1]
+DRAWINGS = sorted((ROOT / "tests" / "drawings").glob("*.png"))
 
 
 def run(*args, **options):
@@ -85,7 +88,7 @@ def test_a_bad_file_gets_one_sentence(tmp_path, digits, pairs, name):
     make, words = BAD[name]
     (tmp_path / name).write_bytes(make())
     (tmp_path / "good.png").write_bytes(picture())
-    (tmp_path / "good.csv").write_text("1,2\n")
+    (tmp_path / "good.csv").write_text("1,2\n", encoding="utf-8")
     model, good = (pairs, "good.csv") if ".csv" in name else (digits, "good.png")
     result = run("predict", model, tmp_path / good, tmp_path / name)
     assert result.exit_code == 3, result.output
@@ -129,8 +132,8 @@ def test_train_and_predict_read_the_same_tables(tmp_path, separator, place):
     X = np.random.default_rng(0).normal(size=(12, 3)).round(3)
     numbers = [separator.join(map(str, row)) for row in X]
     labelled, inputs, model = tmp_path / "labelled.csv", tmp_path / "inputs.csv", tmp_path / "net.npz"
-    labelled.write_text("\n".join(f"{row}{separator}{k % 2}" for k, row in enumerate(numbers)))
-    inputs.write_text("\n".join(["a b c".replace(" ", separator), *numbers]))
+    labelled.write_text("\n".join(f"{row}{separator}{k % 2}" for k, row in enumerate(numbers)), encoding="utf-8")
+    inputs.write_text("\n".join(["a b c".replace(" ", separator), *numbers]), encoding="utf-8")
     assert run("train", "--dataset", labelled, "--epochs", 1, "--hidden-size", 4, "-o", model).exit_code == 0
     given = {"input": inputs.read_bytes()} if place == "stdin" else {}
     result = run("predict", model, "-" if place == "stdin" else inputs, "--json", **given)
@@ -142,7 +145,7 @@ def test_train_and_predict_read_the_same_tables(tmp_path, separator, place):
 def test_a_pipe_that_can_be_read_once(tmp_path, model):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_text, args=("1,2,7\n",))
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"1,2,7\n",))
     writer.start()
     assert f"{pipe}: oak" in run("predict", model, pipe).stdout
     writer.join()
@@ -152,6 +155,32 @@ def test_standard_input(model, digits):
     assert "stdin: oak" in run("predict", model, "-", input=b"1,2,7\n").stdout
     assert run("predict", digits, "-", input=picture()).exit_code == 0
     assert "which gives 784 inputs" in run("predict", model, "-", input=picture()).stderr
+
+
+def test_standard_input_takes_no_more_memory_than_a_file(tmp_path):
+    """40 MB of text are 0.8 MB of numbers: whoever keeps the text is found out."""
+    NeuralNetwork(hidden_size=2, input_size=100, output_size=2, seed=0).save(tmp_path / "net.npz")
+    row = ",".join([f"0.5{'0' * 197}"] * 100)
+    (tmp_path / "wide.csv").write_text(f"{row}\n" * 2000, encoding="ascii")
+    code = (
+        "import sys\n"
+        "from fastmlp import NeuralNetwork\n"
+        "from fastmlp.commands.predict import _source\n"
+        "from fastmlp.machine import peak_memory\n"
+        "from fastmlp.model_inputs import read_inputs\n"
+        "inputs = read_inputs(_source(sys.argv[2]), NeuralNetwork.load(sys.argv[1]))\n"
+        "print(len(inputs.X), peak_memory())"
+    )
+    peaks = []
+    for name in ("wide.csv", "-"):
+        with (tmp_path / "wide.csv").open("rb") as file:
+            command = [sys.executable, "-c", code, tmp_path / "net.npz", tmp_path / name if name != "-" else name]
+            told = subprocess.run(command, stdin=file, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        rows, peak = map(int, told.split())
+        assert rows == 2000
+        peaks.append(peak)
+    from_file, from_stdin = peaks
+    assert from_stdin < from_file + 15e6
 
 
 def test_standard_input_that_is_closed(monkeypatch):
@@ -175,7 +204,7 @@ def test_pixels_are_scaled_as_the_models_were(tmp_path):
 
 
 def test_a_column_of_labels_is_told(tmp_path, model):
-    (tmp_path / "labelled.csv").write_text("1,2,3,0\n")
+    (tmp_path / "labelled.csv").write_text("1,2,3,0\n", encoding="utf-8")
     assert "leave the column of labels out" in run("predict", model, tmp_path / "labelled.csv").stderr
 
 

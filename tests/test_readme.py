@@ -19,14 +19,14 @@ def results():
 
 @PAGES
 def test_figures_are_those_of_the_results(page, results):
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert readme.with_block(text, readme.PAGES[page](results)) == text, "run `make readme`"
 
 
 @PAGES
 def test_a_changed_figure_would_be_seen(page, results):
     rows = [row | {"train_seconds": row["train_seconds"] * 1.01 + 0.01} for row in results["results"]]
-    assert readme.PAGES[page](results | {"results": rows}) not in page.read_text()
+    assert readme.PAGES[page](results | {"results": rows}) not in page.read_text(encoding="utf-8")
 
 
 def test_a_page_without_marks_is_an_error():
@@ -53,8 +53,10 @@ def test_pictures_were_drawn_from_the_results():
     for path in readme.PICTURES.values():
         with Image.open(path) as picture:
             assert picture.text["Description"] == readme.digest(), "run `make readme`"
-        assert f"]({path.name})" in (readme.ROOT / "docs" / "comparison.md").read_text()
-    assert f"]({readme.PICTURES['speed-up'].relative_to(readme.ROOT)})" in (readme.ROOT / "README.md").read_text()
+        assert f"]({path.name})" in (readme.ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    assert f"]({readme.PICTURES['speed-up'].relative_to(readme.ROOT)})" in (readme.ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_results_are_of_the_whole_comparison(results):

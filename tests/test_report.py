@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
-from sample_comparison import four_nets
 
 from fastmlp.cli import main
 from fastmlp.comparison.report import csv_text, markdown, print_tables, write_report
@@ -18,17 +20,7 @@ from fastmlp.comparison.report.plots import PLOTS
 from fastmlp.comparison.report.tables import SPEEDS, cells, ranking
 from fastmlp.comparison.results_file import read_results, write_results
 
-
-@pytest.fixture
-def results():
-    return four_nets()
-
-
-@pytest.fixture
-def saved(results, tmp_path):
-    path = tmp_path / "results.json"
-    write_results(results, path)
-    return path
+ROOT = Path(__file__).parents[1]
 
 
 def terminal(results):
@@ -51,6 +43,23 @@ def test_tables_are_whole_and_ranked(results):
     assert "torch: RuntimeError: no [paper] | ink" in text
     assert "of which disturbed: 1" in text and "Not complete" not in text
     assert "Not complete" in terminal(results | {"complete": False})
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_character(results, saved_results, encoding):
+    """What it lacks is shown by number, and nothing else is lost."""
+    results["results"][-1]["error"] = "no 墨水"
+    write_results(results, saved_results)
+    done = subprocess.run(
+        [sys.executable, "-m", "fastmlp", "report", saved_results],
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"},
+        capture_output=True,
+        cwd=ROOT,
+        check=True,
+    )
+    text = done.stdout.decode("ascii")
+    assert "300 hidden units" in text and r"no \u58a8\u6c34" in text
+    assert text.count("\\") == 2
 
 
 def test_markdown_is_one_table(results):
@@ -142,23 +151,23 @@ def test_epochs_stand_beside_their_arithmetic(results):
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
-def test_command_makes_the_report_again(saved, tmp_path, results):
+def test_command_makes_the_report_again(saved_results, tmp_path, results):
     pytest.importorskip("matplotlib")
-    result = CliRunner().invoke(main, ["report", str(saved), "--output", str(tmp_path / "again")])
+    result = CliRunner().invoke(main, ["report", str(saved_results), "--output", str(tmp_path / "again")])
     assert result.exit_code == 0, result.stderr
     assert "hidden units" in result.stdout and "report written to" in result.stderr
     assert (tmp_path / "again" / "report.html").is_file()
-    assert json.loads(CliRunner().invoke(main, ["report", str(saved), "--json"]).stdout) == results
-    assert CliRunner().invoke(main, ["report", str(saved), "--csv"]).stdout == csv_text(results)
-    assert CliRunner().invoke(main, ["report", str(saved), "--markdown"]).stdout == markdown(results)
+    assert json.loads(CliRunner().invoke(main, ["report", str(saved_results), "--json"]).stdout) == results
+    assert CliRunner().invoke(main, ["report", str(saved_results), "--csv"]).stdout == csv_text(results)
+    assert CliRunner().invoke(main, ["report", str(saved_results), "--markdown"]).stdout == markdown(results)
 
 
-def test_command_tells_bad_input(saved, tmp_path):
-    saved.write_bytes(saved.read_bytes()[:500])
-    result = CliRunner().invoke(main, ["report", str(saved)])
+def test_command_tells_bad_input(saved_results, tmp_path):
+    saved_results.write_bytes(saved_results.read_bytes()[:500])
+    result = CliRunner().invoke(main, ["report", str(saved_results)])
     assert result.exit_code == 3
-    assert result.stderr.startswith(f"Error: {saved} is damaged") and "Traceback" not in result.stderr
+    assert result.stderr.startswith(f"Error: {saved_results} is damaged") and "Traceback" not in result.stderr
     assert CliRunner().invoke(main, ["report", str(tmp_path / "none.json")]).exit_code == 2
-    folder = CliRunner().invoke(main, ["report", str(saved), "--output", "/proc/report"])
+    folder = CliRunner().invoke(main, ["report", str(saved_results), "--output", "/proc/report"])
     assert folder.exit_code == 2 and "cannot be written" in folder.stderr
-    assert CliRunner().invoke(main, ["report", str(saved), "--csv", "--json"]).exit_code == 2
+    assert CliRunner().invoke(main, ["report", str(saved_results), "--csv", "--json"]).exit_code == 2

@@ -4,22 +4,9 @@ import json
 import re
 
 import pytest
-from sample_comparison import four_nets
 
-from fastmlp.comparison.results_file import read_results, write_results
+from fastmlp.comparison.results_file import read_results
 from fastmlp.errors import ResultsFileError
-
-
-@pytest.fixture
-def results():
-    return four_nets()
-
-
-@pytest.fixture
-def saved(results, tmp_path):
-    path = tmp_path / "results.json"
-    write_results(results, path)
-    return path
 
 
 def without(results, *keys):
@@ -55,7 +42,7 @@ def put(results, value, *keys):
 def test_damaged_results_are_told_by_place(results, tmp_path, damage, message):
     damage(results)
     path = tmp_path / "results.json"
-    path.write_text(json.dumps(results))
+    path.write_text(json.dumps(results), encoding="utf-8")
     with pytest.raises(ResultsFileError, match=re.escape(message)):
         read_results(path)
 
@@ -68,9 +55,9 @@ def test_what_is_no_json_is_told(tmp_path, content):
         read_results(path)
 
 
-def test_cut_off_anywhere_is_told(saved):
-    whole = saved.read_bytes()
+def test_cut_off_anywhere_is_told(saved_results):
+    whole = saved_results.read_bytes()
     for length in range(0, len(whole) - 2, 997):
-        saved.write_bytes(whole[:length])
+        saved_results.write_bytes(whole[:length])
         with pytest.raises(ResultsFileError, match="is damaged"):
-            read_results(saved)
+            read_results(saved_results)

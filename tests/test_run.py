@@ -76,6 +76,6 @@ def test_run_has_its_threads_and_processors(spec, tmp_path, monkeypatch):
 def test_files_of_the_current_folder_are_not_imported(spec, tmp_path, monkeypatch):
     folder = tmp_path / "here"
     folder.mkdir()
-    (folder / "numpy.py").write_text("raise ImportError('not this one')")
+    (folder / "numpy.py").write_text("raise ImportError('not this one')", encoding="utf-8")
     monkeypatch.chdir(folder)
     assert result_of(spec(NUMPY))["train_seconds"] > 0

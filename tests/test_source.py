@@ -1,6 +1,7 @@
 """Files, pipes and bytes, plain or gzipped, are read alike."""
 
 import gzip
+import io
 import os
 import threading
 
@@ -9,13 +10,15 @@ import pytest
 from fastmlp.datasets.source import Source, decompress, expand_home, read_content
 from fastmlp.errors import DataError
 
+LARGE = bytes(range(256)) * 8192  # 2 MiB
 
-@pytest.mark.parametrize("content", [b"", b"1,2", b"\x1f"])
+
+@pytest.mark.parametrize("content", [b"", b"1,2", b"\x1f", LARGE], ids=["none", "text", "half a magic", "large"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_the_same_bytes_from_everywhere(tmp_path, content, pack):
     path = tmp_path / "file"
     path.write_bytes(pack(content))
-    for source in (Source.at(path), Source("pipe", pack(content))):
+    for source in (Source.at(path), Source.once("pipe", io.BytesIO(pack(content)))):
         with source.decompressed() as file:
             assert file.read() == content
         with source.open() as file:
@@ -23,16 +26,34 @@ def test_the_same_bytes_from_everywhere(tmp_path, content, pack):
     assert read_content(path) == decompress(pack(content), "file") == content
 
 
-def test_a_pipe_is_kept(tmp_path):
+@pytest.mark.parametrize("content", [b"once", LARGE], ids=["small", "large"])
+def test_a_pipe_is_kept(tmp_path, content):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(b"once",))
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
     writer.start()
     source = Source.at(pipe)
     writer.join()
     for _ in range(2):
         with source.open() as file:
-            assert file.read() == b"once"
+            assert file.read() == content
+
+
+def test_what_a_pipe_leaves_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    source = Source.once("pipe", io.BytesIO(LARGE))
+    descriptor = source.place._file.fileno()
+    assert os.fstat(descriptor).st_size == len(LARGE)
+    assert list(tmp_path.iterdir()) == []  # so nothing stays when the process is killed
+    del source
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_no_room_for_a_pipe(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"pipe cannot be copied to a temporary file: No such file .* with TMPDIR"):
+        Source.once("pipe", io.BytesIO(LARGE))
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_without_a_writable_cache_it_still_works(few, monkeypatch):
 
 
 def test_a_file_where_the_cache_should_be(few):
-    few.parent.write_text("in the way")
+    few.parent.write_text("in the way", encoding="utf-8")
     assert load_synthetic().x_train.shape == (50, 784)
 
 

@@ -26,7 +26,7 @@ def data(tmp_path):
     X = rng.normal(size=(90, 4)) + 3 * np.eye(4)[labels]
     lines = [f"{','.join(map(str, row))},{('ash', 'elm', 'oak')[k]}" for row, k in zip(X, labels, strict=True)]
     path = tmp_path / "trees.csv"
-    path.write_text("\n".join(["a,b,c,d,label", *lines]))
+    path.write_text("\n".join(["a,b,c,d,label", *lines]), encoding="utf-8")
     return path
 
 
@@ -91,7 +91,7 @@ def test_bad_files_get_one_sentence_before_any_work(data, tmp_path, args, code, 
     there, damaged, wide = folder / "there.npz", folder / "damaged.npz", folder / "wide.csv"
     train(data, "--epochs", 1, "--output", there)
     damaged.write_bytes(there.read_bytes()[:999])
-    wide.write_text("a,b,label\n" + "1,2,ash\n3,4,elm\n" * 9)
+    wide.write_text("a,b,label\n" + "1,2,ash\n3,4,elm\n" * 9, encoding="utf-8")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     names = {"there": there, "folder": folder, "damaged": damaged, "wide": wide}
     given = [arg.format(**names) for arg in args]
@@ -258,7 +258,9 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "data.csv")
         rows = np.random.default_rng(0).normal(size=(200, 200))
-        source.write_text("\n".join(f"{','.join(f'{v:.4f}' for v in row)},{i % 3}" for i, row in enumerate(rows)))
+        source.write_text(
+            "\n".join(f"{','.join(f'{v:.4f}' for v in row)},{i % 3}" for i, row in enumerate(rows)), encoding="utf-8"
+        )
         within, epochs = kills_while_checkpointing(source, Path(folder, "net.npz"), kills=50)
         print(f"50 kills, {within} of them within a write; {epochs} epochs trained, every checkpoint loaded")  # noqa: T201
     if within < 10:

@@ -50,7 +50,7 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=600,
-    help="Seconds after which a run is given up.",
+    help="Seconds after which to give up on a run.",
 )
 @click.option("--quick", is_flag=True, help="2 epochs, 1 repeat and one or two hidden sizes, unless they are given.")
 @report_options

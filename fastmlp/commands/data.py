@@ -13,7 +13,7 @@ __all__ = ["data"]
 @click.command()
 @dataset_options()
 def data(choice: DatasetChoice) -> None:
-    """Find or fetch a dataset and say what is in it."""
+    """Find or download a dataset and say what is in it."""
     found = load_data(choice)
 
     import numpy as np

@@ -27,8 +27,12 @@ _MOST_PAIRS = 5
 @click.command()
 @click.argument("model", type=MODEL)
 @dataset_options(default=None, unset="what the model was trained on, else auto")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]")
-@click.option("--plot", type=_FILE, help="Picture of the confusion matrix and the worst mistakes (.png, .svg, .pdf).")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Number of threads.  [default: one for each processor that may be used]",
+)
+@click.option("--plot", type=_FILE, help="Picture of the confusion matrix and the worst mistakes (.png, .svg or .pdf).")
 @click.option("--plot-units", type=_FILE, help="Picture of what the hidden units look for (.png, .svg or .pdf).")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @as_json_option
@@ -41,7 +45,7 @@ def evaluate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Measure MODEL on the test part of a dataset."""
+    """Measure MODEL on the test set of a dataset."""
     check_outputs([], [plot, plot_units], force)
     from fastmlp.evaluation import evaluate as evaluate_net
     from fastmlp.files.json_safe import json_safe
@@ -56,7 +60,7 @@ def evaluate(
     data = as_model_sees(load_data(choice), net)
     with compile_notice():
         seen = evaluate_net(net, data.x_test, data.y_test)
-    title = f"{model.name} on the test part of {data.name}"
+    title = f"{model.name} on the test set of {data.name}"
     if as_json:
         parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
         results = json_safe(_as_json(seen, data.name))
@@ -107,7 +111,7 @@ def _print(seen: Evaluation, title: str) -> None:
     console.width = 10_000
     console.print(Text(title))
     console.print(f"loss {seen.loss:.4f}, accuracy {seen.accuracy:.4f}: ", end="")
-    console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples are taken for another class")
+    console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples were taken for another class")
 
     classes = Table(title="Each class")
     for heading in ("Class", "Precision", "Recall", "Samples"):

@@ -92,7 +92,7 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             "--dataset",
             default=default,
             metavar="auto|mnist|synthetic|PATH",
-            help="Data: auto is MNIST, or drawn digits where MNIST cannot be had; PATH is an .npz, CSV or IDX folder."
+            help="Data: auto is MNIST, or synthetic digits where there is none; PATH is an .npz, CSV or IDX folder."
             + (f"  [default: {unset}]" if unset else ""),
         ),
         click.option(

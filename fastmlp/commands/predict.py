@@ -28,9 +28,13 @@ _MOST_CLASSES = 3  # listed for each sample
 @click.command()
 @click.argument("model", type=MODEL)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Number of threads.  [default: one for each processor that may be used]",
+)
 @as_json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a column for the probability of each class.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with a column for the probability of each class.")
 def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: bool, as_csv: bool) -> None:
     """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or CSV file of inputs; - is stdin."""
     if as_json and as_csv:
@@ -45,7 +49,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
     inputs = [read_inputs(_source(name), net) for name in files]
     for name, _, factor in inputs:
         if factor != 1:
-            click.echo(f"{name}: scaled by {factor:.4g}, as the model's training data were", err=True)
+            click.echo(f"{name}: scaled by {factor:.4g}, as the model's training data was", err=True)
     with compile_notice():
         rows = [
             {
@@ -77,7 +81,7 @@ def _source(name: str) -> Source:
     try:
         if sys.stdin is None:  # it was closed by whoever started us
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return Source("stdin", sys.stdin.buffer.read())
+        return Source.once("stdin", sys.stdin.buffer)
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}") from None
 

@@ -1,4 +1,4 @@
-"""What a terminal shows while a net trains or nets are compared, and the table at the end of a training."""
+"""What a terminal shows while a net trains or nets are compared, and the table at the end of training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["ComparisonReporter", "EpochReporter", "result_table"]
 
 
 class EpochReporter:
-    """Shows on stderr how far a training is: a bar on a terminal, a line per epoch elsewhere."""
+    """Shows on stderr how far training has come: a bar on a terminal, a line per epoch elsewhere."""
 
     def __init__(self, epochs: int, samples: int, done: int = 0) -> None:
         self._epochs, self._samples = epochs, samples
@@ -61,7 +61,7 @@ class EpochReporter:
 
 
 class ComparisonReporter:
-    """Shows on stderr how far a comparison is: a bar on a terminal, and a line for each run that ends."""
+    """Shows on stderr how far a comparison has come: a bar on a terminal, and a line for each run that ends."""
 
     def __init__(self, plan: ComparisonPlan) -> None:
         self._plan = plan
@@ -116,7 +116,7 @@ class ComparisonReporter:
 
 
 def result_table(row: dict[str, Any]) -> None:
-    """Print the table of a training on stdout, whole even where the terminal is narrow."""
+    """Print the results of training on stdout, as a table that is whole even where the terminal is narrow."""
     # Text, because rich would take square brackets in a file's name for markup.
     table = Table(title=Text(f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}"))
     for name in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss"):

@@ -1,4 +1,4 @@
-"""The options of a training, in groups that reach a command as one object each."""
+"""The options of training, in groups that reach a command as one object each."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def training_options(epochs_help: str = "Passes over the training data.") -> Cal
             help="Seed of the initial weights and of the order of the samples.",
         ),
         click.option(
-            "--threads", type=click.IntRange(min=1), help="Threads.  [default: the processors that may be used]"
+            "--threads",
+            type=click.IntRange(min=1),
+            help="Number of threads.  [default: one for each processor that may be used]",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""`fastmlp warmup`: compile the kernels in advance."""
+"""`fastmlp warmup`: compile the kernels ahead of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["warmup"]
 @click.command()
 @hidden_sizes_option
 def warmup(hidden_sizes: tuple[int, ...]) -> None:
-    """Compile the kernels in advance, so that the first training does not have to."""
+    """Compile the kernels ahead of time, so that the first training does not have to."""
     from fastmlp.engine.warmup import warm_up
 
     for hidden_size in hidden_sizes:

@@ -35,7 +35,7 @@ _SCORE_CALLS = 3
 def main() -> None:
     """Read the spec from stdin, train, and write what happens to stdout."""
     spec = RunSpec(**json.loads(sys.stdin.readline()))
-    events = os.fdopen(os.dup(1), "w", buffering=1)
+    events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # a library that prints cannot spoil the events
     try:
         train(spec, events)

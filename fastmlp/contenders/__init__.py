@@ -122,7 +122,7 @@ def not_installed(name: str) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a training; times in seconds, accuracies as fractions."""
+    """The outcome of training; times in seconds, accuracies as fractions."""
 
     train_seconds: float
     compile_seconds: float
@@ -140,7 +140,7 @@ def fit_and_test(
     number_epochs: int = 20,
     callback: Callable[[int, History], None] | None = None,
 ) -> Result:
-    """Train `net` on the training part of `data`, then evaluate it on both parts.
+    """Train `net` on the training set of `data`, then evaluate it on both parts.
 
     `train_seconds` is the sum of the epochs, without compilation and evaluation.
     """

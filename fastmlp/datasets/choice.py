@@ -46,8 +46,7 @@ def load_dataset(
         return load_files(name, test_fraction=test_fraction, label_column=label_column, seed=seed)
     if test_fraction is not None or label_column is not None:
         raise InvalidValueError(
-            "test_fraction and label_column are for your own files; "
-            f"the dataset {name} has its own test part and labels"
+            f"test_fraction and label_column are for your own files; the dataset {name} has its own test set and labels"
         )
     from fastmlp.datasets.mnist import load_mnist
     from fastmlp.datasets.synthetic.digits import load_synthetic
@@ -78,7 +77,7 @@ class DatasetChoice(NamedTuple):
     label_column: str | int | None = None
 
     def load(self) -> Dataset:
-        """Return the data; the same rows are held back each time where there is no test part.
+        """Return the data; the same rows are held back each time where there is no test set.
 
         Raises what `load_dataset` raises.
         """

@@ -10,7 +10,7 @@ __all__ = ["Dataset"]
 
 
 class Dataset(NamedTuple):
-    """A training part and a test part, ready for `NeuralNetwork.fit` and `score`.
+    """A training set and a test set, ready for `NeuralNetwork.fit` and `score`.
 
     `x_train` (n_train, D) and `x_test` (n_test, D) float32 are the inputs, a row per sample; pixels lie between 0 and
     1. `y_train` (n_train,) and `y_test` (n_test,) int64 are the classes, 0 to C - 1. `name` is what results call the

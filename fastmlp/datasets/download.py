@@ -1,4 +1,4 @@
-"""Files from whichever of several mirrors answers, believed only where their content is right.
+"""Files from whichever of several mirrors answers, trusted only where their content is right.
 
 A machine without a network must learn that quickly, also where a connection is accepted and then
 hangs, or where looking up a name hangs, which no timeout of a socket covers. So all mirrors are

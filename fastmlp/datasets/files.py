@@ -45,11 +45,11 @@ def load_files(
     label_column: str | int | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """Return a person's own data as a training and a test part, named as the file or folder.
+    """Return a person's own data as a training and a test set, named as the file or folder.
 
     `path` is one of
 
-    - an `.npz` with `x_train, y_train` and, if there is a test part, `x_test, y_test`; or with `X, y`. Labels may be
+    - an `.npz` with `x_train, y_train` and, if there is a test set, `x_test, y_test`; or with `X, y`. Labels may be
       one-hot. Arrays of Python objects are refused.
     - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz`), a row per sample, with or without a header.
     - a folder of IDX files with MNIST's names, plain or `.gz`; the t10k files may be missing.
@@ -59,7 +59,7 @@ def load_files(
     classes, which are then numbered in order.
 
     `test_fraction`, by default 1/7, is the part of each class that is held back for testing where the data has no test
-    part; `seed` chooses the rows, and a class of one row stays in the training part. `label_column` is a table's column
+    part; `seed` chooses the rows, and a class of one row stays in the training set. `label_column` is a table's column
     of the labels, by name or by number, counted from 1, or from -1 backwards; by default the column called label,
     class, target or y, else the last.
 
@@ -79,7 +79,7 @@ def load_files(
     seed = check_integer("seed", seed, minimum=0)
     parts = _read(path, label_column)
     if len(parts) == 2 and test_fraction is not None:
-        raise InvalidValueError(f"{path} has a test part of its own; leave test_fraction out")
+        raise InvalidValueError(f"{path} has a test set of its own; leave test_fraction out")
 
     inputs = [as_rows(part.x, f"{path}: {part.x_name}") for part in parts]
     _check_shapes(path, parts, [X.shape[1] for X in inputs])
@@ -113,12 +113,12 @@ def _checked_fraction(fraction: Any) -> float:
         raise InvalidTypeError(f"test_fraction is {fraction!r}; it must be a number between 0 and 1")
     number = float(fraction)
     if not 0 < number < 1:
-        raise InvalidValueError(f"test_fraction must lie between 0 and 1, not be {fraction}")
+        raise InvalidValueError(f"test_fraction is {fraction}; it must lie between 0 and 1")
     return number
 
 
 def _read(path: Path, label_column: str | int | None) -> list[_Part]:
-    """Read the training part and, where there is one, the test part, whatever the path holds."""
+    """Read the training set and, where there is one, the test set, whatever the path holds."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _read(path: Path, label_column: str | int | None) -> list[_Part]:
         return _read_folder(path)
     if suffix != ".npz":
         raise DataError(
-            f"{path} is of no known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
+            f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
         )
     if found.st_size == 0:
         raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")

@@ -35,7 +35,7 @@ def number_classes(parts: list[NDArray[Any]], name: str) -> NumberedClasses:
     """
     labels = [_as_labels(part, name) for part in parts]
     if len({part.dtype.kind for part in labels}) > 1:
-        raise DataError(f"{name} and the test part's labels are of different kinds")
+        raise DataError(f"{name} and the test set's labels are of different kinds")
     values, codes = np.unique(np.concatenate(labels), return_inverse=True)
     names = tuple(str(value) for value in values)
     if len(names) < 2:

@@ -116,7 +116,7 @@ def _find_files(folder: Path) -> dict[str, Path]:
         raise DataError(f"the MNIST folder {folder} does not exist{hint}") from None
     except OSError as error:
         raise DataError(
-            f"the MNIST folder {folder} cannot be read: {error.strerror}; allow it or name another"
+            f"the MNIST folder {folder} cannot be read: {error.strerror}; allow reading it, or name another"
         ) from None
     return files
 
@@ -172,7 +172,7 @@ def _download() -> dict[str, bytes]:
         compressed = download(MIRRORS, {f"{name}.gz": sha256 for name, sha256 in SHA256.items()})
     except DataError as error:
         raise DataError(
-            f"MNIST is neither on this machine nor can it be downloaded ({error}); put its four "
+            f"MNIST is not on this machine and cannot be downloaded ({error}); put its four "
             "files into a folder and name it with --data-dir or FASTMLP_DATA_DIR"
         ) from None
     try:

@@ -1,16 +1,19 @@
-"""The bytes that people hand in: a file at a path, or what came through a pipe; plain or gzipped."""
+"""The bytes that people hand in: a file at a path, or what comes through a pipe; plain or gzipped."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import os
+import shutil
 import stat
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from fastmlp.errors import DataError
 
@@ -18,6 +21,7 @@ __all__ = ["Source", "decompress", "expand_home", "read_content"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+_IN_MEMORY = 1 << 20  # bytes of a pipe; what is longer goes to a temporary file
 
 
 class Source(NamedTuple):
@@ -29,21 +33,40 @@ class Source(NamedTuple):
     """
 
     name: str
-    place: Path | bytes
+    place: Path | bytes | _Spool
 
     @classmethod
     def at(cls, path: Path) -> Source:
-        """Return what is at `path`; the content of a pipe, which can be read only once, is kept in memory.
-
-        Raises DataError where it cannot be read.
-        """
+        """Return what is at `path`, also where it is a pipe. Raises DataError where it cannot be read."""
         try:
-            rereadable = stat.S_ISREG(path.stat().st_mode)
-            return cls(str(path), path if rereadable else path.read_bytes())
+            if stat.S_ISREG(path.stat().st_mode):
+                return cls(str(path), path)
+            with path.open("rb") as pipe:
+                return cls.once(str(path), pipe)
         except OSError as error:
             raise _unreadable(str(path), error) from None
         except ValueError:  # a null character, which no file's name has
             raise DataError(f"{str(path)!r} cannot be the name of a file") from None
+
+    @classmethod
+    def once(cls, name: str, file: BinaryIO) -> Source:
+        """Return what `file` gives, which can be read only once: a large content is kept in a temporary file.
+
+        Raises DataError where it cannot be read or kept.
+        """
+        try:
+            start = file.read(_IN_MEMORY + 1)
+        except OSError as error:
+            raise _unreadable(name, error) from None
+        if len(start) <= _IN_MEMORY:
+            return cls(name, start)
+        try:
+            return cls(name, _Spool(start, file))
+        except OSError as error:
+            raise DataError(
+                f"{name} cannot be copied to a temporary file: {error.strerror or error}; free some space there, "
+                "or name another folder with TMPDIR"
+            ) from None
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -64,6 +87,23 @@ class Source(NamedTuple):
                 yield gzip.GzipFile(fileobj=file) if gzipped else file  # type: ignore[misc]
             except _GZIP_DAMAGE as error:
                 raise _damaged(self.name, error) from None
+
+
+class _Spool:
+    """Bytes in a temporary file without a name, which goes when nobody holds this object any more."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+        weakref.finalize(self, self._file.close)
+        self._file.write(start)
+        shutil.copyfileobj(rest, self._file)
+        self._file.flush()
+
+    def open(self, mode: Literal["rb"]) -> BinaryIO:
+        """Open the bytes from their beginning; one reader at a time."""
+        file = os.fdopen(os.dup(self._file.fileno()), mode)
+        file.seek(0)
+        return file
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

@@ -1,4 +1,4 @@
-"""Rows held back for testing, where a dataset has no test part of its own."""
+"""Rows held back for testing, where a dataset has no test set of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_TEST_FRACTION = 1 / 7
 
 
 def split(y: Int64Array, fraction: float, seed: int) -> tuple[Int64Array, Int64Array]:
-    """Return the rows (n_train,) and (n_test,) of a training and a test part, each class divided by `fraction`.
+    """Return the rows (n_train,) and (n_test,) of a training and a test set, each class divided by `fraction`.
 
     Each class gives the whole rows of its share; those still missing come from the classes that were rounded down most.
     A class keeps at least one row for training; where no class has a second one, both parts are all rows, with a
@@ -34,7 +34,7 @@ def split(y: Int64Array, fraction: float, seed: int) -> tuple[Int64Array, Int64A
             missing -= 1
     if taken.sum() == 0:
         warnings.warn(
-            "no class has a second row that could be held back: the test part is the training part",
+            "no class has a second row that could be held back: the test set is the training set",
             UserWarning,
             stacklevel=3,
         )

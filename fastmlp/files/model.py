@@ -61,8 +61,8 @@ def write_model(
 def read_model(path: str | os.PathLike[str]) -> ModelFile:
     """Read what `write_model` wrote.
 
-    Raises ModelFileError for a file that is no model, is cut off, altered, of a newer format or inconsistent; OSError
-    where it cannot be opened.
+    Raises ModelFileError for a file that is not a model, is cut off, altered, of a newer format or inconsistent;
+    OSError where it cannot be opened.
 
     >>> import tempfile
     >>> arrays = {"W1": np.ones((2, 3)), "b1": np.ones(3), "W2": np.ones((3, 1)), "b2": np.ones(1)}
@@ -78,7 +78,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         version = metadata["format"]
         newer = version > FORMAT
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise ModelFileError(f"{path} is no model of fastmlp: its metadata cannot be read") from None
+        raise ModelFileError(f"{path} is not a model of fastmlp: its metadata cannot be read") from None
     if newer:
         raise ModelFileError(
             f"{path} was written by a newer fastmlp (format {version}; this one reads up to {FORMAT}): "
@@ -101,14 +101,14 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise ModelFileError(f"{path} is no model of fastmlp: its arrays are compressed")
+                raise ModelFileError(f"{path} is not a model of fastmlp: its arrays are compressed")
             if {entry.filename for entry in entries} != {f"{name}.npy" for name in expected}:
-                raise ModelFileError(f"{path} is no model of fastmlp: it holds other arrays than a model's")
+                raise ModelFileError(f"{path} is not a model of fastmlp: it holds arrays other than a model's")
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in expected}
         except _DAMAGE as error:
-            raise ModelFileError(f"{path} is no model of fastmlp, or is cut off or damaged ({error})") from None
+            raise ModelFileError(f"{path} is not a model of fastmlp, or is cut off or damaged ({error})") from None
         except ModelFileError:
             raise
         except ValueError as error:
@@ -131,7 +131,7 @@ def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
             raise ModelFileError(f"{path}: {name} holds NaN or infinity")
     W1, b1, W2, b2 = (arrays[name].shape for name in _DIMENSIONS)
     if not (W1[1:] == b1 == W2[:1] and W2[1:] == b2):
-        raise ModelFileError(f"{path}: the shapes of W1 {W1}, b1 {b1}, W2 {W2} and b2 {b2} make no net")
+        raise ModelFileError(f"{path}: the shapes of W1 {W1}, b1 {b1}, W2 {W2} and b2 {b2} do not fit together")
 
 
 def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:

@@ -88,7 +88,7 @@ def protocol(results: Results) -> list[str]:
         "deviation, because the few repeats of a net may agree by chance.",
         "Before and after every round, a probe measures the rate of multiply-adds on all threads; a round in which it "
         "falls below 80 % of its best is repeated. "
-        f"Of {rounds['run']} rounds {rounds['disturbed']} were disturbed.",
+        f"Rounds: {rounds['run']}, of which disturbed: {rounds['disturbed']}.",
         "Parity: from the same weights and in the same order, the mean loss of the first epoch must be within "
         f"{PARITY:g} of fastmlp's, relative; otherwise the net is not ranked.",
         "Peak memory is that of the process at the end of training, including the data.",

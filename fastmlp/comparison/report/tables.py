@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Row = Mapping[str, Any]
-_NOTHING = "–"
+_NOTHING = "-"
 _NARROWEST = 120  # columns that a table needs on a terminal, where it is never cut off
 
 

@@ -59,7 +59,7 @@ def load_synthetic(seed: int = 0) -> Dataset:
 
 
 def draw_labels(seed: int) -> Int64Array:
-    """Return 70,000 labels in random order; each digit is a tenth of the training part and of the test part."""
+    """Return 70,000 labels in random order; each digit is a tenth of the training set and of the test set."""
     random = np.random.default_rng([VERSION, seed])
     parts = [random.permutation(np.arange(n, dtype=np.int64) % 10) for n in (N_TRAIN, N_TEST)]
     return np.concatenate(parts)
