@@ -78,9 +78,9 @@ def count_nonzeros(n, counts, X, lanes):
 
 
 @entry
-def fill_sparse_rows(n, sparse, X, lanes):
+def fill_sparse_rows(n, sparse, X, borders, lanes):
     for _ in range(n):
-        packing.fill_sparse_rows(sparse, X, 0, len(X), lanes)
+        packing.fill_sparse_rows(sparse, X, borders, 0, len(X), lanes)
 
 
 @entry

@@ -45,7 +45,7 @@ class Batch:
         if form == "dense":
             return self.images, B * D
         if form == "sparse":
-            return to_sparse_rows(self.images, self.counts, 1), self.nonzeros
+            return to_sparse_rows(self.images, self.counts, lanes, B, 1), self.nonzeros
         return to_coded_pairs(self.images, self.counts, lanes, B, 1), self.nonzeros
 
 
@@ -78,7 +78,8 @@ def normal(rng, shape, scale):
 
 def room_for_columns(X):
     """Memory of one thread for a batch of X by columns."""
-    return BatchColumns(*(array[0] for array in columns_scratch(X, D, B, 1)))
+    ends, entries, room = columns_scratch(X, D, B, 1)
+    return BatchColumns(ends[0], entries[0], room)
 
 
 def spoil(*arrays):
@@ -159,15 +160,16 @@ def test_prepare_columns(benchmark, measure, batch, form):
     X, _ = batch.in_form(form, Lanes(1))
     columns = room_for_columns(X)
     args = (columns, X, batch.numbers, Lanes(1))
-    measure(loops.prepare_columns, *args, setup=lambda: spoil(*columns), operations=100 * batch.nonzeros)
+    measure(loops.prepare_columns, *args, setup=lambda: spoil(*columns[:2]), operations=100 * batch.nonzeros)
     back = np.zeros((B, D + 1))
     ends, entries = columns.ends.astype(int), columns.entries
     if form == "sparse":
-        starts = np.concatenate([[0], ends])
-        back[entries["sample"][: ends[-1]], np.repeat(np.arange(D), np.diff(starts))] = entries["value"][: ends[-1]]
+        for d, end in enumerate(ends):
+            of_column = entries[d * columns.room : end]
+            back[of_column["sample"], d] = of_column["value"]
     else:
         for q, end in enumerate(ends):
-            of_pair = entries[q * ROOM : end]
+            of_pair = entries[q * columns.room : end]
             back[(of_pair & 0xFFFF) - q, 2 * q] = X.values[of_pair >> 16 & 255]
             back[(of_pair & 0xFFFF) - q, 2 * q + 1] = X.values[of_pair >> 24]
     assert (back[:, :D] == batch.X).all()
@@ -269,8 +271,8 @@ def test_count_nonzeros(benchmark, measure, batch):
 
 def test_fill_sparse_rows(benchmark, measure, batch):
     benchmark.group = "packing"
-    rows = to_sparse_rows(batch.images, batch.counts, 1)
-    args = (rows, batch.images, Lanes(1))
+    rows = to_sparse_rows(batch.images, batch.counts, Lanes(1), B, 1)
+    args = (rows, batch.images, np.array([0, D]), Lanes(1))
     setup = functools.partial(spoil, rows.entries)
     measure(loops.fill_sparse_rows, *args, setup=setup, operations=20 * batch.images.size)
     assert (rows.entries["value"] == batch.images[batch.images != 0]).all()

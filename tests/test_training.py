@@ -24,7 +24,7 @@ def test_a_rollback_brings_back_every_weight(n):
     weights = Weights(300, 20, 3)
     weights["W1"] = rng.normal(size=(300, 20))
     before = [array.copy() for array in weights.packed]
-    rollback = _Rollback(weights.packed, to_sparse_rows(X, counts, 1))
+    rollback = _Rollback(weights.packed, to_sparse_rows(X, counts, weights.lanes, 4, 1))
     rollback.save(weights.packed)
     changed(weights, X)
     rollback.restore(weights.packed)
@@ -36,4 +36,4 @@ def test_a_rollback_of_wide_sparse_inputs_keeps_the_rows_that_occur():
     X[:, [3, 77, 9_999]] = 1
     weights = Weights(10_000, 20, 3)
     counts, _ = nonzeros_by_row(X, 1)
-    assert _Rollback(weights.packed, to_sparse_rows(X, counts, 1))._W1.shape[1] == 3
+    assert _Rollback(weights.packed, to_sparse_rows(X, counts, weights.lanes, 4, 1))._W1.shape[1] == 3

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import entry, inlined
+from .packing import block_borders, some_rows
 from .pairs import CodedPairs
 from .team import Member, run_team
 from .tiles import Lanes
@@ -20,9 +21,6 @@ UInt32Array = NDArray[np.uint32]
 
 _MOST_PAIRS = 4096  # of columns: a batch of 128 by columns takes 2 MB for each thread
 _MOST_CODES = 255  # beside that of zero
-_SAMPLE = 1000  # rows that are looked at for values and for how full the columns are
-_BLOCK_BYTES = 60_000  # of a tile's W1: twice an L1 cache, since a batch does not have all columns of a block
-_MOST_BLOCKS = 5  # a block costs each row some cycles
 _SLOTS = 1 << 10  # of the table of codes
 _ANY_SIGN = np.uint64(0x7FFFFFFF)  # of the bits of a float32: -0 is 0
 
@@ -104,7 +102,7 @@ def share_of_pairs(X: Float32Array) -> float:
     >>> share_of_pairs(np.array([[1, 2, 0, 0], [0, 3, 4, 0]], np.float32))
     0.375
     """
-    sample = _sample(X) != 0
+    sample = some_rows(X) != 0
     pairs = sample[:, ::2].copy()
     pairs[:, : sample.shape[1] // 2] |= sample[:, 1::2]
     return float(pairs.sum() / sample.size)
@@ -133,35 +131,18 @@ def to_coded_pairs(
     pairs = -(-X.shape[1] // 2)
     if pairs > _MOST_PAIRS or pairs + batch_size > 1 << 16 or counts.sum() >= 1 << 32:
         return None
-    sample = _sample(X)
+    sample = some_rows(X)
     keys = np.zeros(_SLOTS, np.uint32)
     known = add_values(keys, sample.view(np.uint32), 0, Lanes(1))
     if known > _MOST_CODES:
         return None
-    borders = _block_borders((sample != 0).mean(axis=0), lanes, batch_size)
+    borders = block_borders((sample != 0).mean(axis=0), lanes, batch_size)
     coded = _coded(X, counts, keys, borders, n_threads)
     if coded is None:  # there are values that the sample lacks
         if add_values(keys, X.view(np.uint32), known, Lanes(1)) > _MOST_CODES:
             return None
         coded = _coded(X, counts, keys, borders, n_threads)
     return coded
-
-
-def _sample(X: Float32Array) -> Float32Array:
-    """Some rows of X, evenly spread."""
-    return np.ascontiguousarray(X[:: max(1, len(X) // _SAMPLE)])
-
-
-def _block_borders(density: Float32Array, lanes: Lanes, batch_size: int) -> Int64Array:
-    """Columns at which blocks begin, and D: each block has as many of the columns that a batch is likely to have.
-
-    density (D,) is the share of nonzeros of each column.
-    """
-    D = len(density)
-    blocks = max(1, min(_MOST_BLOCKS, round(4 * lanes.units * D / _BLOCK_BYTES)))
-    present = np.cumsum(1 - (1 - density) ** batch_size)
-    inner = np.searchsorted(present, present[-1] * np.arange(1, blocks) / blocks)
-    return np.array([0, *(inner // 2 * 2), D], np.int64)
 
 
 def _coded(

@@ -92,7 +92,8 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     """
     order, n, B = plan.order, len(plan.order), plan.batch_size
     n_tiles, n_batches = len(parameters.W1), -(-n // B)
-    columns = BatchColumns(scratch.columns.ends[member.rank], scratch.columns.entries[member.rank])
+    columns = scratch.columns
+    columns = BatchColumns(columns.ends[member.rank], columns.entries[member.rank], columns.room)
     dlogits, b2, results = scratch.dlogits[member.rank], scratch.b2[member.rank], scratch.outcome[member.rank]
     for c in range(len(b2)):  # element by element: an assignment to a slice takes Numba seconds to compile
         b2[c] = parameters.b2[c]

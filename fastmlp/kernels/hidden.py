@@ -21,20 +21,9 @@ from .compiled import KERNEL_OPTIONS
 from .dense import dense_by_column, dense_hidden_forward, dense_update_W1
 from .layout import room_for
 from .packing import sparse_pays, to_sparse_rows
-from .pairs import (
-    CodedPairs,
-    pairs_by_column,
-    pairs_hidden_forward,
-    pairs_hidden_forward_in_turns,
-    pairs_update_W1,
-)
-from .sparse import (
-    COLUMN_ENTRY,
-    SparseRows,
-    sparse_by_column,
-    sparse_hidden_forward,
-    sparse_update_W1,
-)
+from .pairs import CodedPairs, pairs_by_column, pairs_update_W1
+from .rows import rows_hidden_forward, rows_hidden_forward_in_turns
+from .sparse import COLUMN_ENTRY, SparseRows, sparse_by_column, sparse_update_W1
 from .tiles import Lanes, target
 
 __all__ = [
@@ -49,6 +38,8 @@ __all__ = [
     "update_W1",
 ]
 
+_MOST_ROOM = 4_000_000  # bytes, of each thread for a batch by columns, that counting is worth
+
 Inputs = Float32Array | SparseRows | CodedPairs
 """Inputs X (n, D) in any form that the kernels take."""
 
@@ -56,7 +47,7 @@ Inputs = Float32Array | SparseRows | CodedPairs
 def fastest_form(X: Float32Array, counts: Int64Array, vectors: int, n_threads: int) -> Inputs:
     """X (n, D) in the form that is fastest for one pass; counts (n,) are its nonzeros by row."""
     if sparse_pays(counts.sum() / X.size, vectors):
-        return to_sparse_rows(X, counts, n_threads)
+        return to_sparse_rows(X, counts, Lanes(1), 1, n_threads)
     return X
 
 
@@ -79,7 +70,7 @@ def in_form(
     """
     if form is CodedPairs:
         return to_coded_pairs(X, counts, lanes, batch_size, n_threads)
-    return to_sparse_rows(X, counts, n_threads) if form is SparseRows else X
+    return to_sparse_rows(X, counts, lanes, batch_size, n_threads) if form is SparseRows else X
 
 
 class BatchColumns(NamedTuple):
@@ -87,19 +78,31 @@ class BatchColumns(NamedTuple):
 
     ends: NDArray[Any]
     entries: NDArray[Any]
+    room: int  # entries for which each column has room; 0 where columns lie without gaps
 
 
 def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> BatchColumns:
     """Memory for a batch of X by columns, for each thread: (threads, ...); dense rows need none."""
     if isinstance(X, CodedPairs):
-        pairs = -(-input_size // 2)
-        entries = np.zeros((n_threads, pairs * room_for(batch_size)), np.uint32)
-        return BatchColumns(np.zeros((n_threads, pairs), np.uint32), entries)
-    n_columns = n_entries = 0
+        pairs, room = -(-input_size // 2), room_for(batch_size)
+        entries = np.zeros((n_threads, pairs * room), np.uint32)
+        return BatchColumns(np.zeros((n_threads, pairs), np.uint32), entries, room)
+    n_columns = n_entries = room = 0
     if isinstance(X, SparseRows):
-        longest = int(np.diff(X.starts).max())
-        n_columns, n_entries = input_size, min(batch_size * longest, len(X.entries))
-    return BatchColumns(np.zeros((n_threads, n_columns), np.int64), np.zeros((n_threads, n_entries), COLUMN_ENTRY))
+        n_columns, room = input_size, _odd_lines(batch_size)
+        n_entries = n_columns * room
+        if n_entries * COLUMN_ENTRY.itemsize > _MOST_ROOM:
+            longest = int((X.starts[:, -1] - X.starts[:, 0]).max())
+            room, n_entries = 0, min(batch_size * longest, len(X.entries))
+    return BatchColumns(
+        np.zeros((n_threads, n_columns), np.uint64), np.zeros((n_threads, n_entries), COLUMN_ENTRY), room
+    )
+
+
+def _odd_lines(batch_size: int) -> int:
+    """Entries for which a column gets room: an odd number of cache lines, so that columns do not collide in a cache."""
+    line = 64 // COLUMN_ENTRY.itemsize
+    return line * (2 * -(-batch_size // (2 * line)) + 1)
 
 
 def hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
@@ -132,9 +135,7 @@ def _is_pairs(X: Any) -> bool:
 def _hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
     if isinstance(X, types.Array):
         return dense_hidden_forward.py_func
-    if not _is_pairs(X):
-        return sparse_hidden_forward.py_func
-    return (pairs_hidden_forward_in_turns if target().takes_turns(lanes.vectors) else pairs_hidden_forward).py_func
+    return (rows_hidden_forward_in_turns if target().takes_turns(lanes.vectors) else rows_hidden_forward).py_func
 
 
 @overload(update_W1, jit_options=KERNEL_OPTIONS)

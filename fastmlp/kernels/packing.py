@@ -12,7 +12,19 @@ from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team
 from .tiles import Lanes
 
-__all__ = ["count_nonzeros", "fill_sparse_rows", "nonzeros_by_row", "sparse_pays", "to_sparse_rows"]
+__all__ = [
+    "block_borders",
+    "count_nonzeros",
+    "fill_sparse_rows",
+    "nonzeros_by_row",
+    "some_rows",
+    "sparse_pays",
+    "to_sparse_rows",
+]
+
+_SAMPLE_ROWS, _SAMPLE_VALUES = 1000, 4_000_000  # at most, to tell which values there are and how full columns are
+_BLOCK_BYTES = 60_000  # of a tile's W1: twice an L1 cache, since a batch does not have all columns of a block
+_MOST_BLOCKS = 5  # a block costs each row some cycles
 
 
 @entry
@@ -32,16 +44,23 @@ def count_nonzeros(counts, X, first, last, lanes):
 
 
 @entry
-def fill_sparse_rows(sparse, X, first, last, lanes):
-    """Copy the nonzeros of rows first to last: writes sparse.entries; reads X (n, D), sparse.starts."""
+def fill_sparse_rows(sparse, X, borders, first, last, lanes):
+    """Copy the nonzeros of rows first to last.
+
+    Writes sparse.entries, and sparse.starts but for their first and last column, which say where rows begin and end;
+    reads X (n, D) and the borders (blocks + 1,) of the blocks of columns.
+    """
+    n_blocks = len(borders) - 1
     for i in range(first, last):
-        at, stop = sparse.starts[i], sparse.starts[i + 1]
-        d = 0
-        while at < stop:  # without a branch on the value: a zero is written over by the next
-            sparse.entries[at].column = d
-            sparse.entries[at].value = X[i, d]
-            at += X[i, d] != 0
-            d += 1
+        at, stop = sparse.starts[i, 0], sparse.starts[i, n_blocks]
+        for p in range(n_blocks):
+            sparse.starts[i, p] = at
+            d = borders[p]
+            while at < stop and d < borders[p + 1]:  # without a branch on the value: the next overwrites a zero
+                sparse.entries[at].column = d
+                sparse.entries[at].value = X[i, d]
+                at += X[i, d] != 0
+                d += 1
 
 
 def _share(n: int, member: Member) -> tuple[int, int]:
@@ -71,13 +90,33 @@ def sparse_pays(density: float, vectors: int) -> bool:
     return density < 0.45 * vectors / (vectors + 6)
 
 
-def to_sparse_rows(X: Float32Array, counts: Int64Array, n_threads: int) -> SparseRows:
-    """The rows of X (n, D) without their zeros; counts (n,) says how many nonzeros each row has."""
-    starts = np.zeros(len(X) + 1, np.int64)
-    np.cumsum(counts, out=starts[1:])
-    sparse = SparseRows(starts, aligned_zeros((int(starts[-1]),), ROW_ENTRY))
+def to_sparse_rows(X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size: int, n_threads: int) -> SparseRows:
+    """The rows of X (n, D) without their zeros, for a tile of this width; counts (n,) are the nonzeros of each row."""
+    borders = block_borders((some_rows(X) != 0).mean(axis=0), lanes, batch_size)
+    starts = np.zeros((len(X), len(borders)), np.int64)
+    np.cumsum(counts, out=starts[:, -1])
+    starts[1:, 0] = starts[:-1, -1]
+    sparse = SparseRows(starts, aligned_zeros((int(counts.sum()),), ROW_ENTRY))
     run_team(
         n_threads,
-        lambda member: fill_sparse_rows(sparse, X, *_share(len(X), member), Lanes(1)),
+        lambda member: fill_sparse_rows(sparse, X, borders, *_share(len(X), member), Lanes(1)),
     )
     return sparse
+
+
+def some_rows(X: Float32Array) -> Float32Array:
+    """Some rows of X (n, D), evenly spread: enough to tell what the others are like."""
+    most = min(_SAMPLE_ROWS, max(1, _SAMPLE_VALUES // X.shape[1]))
+    return np.ascontiguousarray(X[:: -(-len(X) // most)])
+
+
+def block_borders(density: Float32Array, lanes: Lanes, batch_size: int) -> Int64Array:
+    """Columns at which blocks begin, and D: each block has as many of the columns that a batch is likely to have.
+
+    density (D,) is the share of nonzeros of each column.
+    """
+    D = len(density)
+    blocks = max(1, min(_MOST_BLOCKS, round(4 * lanes.units * D / _BLOCK_BYTES)))
+    present = np.cumsum(1 - (1 - density) ** batch_size)
+    inner = np.searchsorted(present, present[-1] * np.arange(1, blocks) / blocks)
+    return np.array([0, *(inner // 2 * 2), D], np.int64)

@@ -14,12 +14,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array
 
 from .compiled import inlined, kernel
-from .lanewise import relu
+from .rows import add_entry
 from .simd import (
     add_rows,
     axpy,
@@ -28,18 +29,14 @@ from .simd import (
     element,
     first_pass,
     load,
-    prefetch,
     row_pair,
     second_pass,
-    store,
     units,
 )
 
 __all__ = [
     "CodedPairs",
     "pairs_by_column",
-    "pairs_hidden_forward",
-    "pairs_hidden_forward_in_turns",
     "pairs_update_W1",
 ]
 
@@ -54,83 +51,18 @@ class CodedPairs(NamedTuple):
     values: Float32Array  # (256,): what a code stands for; code 0 is 0
 
 
-@inlined
-def _axpy_pair(acc, e, W1, values, lanes):
-    """acc + both values of an entry times their rows of W1."""
-    at = (e & 0xFFFF) * (2 * units(lanes))
-    acc = axpy(acc, element(values, (e >> 16) & 0xFF), load(W1, at, lanes))
-    return axpy(acc, element(values, e >> 24), load(W1, at + units(lanes), lanes))
+@overload(add_entry, inline="always")
+def _add_pair(acc, X, k, W1, lanes):
+    if getattr(X, "instance_class", None) is not CodedPairs:
+        return None
 
+    def add(acc, X, k, W1, lanes):
+        e = element(X.entries, k)
+        at = (e & 0xFFFF) * (2 * units(lanes))
+        acc = axpy(acc, element(X.values, (e >> 16) & 0xFF), load(W1, at, lanes))
+        return axpy(acc, element(X.values, e >> 24), load(W1, at + units(lanes), lanes))
 
-@inlined
-def _ask_for(X, coming, i, p):
-    """Ask for block p of a row of the batch `coming`: rows come in random order, which no processor foresees."""
-    if i < len(coming):
-        at = coming[i] * X.starts.shape[1] + p
-        prefetch(X.entries, element(X.starts, at), element(X.starts, at + 1))
-
-
-@inlined
-def _begin(hidden, b1, i, p, lanes):
-    """The sums of row i before block p of the columns."""
-    return load(b1, 0, lanes) if p == 0 else load(hidden, i * units(lanes), lanes)
-
-
-@inlined
-def _end(acc, hidden, i, p, X, lanes):
-    """Keep the sums of row i after block p of the columns."""
-    store(relu(acc) if p == X.starts.shape[1] - 2 else acc, hidden, i * units(lanes))
-
-
-@inlined
-def _forward_row(hidden, W1, b1, X, batch, i, p, lanes):
-    """Row i of hidden, by block p of the columns."""
-    at, acc = batch[i] * X.starts.shape[1] + p, _begin(hidden, b1, i, p, lanes)
-    for k in range(element(X.starts, at), element(X.starts, at + 1)):
-        acc = _axpy_pair(acc, element(X.entries, k), W1, X.values, lanes)
-    _end(acc, hidden, i, p, X, lanes)
-
-
-@kernel
-def pairs_hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
-    """hidden = max(0, X W1 + b1) for one tile; meanwhile asks for the rows of the batch `coming`.
-
-    The whole batch goes through a block of columns before the next, so that the block's part of W1 stays in the L1
-    cache.
-
-    Writes hidden (room, units); reads W1 (D padded to 2, units), b1 (units,), the rows of X numbered by batch (B,).
-    """
-    for p in range(X.starts.shape[1] - 1):
-        for i in range(len(batch)):
-            _ask_for(X, coming, i, p)
-            _forward_row(hidden, W1, b1, X, batch, i, p, lanes)
-
-
-@kernel
-def pairs_hidden_forward_in_turns(hidden, W1, b1, X, batch, coming, lanes):
-    """The same for narrow tiles: two rows in turns, so that the sums of one do not wait for themselves."""
-    entries, values = X.entries, X.values
-    for p in range(X.starts.shape[1] - 1):
-        for i in range(0, len(batch) - 1, 2):
-            _ask_for(X, coming, i, p)
-            _ask_for(X, coming, i + 1, p)
-            one, two = _begin(hidden, b1, i, p, lanes), _begin(hidden, b1, i + 1, p, lanes)
-            at, other = batch[i] * X.starts.shape[1] + p, batch[i + 1] * X.starts.shape[1] + p
-            k, stop = element(X.starts, at), element(X.starts, at + 1)
-            m, end = element(X.starts, other), element(X.starts, other + 1)
-            for _ in range(min(stop - k, end - m)):
-                one = _axpy_pair(one, element(entries, k), W1, values, lanes)
-                two = _axpy_pair(two, element(entries, m), W1, values, lanes)
-                k += 1
-                m += 1
-            for j in range(k, stop):
-                one = _axpy_pair(one, element(entries, j), W1, values, lanes)
-            for j in range(m, end):
-                two = _axpy_pair(two, element(entries, j), W1, values, lanes)
-            _end(one, hidden, i, p, X, lanes)
-            _end(two, hidden, i + 1, p, X, lanes)
-        if len(batch) % 2 == 1:
-            _forward_row(hidden, W1, b1, X, batch, len(batch) - 1, p, lanes)
+    return add
 
 
 @kernel
@@ -143,9 +75,8 @@ def pairs_by_column(columns, X, batch, lanes):
     Writes columns: ends (pairs,), entries (pairs * room,); reads the rows of X numbered by batch (B,).
     """
     ends, n_blocks = columns.ends, X.starts.shape[1] - 1
-    room = len(columns.entries) // len(ends)
     for q in range(len(ends)):
-        ends[q] = q * room
+        ends[q] = q * columns.room
     for i in range(len(batch)):
         row = batch[i] * (n_blocks + 1)
         for k in range(element(X.starts, row), element(X.starts, row + n_blocks)):
@@ -159,9 +90,8 @@ def pairs_by_column(columns, X, batch, lanes):
 @inlined
 def _update_pass(W1, dhidden, columns, values, at, part, lanes):
     """W1 += X^T dhidden for a part of a tile, which begins `at` units into it."""
-    room = len(columns.entries) // len(columns.ends)
     for q in range(len(columns.ends)):
-        start, stop = q * room, element(columns.ends, q)
+        start, stop = q * columns.room, element(columns.ends, q)
         if start < stop:
             acc = broadcast(_ZERO, row_pair(part))
             for k in range(start, stop):

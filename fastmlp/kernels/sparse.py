@@ -9,18 +9,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import overload
 from numpy.typing import NDArray
 
-from .compiled import inlined, kernel
-from .lanewise import add, relu
-from .simd import axpy, broadcast, load, prefetch, store, units
+from .compiled import kernel
+from .lanewise import add
+from .rows import add_entry
+from .simd import axpy, broadcast, element, load, store, units
 
 __all__ = [
     "COLUMN_ENTRY",
     "ROW_ENTRY",
     "SparseRows",
     "sparse_by_column",
-    "sparse_hidden_forward",
     "sparse_update_W1",
 ]
 
@@ -28,77 +29,58 @@ __all__ = [
 # the end, for which Numba would look each time.
 ROW_ENTRY = np.dtype([("column", np.uint32), ("value", np.float32)], align=True)
 COLUMN_ENTRY = np.dtype([("sample", np.uint32), ("value", np.float32)], align=True)
-_PART_BYTES = 24 * 1024  # of an L1 cache of 32 KB or more
 _ZERO = np.float32(0.0)
+_ONE = np.uint64(1)
 
 
 class SparseRows(NamedTuple):
-    """Inputs X (n, D) without their zeros, row after row (the CSR format)."""
+    """Inputs X (n, D) without their zeros, row after row, each row cut into blocks of columns."""
 
-    starts: NDArray[np.int64]  # (n + 1,): row i is entries[starts[i] : starts[i + 1]]
-    entries: NDArray[np.void]  # (nonzeros,) of ROW_ENTRY, columns ascending in each row
-
-
-@inlined
-def _row_parts(X, lanes):
-    """Into how many parts to cut the rows, so that the weights for a part of one, of usual length, fit the L1 cache."""
-    weight_bytes = 4 * units(lanes) * len(X.entries) // max(len(X.starts) - 1, 1)
-    return 1 + weight_bytes // _PART_BYTES
+    starts: NDArray[np.int64]  # (n, blocks + 1): block p of row i is entries[starts[i, p] : starts[i, p + 1]]
+    entries: NDArray[np.void]  # of ROW_ENTRY, columns ascending in each row
 
 
-@kernel
-def sparse_hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
-    """hidden = max(0, X W1 + b1) for one tile.
+@overload(add_entry, inline="always")
+def _add_nonzero(acc, X, k, W1, lanes):
+    if getattr(X, "instance_class", None) is not SparseRows:
+        return None
 
-    Each row is cut into parts, and a part of all rows is done before the next: a sample then finds the weights that it
-    shares with the one before still in the L1 cache.
+    def add(acc, X, k, W1, lanes):
+        return axpy(acc, X.entries[k].value, load(W1, X.entries[k].column * units(lanes), lanes))
 
-    Writes hidden (B, units); reads W1 (D, units), b1 (units,), the rows of X numbered by batch (B,).
-    """
-    bias = load(b1, 0, lanes)
-    parts = _row_parts(X, lanes)
-    for part in range(parts):
-        for i in range(len(batch)):
-            if part == 0:
-                if i + 1 < len(batch):  # rows come in random order, which no processor foresees
-                    prefetch(X.entries, X.starts[batch[i + 1]], X.starts[batch[i + 1] + 1])
-                acc = bias
-            else:
-                acc = load(hidden, i * units(lanes), lanes)
-            start = X.starts[batch[i]]
-            length = X.starts[batch[i] + 1] - start
-            for k in range(start + length * part // parts, start + length * (part + 1) // parts):
-                acc = axpy(acc, X.entries[k].value, load(W1, X.entries[k].column * units(lanes), lanes))
-            if part == parts - 1:
-                acc = relu(acc)
-            store(acc, hidden, i * units(lanes))
+    return add
 
 
 @kernel
 def sparse_by_column(columns, X, batch, lanes):
-    """The batch by columns (the CSC format), by a counting sort: column d is entries[ends[d - 1] : ends[d]].
+    """The batch by columns: column d is entries[start : ends[d]], samples ascending; see `sparse_update_W1`.
 
-    Writes columns: ends (D,), entries (nonzeros of the largest batch,) of COLUMN_ENTRY, samples ascending in each
-    column; reads the rows of X numbered by batch (B,).
+    Where a column has room for the whole batch, nothing has to be counted first. Otherwise it is a counting sort, and
+    a column begins where the one before ends (the CSC format).
+
+    Writes columns: ends (D,) and entries of COLUMN_ENTRY; reads the rows of X numbered by batch (B,).
     """
-    ends = columns.ends
+    ends, room, n_blocks = columns.ends, columns.room, X.starts.shape[1] - 1
     for d in range(len(ends)):
-        ends[d] = 0
+        ends[d] = d * room
+    if room == 0:
+        for i in range(len(batch)):
+            row = batch[i] * (n_blocks + 1)
+            for k in range(element(X.starts, row), element(X.starts, row + n_blocks)):
+                ends[X.entries[k].column] += _ONE
+        first = np.uint64(0)
+        for d in range(len(ends)):  # from counts to starts
+            count = ends[d]
+            ends[d] = first
+            first += count
     for i in range(len(batch)):
-        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1]):
-            ends[X.entries[k].column] += 1
-    first = 0
-    for d in range(len(ends)):  # from counts to starts
-        count = ends[d]
-        ends[d] = first
-        first += count
-    for i in range(len(batch)):
-        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1]):
+        row = batch[i] * (n_blocks + 1)
+        for k in range(element(X.starts, row), element(X.starts, row + n_blocks)):
             d = X.entries[k].column
             at = ends[d]
             columns.entries[at].sample = i
             columns.entries[at].value = X.entries[k].value
-            ends[d] = at + 1
+            ends[d] = at + _ONE
 
 
 @kernel
@@ -109,13 +91,13 @@ def sparse_update_W1(W1, dhidden, X, batch, columns, lanes):
 
     Writes W1 (D, units); reads dhidden (B, units) and columns, the batch by columns.
     """
-    start = 0
+    stop = 0
     for d in range(len(columns.ends)):
-        stop = columns.ends[d]
+        start = d * columns.room if columns.room > 0 else stop
+        stop = element(columns.ends, d)
         if start < stop:
             acc = broadcast(_ZERO, lanes)
             for k in range(start, stop):
                 step = load(dhidden, columns.entries[k].sample * units(lanes), lanes)
                 acc = axpy(acc, columns.entries[k].value, step)
             store(add(load(W1, d * units(lanes), lanes), acc), W1, d * units(lanes))
-        start = stop
