@@ -52,7 +52,6 @@ TARGETS: dict[str, tuple[Callable[[Setting], Iterator[Case]], str]] = {
     "growth-samples": (training.growth_samples, "time per sample, few and many"),
 }
 _QUICK_TRAIN, _QUICK_TEST = 1000, 200  # samples
-_DISTURBED = 0.8  # of the probe's best rate, as in a comparison
 
 
 def measured(target: str, case: Case, setting: Setting) -> Value:
@@ -80,9 +79,8 @@ def summary(values: Sequence[Value]) -> str:
     counts = Counter(value.verdict for value in values)
     said = [f"{counts[name]} {word}" for name, word in _WORDS.items() if counts[name]]
     best = max((value.gflops for value in values), default=0.0)
-    disturbed = sum(value.gflops < _DISTURBED * best for value in values)
-    if disturbed:
-        said.append(f"{disturbed} measured while the machine gave less than {_DISTURBED:.0%} of its best rate")
+    if disturbed := sum(value.is_disturbed(best) for value in values):
+        said.append(f"{disturbed} measured while the machine was disturbed")
     return f"{len(values)} values: {', '.join(said)}"
 
 
@@ -165,8 +163,8 @@ def main(*words: str) -> int:
         with tempfile.TemporaryDirectory(prefix="fastmlp-targets-") as folder:
             setting = Setting(data, threads, Path(folder), Probe(threads), arguments.quick)
             for value in measure_all(arguments.only, setting):
-                print(value.line(), flush=True)
                 values.append(value)
+                print(value.line(max(value.gflops for value in values)), flush=True)
                 if arguments.output:
                     write_json(arguments.output, setting, values)
     except KeyboardInterrupt:

@@ -34,7 +34,9 @@ def _fit(setting: Setting) -> Reading:
         net, start = setting.net(300), perf_counter()
         net.fit(data.x_train, data.y_train, 128, setting.times(20))
         seconds.append(perf_counter() - start)
-    return Reading(float(np.median(seconds)), f"of {len(seconds)}, from {min(seconds):.2f} s", {"fit": seconds})
+    return Reading(
+        float(np.median(seconds)), f"median of {len(seconds)}, fastest {min(seconds):.2f} s", {"fit": seconds}
+    )
 
 
 def accuracy(setting: Setting) -> Iterator[Case]:

@@ -100,15 +100,21 @@ class Value:
             return TRIAL
         return self.case.bar.verdict(None if self.reading is None else self.reading.value)
 
-    def line(self) -> str:
-        """Return the value as a line of the table that `HEADER` begins."""
+    def line(self, best_gflops: float = 0.0) -> str:
+        """Return the value as a line of the table that `HEADER` begins; `best_gflops` is the machine's best rate."""
         bar, reading = self.case.bar, self.reading
         shown = "-" if reading is None else f"{reading.value:.3g} {bar.unit}"
         floor, goal = ("-" if number is None else f"{number:g}" for number in (bar.floor, bar.goal))
         why = self.reason if reading is None else reading.detail
         verdict = f"{self.verdict}: {why}" if reading is None else self.verdict
+        if reading is not None and self.is_disturbed(best_gflops):
+            verdict += ", disturbed"
         row = _ROW.format(self.target, self.case.what, shown, floor, goal, f"{self.gflops:.1f}", verdict)
         return row if reading is None or not why else f"{row:{_WIDTH}}  {why}"
+
+    def is_disturbed(self, best_gflops: float) -> bool:
+        """Whether the machine gave much less around this value than its best rate."""
+        return self.gflops < _DISTURBED * best_gflops
 
     def record(self) -> dict[str, Any]:
         """Return the value as it stands in the JSON file."""
@@ -131,4 +137,5 @@ class Value:
 
 _ROW = "{:13} {:23} {:>12} {:>6} {:>5} {:>7}  {}"
 HEADER = _ROW.format("target", "of", "value", "floor", "goal", "GFLOP/s", "verdict")
-_WIDTH = len(_ROW.format("", "", "", "", "", "", MISSED))
+_WIDTH = len(_ROW.format("", "", "", "", "", "", f"{MISSED}, disturbed"))
+_DISTURBED = 0.8  # of the best rate, as in a comparison
