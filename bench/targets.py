@@ -75,13 +75,14 @@ def measure_all(names: Sequence[str], setting: Setting) -> Iterator[Value]:
 
 
 def summary(values: Sequence[Value]) -> str:
-    """Say how many values meet which bar, and how many were measured while the machine was disturbed."""
+    """Say how many values meet which bar, and which targets were measured while the machine was disturbed."""
     counts = Counter(value.verdict for value in values)
     said = [f"{counts[name]} {word}" for name, word in _WORDS.items() if counts[name]]
-    best = max((value.gflops for value in values), default=0.0)
-    if disturbed := sum(value.is_disturbed(best) for value in values):
-        said.append(f"{disturbed} measured while the machine was disturbed")
-    return f"{len(values)} values: {', '.join(said)}"
+    counted, best = f"{len(values)} values: {', '.join(said)}", best_rate(values)
+    if disturbed := Counter(value.target for value in values if value.is_disturbed(best)):
+        named = ", ".join(f"{target} ({count})" for target, count in disturbed.items())
+        counted += f"\ndisturbed, measured far below the {best:.1f} GFLOP/s that the machine can do: {named}"
+    return counted
 
 
 _WORDS = {
@@ -92,6 +93,11 @@ _WORDS = {
     NO_BAR: "without a bar",
     TRIAL: "only tried",
 }
+
+
+def best_rate(values: Sequence[Value]) -> float:
+    """Return the best rate of multiply-adds around any value, in GFLOP/s."""
+    return max((value.gflops for value in values), default=0.0)
 
 
 def exit_code(values: Sequence[Value]) -> int:
@@ -112,13 +118,14 @@ def load_data(quick: bool) -> Dataset:
 
 def write_json(path: Path, setting: Setting, values: Sequence[Value]) -> None:
     """Write what was measured so far, and on what."""
+    best = best_rate(values)
     content: dict[str, Any] = {
         "kind": "targets",
         "dataset": setting.data.name,
         "quick": setting.quick,
         "threads": setting.threads,
         "environment": environment(),
-        "values": [value.record() for value in values],
+        "values": [value.record() | {"disturbed": value.is_disturbed(best)} for value in values],
     }
     text = json.dumps(json_safe(content), indent=1) + "\n"
     write_whole(path, lambda file: file.write(text.encode()))
@@ -164,7 +171,7 @@ def main(*words: str) -> int:
             setting = Setting(data, threads, Path(folder), Probe(threads), arguments.quick)
             for value in measure_all(arguments.only, setting):
                 values.append(value)
-                print(value.line(max(value.gflops for value in values)), flush=True)
+                print(value.line(best_rate(values)), flush=True)
                 if arguments.output:
                     write_json(arguments.output, setting, values)
     except KeyboardInterrupt:
