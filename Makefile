@@ -5,6 +5,8 @@
 #   make test-all      run the long tests too: kills, fuzzing, compiling again and again
 #   make lint          check style and types
 #   make bench         run the benchmarks
+#   make targets       measure how near this machine comes to the targets, in about 25 minutes; ONLY=few-rows,fit names
+#                      some of them
 #   make bench-check   is HEAD slower than its parent? BASE=v0.1.0 names another commit, BENCH="update_W1 and sparse"
 #                      other benchmarks than those of the kernels, as in pytest -k
 #   make readme        make the measured tables and pictures of README.md and docs/comparison.md again, from
@@ -20,7 +22,7 @@ PYTEST = $(BIN)/python -m pytest
 # For the tests that can run at the same time, in up to four processes (more would compile the same kernels again).
 PARALLEL = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: train test test-all lint bench bench-check readme clean
+.PHONY: train test test-all lint bench targets bench-check readme clean
 
 train: $(VENV)/installed
 	$(BIN)/fastmlp train --hidden-size 300
@@ -41,6 +43,10 @@ lint: $(VENV)/installed-lint
 
 bench: $(VENV)/installed-bench
 	$(PYTEST) --benchmark-only
+
+# bench/targets.py exits with 1 if a floor is missed or was not measured, and with 2 if it cannot begin; make with 2.
+targets: $(VENV)/installed-bench
+	@$(BIN)/python bench/targets.py $(if $(ONLY),--only='$(ONLY)')
 
 # bench/check.py exits with 1 if something got slower and with 2 if it has no answer; make exits with 2 in either case.
 bench-check: $(VENV)/installed-bench
