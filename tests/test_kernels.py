@@ -4,6 +4,7 @@ The reference is computed in float64 from the same float32 numbers; `oracle.tole
 """
 
 import numpy as np
+import oracle
 import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
@@ -22,7 +23,7 @@ from fastmlp.kernels.prediction import PredictionScratch, network_forward
 from fastmlp.kernels.simd import load, store
 from fastmlp.kernels.softmax import Outcome, softmax_cross_entropy, update_b2
 from fastmlp.kernels.sparse import SparseRows, sparse_hidden_forward, sparse_update_W1
-from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.team import run_team
 from fastmlp.kernels.tiles import Lanes, target
 
 ODD = (1, 2, 7, 17, 300)
@@ -308,21 +309,76 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
         assert ours.tobytes() == theirs.tobytes()
 
 
-def test_prediction_does_not_depend_on_what_scratch_held(rng):
-    X = sparse_input(rng, 9, 20)
-    start = [rng.normal(size=shape).astype(np.float32) for shape in ((20, 40), (40,), (40, 3), (3,))]
-    parameters, lanes = packed(*start).packed, choose_lanes(40)
-    results = []
-    for fill in (0, np.nan):
-        scratch = PredictionScratch.of(parameters, 4)
-        for array in scratch:
-            array[...] = fill
-        probs = np.full((9, 3), np.nan, np.float32)
-        member = Member(aligned_zeros((24,), np.int64), 0, 1)
-        no_labels = np.zeros(0, np.int64)
-        network_forward(probs, Outcome.of(0), parameters, scratch, X, no_labels, np.arange(9), member, lanes)
-        results.append(probs)
-    assert results[0].tobytes() == results[1].tobytes()
+def predicted(X, arrays, rows=None, n_entries=None, fill=0):
+    """What network_forward makes of X: probabilities and whether all is finite; with scratch of this room and fill."""
+    weights, n = packed(*arrays), len(X)
+    scratch = PredictionScratch.of(weights.packed)
+    if rows is not None:
+        scratch = PredictionScratch.with_room(weights.packed, rows, n_entries)
+    for array in (*scratch[2:], scratch.nonzeros.starts.view(np.float64), scratch.nonzeros.entries["value"]):
+        array[...] = fill
+    probs, no_labels = np.full((n, arrays[3].size), np.nan, np.float32), np.zeros(0, np.int64)
+    args = (probs, Outcome.of(0), weights.packed, scratch, X, no_labels, (0, n), weights.lanes)
+    return probs, network_forward(*args)
+
+
+def arrays_for(rng, D, H=40, C=3):
+    shapes = (D, H), (H,), (H, C), (C,)
+    return [(rng.normal(size=shape) / shape[0] ** 0.5).astype(np.float32) for shape in shapes]
+
+
+def rows_of(rng, kind, n, D):
+    """Rows (n, D) that are all dense, mostly zeros, all zeros, or some of each after another."""
+    X = normal(rng, (n, D))
+    if kind == "mixed":
+        X[n // 3 : 2 * n // 3] = sparse_input(rng, n, D)[n // 3 : 2 * n // 3]
+        X[2 * n // 3 :] = 0
+    elif kind != "dense":
+        X[...] = sparse_input(rng, n, D) if kind == "sparse" else 0
+    return X
+
+
+@pytest.mark.parametrize("D", [*ODD, 64])
+@pytest.mark.parametrize("n", [1, 2, 7, 17, 129, 300])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "zero", "mixed"])
+def test_prediction_is_right_whatever_the_rows_and_the_room(kind, n, D, rng):
+    X, arrays = rows_of(rng, kind, n, D), arrays_for(rng, D)
+    probs, finite = predicted(X, arrays)
+    assert finite
+    exact = oracle.forward(oracle.Net(*(array.astype(float) for array in arrays)), X.astype(float)).probs
+    np.testing.assert_allclose(probs, exact, rtol=1e-5)
+    alone = np.concatenate([predicted(X[i : i + 1], arrays)[0] for i in range(0, n, 1 + n // 4)])
+    assert probs[:: 1 + n // 4].tobytes() == alone.tobytes()
+    for rows, n_entries in ((n + 1, D), (5, D + 1), (64, 3 * D)):  # the nonzeros of few rows have room
+        assert predicted(X, arrays, rows, n_entries, fill=np.nan)[0].tobytes() == probs.tobytes()
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 36])  # of the whole vectors, and of what they leave
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_prediction_finds_a_value_that_is_not_finite_in_any_row(wrong, kind, at, rng):
+    X, arrays = rows_of(rng, kind, 150, 37), arrays_for(rng, 37)
+    assert predicted(X, arrays)[1]
+    for row in (0, 1, 149):
+        spoilt = X.copy()
+        spoilt[row, at] = wrong
+        assert not predicted(spoilt, arrays)[1]
+        assert not predicted(spoilt[row : row + 1], arrays)[1]
+    X[3, at] = np.finfo(np.float32).max
+    X[4, at] = -np.finfo(np.float32).max
+    assert predicted(X, arrays)[1]
+
+
+def test_scratch_for_prediction_is_bounded():
+    def size(input_size, hidden_size, output_size):
+        scratch = PredictionScratch.of(Weights(input_size, hidden_size, output_size).packed)
+        return sum(array.nbytes for array in (*scratch.nonzeros, *scratch[1:])), len(scratch.order)
+
+    assert size(784, 300, 10)[1] == 128
+    for sizes in ((784, 300, 10), (784, 10, 3000), (784, 5000, 10)):
+        n_bytes, _ = size(*sizes)
+        assert n_bytes < 2.5e6
+    assert size(200_000, 3, 2)[0] < 2e6  # a full row is 1.6 MB
 
 
 def test_sparse_rows_hold_every_nonzero(rng):

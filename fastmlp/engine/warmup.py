@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from fastmlp.engine.inference import forward, prepared, score
+from fastmlp.engine.inference import score
 from fastmlp.engine.inputs import Samples
 from fastmlp.engine.training import FitOptions, Trainee, fit
 from fastmlp.engine.weights import Weights
@@ -28,7 +28,5 @@ def warm_up(hidden_size: int) -> float:
         X = (np.arange(_INPUTS) < nonzeros).astype(np.float32)[None]
         samples = Samples(X, np.zeros(1, np.int64))
         fit(trainee, samples, FitOptions(batch_size=1, number_epochs=1, shuffle=True, callback=None))
-        inputs = prepared(weights, X, 1)
-        forward(weights, inputs, 1, 1)
-        score(weights, inputs, samples.y, 1)
+    score(weights, X, samples.y, 1)
     return time.perf_counter() - start

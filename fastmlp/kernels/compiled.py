@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["SOURCE_DIGEST", "cache_folder", "inlined", "kernel"]
+__all__ = ["SOURCE_DIGEST", "cache_folder", "compiled_for", "inlined", "kernel"]
 
 
 def _source_digest(folder: Path) -> str:
@@ -67,6 +67,15 @@ def inlined(function: Callable[..., Any]) -> Any:
     in the forward pass over coded pairs that took longer than the arithmetic.
     """
     return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+
+
+def compiled_for(function: Any, *args: Any) -> Any:
+    """The compiled form of a kernel for arguments of the types of these, for calls that must be quick.
+
+    It does not look at the types again, for which the kernel itself takes some ten microseconds at each call: it must
+    be given arguments of the same ones.
+    """
+    return function.compile(tuple(numba.typeof(arg) for arg in args))
 
 
 def _with_forgiving_cache(dispatcher: Any) -> Any:

@@ -39,7 +39,6 @@ from .tiles import Lanes
 __all__ = [
     "Inputs",
     "columns_scratch",
-    "fastest_form",
     "hidden_forward",
     "own_columns",
     "prepare_columns",
@@ -49,13 +48,6 @@ __all__ = [
 
 Inputs = Float32Array | SparseRows | CodedPairs
 """Inputs X (n, D) in any form that the kernels take."""
-
-
-def fastest_form(X: Float32Array, counts: Int64Array, vectors: int, n_threads: int) -> Inputs:
-    """X (n, D) in the form that is fastest for one pass; counts (n,) are its nonzeros by row."""
-    if sparse_pays(counts.sum() / X.size, vectors):
-        return to_sparse_rows(X, counts, n_threads)
-    return X
 
 
 def training_form(
@@ -70,7 +62,7 @@ def training_form(
         coded = to_coded_pairs(X, counts, lanes, batch_size, n_threads)
         if coded is not None:
             return coded
-    return fastest_form(X, counts, vectors, n_threads)
+    return to_sparse_rows(X, counts, n_threads) if sparse_pays(density, vectors) else X
 
 
 def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> Any:

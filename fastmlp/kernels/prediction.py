@@ -1,26 +1,40 @@
-"""The forward pass alone, for any number of rows: chunks of rows are dealt out to the team."""
+"""The forward pass alone, for any number of rows, chunk by chunk: what is kept of a chunk stays in the cache.
+
+A chunk is looked at once, row by row: are its values finite, and where are the nonzeros? While these are few they are
+copied together, and the hidden layer takes the copy; else it takes the rows as they are. Both give the same bits.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from fastmlp.arrays import Float32Array
+import numpy as np
 
-from .compiled import kernel
+from fastmlp.arrays import Float32Array, Int64Array
+
+from .compiled import inlined, kernel
 from .hidden import hidden_forward
+from .lanewise import nonzero_bits, tile_sum, trailing_zeros
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
-from .simd import store, units, vector
+from .simd import axpy, broadcast, load, store, units, vector
 from .softmax import softmax
+from .sparse import ROW_ENTRY, SparseRows
 
-__all__ = ["CHUNK", "PredictionScratch", "network_forward"]
+__all__ = ["PredictionScratch", "network_forward"]
 
-CHUNK = 128  # rows: as many as share a pass over the weights
+_ROWS = 128  # of a chunk, at most: they share a pass over the weights
+_FEW_ROWS = 8
+_SCRATCH_BYTES = 1 << 20  # for what is kept of a chunk's rows; and as many for its nonzeros
+_ZERO = np.float32(0.0)
+_ONE = np.uint64(1)
 
 
 class PredictionScratch(NamedTuple):
-    """Memory of one thread. Whatever it holds at the start does not matter."""
+    """Memory of one thread for a chunk of rows. Whatever it holds at the start does not matter, but for `order`."""
 
+    nonzeros: SparseRows  # room for (rows + 1,) and at least one full row
+    order: Int64Array  # (rows,): 0, 1, ...
     hidden: Float32Array  # (room, units)
     logits: Float32Array  # (tiles, C padded, room)
     probs: Float32Array  # (C padded, room)
@@ -28,11 +42,22 @@ class PredictionScratch(NamedTuple):
     results: Float32Array  # (3, room): the sum of the powers, the loss and the hit of each row
 
     @classmethod
-    def of(cls, parameters: Parameters, chunk: int) -> PredictionScratch:
-        """Scratch for these parameters."""
+    def of(cls, parameters: Parameters) -> PredictionScratch:
+        """Scratch for these parameters: about two megabytes at most, unless inputs, units or classes are very many."""
+        (tiles, classes, units), input_size = parameters.W2.shape, parameters.W1.shape[1]
+        row_bytes = 4 * (units + (tiles + 1) * classes)
+        rows = min(_ROWS, max(16, _SCRATCH_BYTES // row_bytes // 16 * 16))
+        n_entries = max(input_size, min(rows * input_size, _SCRATCH_BYTES // ROW_ENTRY.itemsize))
+        return cls.with_room(parameters, rows, n_entries)
+
+    @classmethod
+    def with_room(cls, parameters: Parameters, rows: int, n_entries: int) -> PredictionScratch:
+        """Scratch for chunks of at most so many rows and nonzeros; there must be room for the nonzeros of a row."""
         tiles, classes, units = parameters.W2.shape
-        room = room_for(chunk)
+        room = room_for(rows)
         return cls(
+            SparseRows(np.zeros(rows + 1, np.int64), aligned_zeros((n_entries,), ROW_ENTRY)),
+            np.arange(rows),
             aligned_zeros((room, units)),
             aligned_zeros((tiles, classes, room)),
             aligned_zeros((classes, room)),
@@ -41,33 +66,96 @@ class PredictionScratch(NamedTuple):
         )
 
 
-@kernel
-def network_forward(probs, outcome, parameters, scratch, X, y, samples, member, lanes):
-    """Probabilities, and the loss and hit of each row whose label is given, for this member's chunks.
+@inlined
+def _few(n_nonzeros, rows, D, vectors):
+    """Whether to copy the nonzeros and skip the zeros is faster, for a hidden layer of `vectors` vectors.
 
-    Writes probs (n or 0, C), outcome (n or 0) and scratch; reads parameters, X (n, D) in any form, labels y (n or 0,)
-    and samples = 0, 1, ... n - 1.
+    Measured on two cores of a Zen 3 (AVX2) with 128 rows of random bytes, both take as long at a density of 0.18, 0.31
+    and 0.47 for 4, 16 and 40 vectors; zeros in clusters, as in pictures, are found faster. A few rows make no register
+    blocks, and say little of those to come.
+    """
+    return rows < _FEW_ROWS or n_nonzeros * (vectors + 6) < 0.55 * vectors * (rows * D)
+
+
+@kernel
+def find_nonzeros(nonzeros, X, first, last, vectors, lanes):
+    """Look at rows from `first` on, before `last`, as many as make a chunk, and copy their nonzeros while they are few.
+
+    Returns how many rows there are, how many nonzeros were copied, -1 where there are too many, and whether all is
+    finite. Writes nonzeros; reads X (n, D).
+    """
+    starts, entries, one = nonzeros.starts, nonzeros.entries, vector(lanes)
+    D, width, rows = X.shape[1], units(one), 0
+    finite = broadcast(_ZERO, one)  # stays 0: NaN and infinity times 0 are NaN
+    tail = _ZERO
+    count, few = 0, True
+    starts[0] = 0
+    while first + rows < last and rows < len(starts) - 1 and (not few or count + D <= len(entries)):
+        i = first + rows
+        d = 0
+        while d + width <= D:
+            values = load(X, i * D + d, one)
+            finite = axpy(finite, _ZERO, values)
+            if few:
+                bits = nonzero_bits(values)
+                while bits != 0:
+                    column = d + trailing_zeros(bits)
+                    entries[count].column = column
+                    entries[count].value = X[i, column]
+                    count += 1
+                    bits &= bits - _ONE
+            d += width
+        while d < D:
+            tail += _ZERO * X[i, d]
+            if few and X[i, d] != 0:
+                entries[count].column = d
+                entries[count].value = X[i, d]
+                count += 1
+            d += 1
+        rows += 1
+        starts[rows] = count
+        few = few and _few(count, rows, D, vectors)
+    return rows, count if few else -1, tile_sum(finite) + tail == 0
+
+
+@kernel
+def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
+    """Probabilities, and the loss and hit of each row whose label is given, for the rows of a share (first, last).
+
+    Returns whether all inputs are finite; where they are not, the results mean nothing. Writes probs (n or 0, C),
+    outcome (n or 0) and scratch; reads parameters, X (n, D) and the labels y (n or 0,).
     """
     W1, b1, W2, b2 = parameters
     n_classes, width = probs.shape[1], units(vector(lanes))
-    hidden, logits, labels = scratch.hidden, scratch.logits, scratch.labels
-    chunk = len(hidden) - 16
-    for first in range(member.rank * chunk, len(samples), member.size * chunk):
-        batch = samples[first : min(first + chunk, len(samples))]
+    hidden, logits, labels, results = scratch.hidden, scratch.logits, scratch.labels, scratch.results
+    starts, entries = scratch.nonzeros
+    vectors = len(W1) * units(lanes) // width
+    first, last = share
+    while first < last:
+        n, count, finite = find_nonzeros(scratch.nonzeros, X, first, last, vectors, lanes)
+        if not finite:
+            return False
+        order = scratch.order[:n]
         for tile in range(len(W1)):
-            hidden_forward(hidden, W1[tile], b1[tile], X, batch, batch[:0], lanes)
-            output_forward(logits[tile], hidden, W2[tile], len(batch), lanes)
-        for i in range(min(len(batch), len(y))):
+            if count >= 0:
+                nonzeros = SparseRows(starts[: n + 1], entries[:count])
+                hidden_forward(hidden, W1[tile], b1[tile], nonzeros, order, order[:0], lanes)
+            else:
+                hidden_forward(hidden, W1[tile], b1[tile], X[first : first + n], order, order[:0], lanes)
+            output_forward(logits[tile], hidden, W2[tile], n, lanes)
+        for i in range(min(n, len(y))):
             labels[i] = y[first + i]
-        for i in range(0, len(batch), width):
+        for i in range(0, n, width):
             total, loss, hit = softmax(scratch.probs, logits, b2, labels, i, n_classes, lanes)
-            store(total, scratch.results, i)
-            store(loss, scratch.results, len(hidden) + i)
-            store(hit, scratch.results, 2 * len(hidden) + i)
-        for i in range(len(batch)):
+            store(total, results, i)
+            store(loss, results, len(hidden) + i)
+            store(hit, results, 2 * len(hidden) + i)
+        for i in range(n):
             if len(probs) > 0:
                 for c in range(n_classes):
-                    probs[first + i, c] = scratch.probs[c, i] / scratch.results[0, i]
+                    probs[first + i, c] = scratch.probs[c, i] / results[0, i]
             if len(y) > 0:
-                outcome.losses[first + i] = scratch.results[1, i]
-                outcome.hits[first + i] = scratch.results[2, i]
+                outcome.losses[first + i] = results[1, i]
+                outcome.hits[first + i] = results[2, i]
+        first += n
+    return True
