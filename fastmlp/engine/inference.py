@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from fastmlp.engine.inputs import refuse_unusable
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.compiled import compiled_for
 from fastmlp.kernels.layout import empty_parameters
-from fastmlp.kernels.prediction import PredictionScratch, network_forward
+from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes
@@ -22,6 +23,7 @@ from fastmlp.machine import available_processors
 __all__ = ["Score", "forward", "probabilities_and_losses", "score"]
 
 _ROWS_ALONE = 128  # are done in the caller's thread; how long they take says whether the rest is worth others
+_ROWS_BETWEEN_LOOKS = 2048  # where zeros were too few to be skipped
 _SECONDS_FOR_THREADS = 0.0005  # of work, below which starting threads takes longer than they save
 _KEPT = 16  # scratches of a net that wait for its next forward pass
 
@@ -66,47 +68,57 @@ def _run(
     weights: Weights, X: Float32Array, y: Int64Array, probs: Float32Array, outcome: Outcome, n_threads: int | None
 ) -> None:
     """Fill `probs` where it has rows, and `outcome` where there are labels."""
-    kernel, n = _compiled(weights.lanes.vectors), len(X)
+    n = len(X)
 
-    def usable(first: int, last: int) -> bool:
-        try:
-            scratch = weights.idle_scratch.pop()  # one step: no other thread gets the same
-        except IndexError:
-            scratch = PredictionScratch.of(weights.packed)
-        try:
-            return bool(kernel(probs, outcome, weights.packed, scratch, X, y, (first, last), weights.lanes))
-        finally:
-            if len(weights.idle_scratch) < _KEPT:
-                weights.idle_scratch.append(scratch)
+    def fill(first: int, last: int) -> bool:
+        """Whether the inputs of these rows could be used."""
+        with_zeros, parameters, lanes = WithZeros(X), weights.packed, weights.lanes
+        scratch = _take_scratch(weights)
+        while 0 <= first < last:
+            kernel = _compiled(lanes.vectors, skip_zeros=True)
+            first = kernel(probs, outcome, parameters, scratch, with_zeros, y, (first, last), lanes)
+            if 0 <= first < last:
+                kernel, stop = _compiled(lanes.vectors, skip_zeros=False), min(first + _ROWS_BETWEEN_LOOKS, last)
+                first = kernel(probs, outcome, parameters, scratch, X, y, (first, stop), lanes)
+        if len(weights.idle_scratch) < _KEPT:
+            weights.idle_scratch.append(scratch)
+        return first >= 0
 
-    if n <= _ROWS_ALONE:
-        finite = usable(0, n)
-    else:
-        start = time.perf_counter()
-        finite = usable(0, _ROWS_ALONE)
-        seconds = (time.perf_counter() - start) * (n / _ROWS_ALONE - 1)
-        finite = finite and _share_out(usable, _ROWS_ALONE, n, seconds, n_threads)
-    if not finite:
+    alone = min(n, _ROWS_ALONE)
+    start = time.perf_counter()
+    usable = fill(0, alone)
+    if alone < n and usable:
+        seconds = (time.perf_counter() - start) / alone * (n - alone)
+        usable = _share_out(fill, alone, n, seconds, n_threads)
+    if not usable:
         refuse_unusable("X", X)
 
 
-def _share_out(usable: Any, first: int, last: int, seconds: float, n_threads: int | None) -> bool:
-    """Whether all the rows from first to last are usable; threads share them where they take so many seconds."""
+def _share_out(fill: Callable[[int, int], bool], first: int, last: int, seconds: float, n_threads: int | None) -> bool:
+    """Fill the rows from first to last, in threads where that takes so many seconds; returns what `fill` does."""
     size = 1 if seconds < _SECONDS_FOR_THREADS else min(n_threads or available_processors(), last - first)
     answers: list[bool] = []
 
     def work(member: Member) -> None:
         start, stop = (first + (last - first) * rank // size for rank in (member.rank, member.rank + 1))
-        answers.append(usable(start, stop))
+        answers.append(fill(start, stop))
 
     run_team(size, work)
     return all(answers)
 
 
+def _take_scratch(weights: Weights) -> PredictionScratch:
+    """Scratch that no other thread has."""
+    try:
+        return weights.idle_scratch.pop()
+    except IndexError:
+        return PredictionScratch.of(weights.packed)
+
+
 @functools.cache
-def _compiled(vectors: int) -> Any:
-    """The kernel for tiles of this width, compiled or loaded from disk."""
+def _compiled(vectors: int, skip_zeros: bool) -> Any:
+    """The kernel for tiles of this width and rows in one of two forms, compiled or loaded from disk."""
     lanes, one = Lanes(vectors), np.ones((1, 1), np.float32)
     parameters = empty_parameters(1, 1, 1, lanes)
-    scratch = PredictionScratch.of(parameters)
-    return compiled_for(network_forward, one, _NO_OUTCOME, parameters, scratch, one, _NO_LABELS, (0, 1), lanes)
+    scratch, rows = PredictionScratch.of(parameters), WithZeros(one) if skip_zeros else one
+    return compiled_for(network_forward, one, _NO_OUTCOME, parameters, scratch, rows, _NO_LABELS, (0, 1), lanes)

@@ -1,7 +1,8 @@
 """The forward pass alone, for any number of rows, chunk by chunk: what is kept of a chunk stays in the cache.
 
-A chunk is looked at once, row by row: are its values finite, and where are the nonzeros? While these are few they are
-copied together, and the hidden layer takes the copy; else it takes the rows as they are. Both give the same bits.
+Rows come as they are, an array (n, D), or as `WithZeros` of one: the nonzeros of a chunk are then found, copied
+together and forgotten after it, so that nothing is packed beforehand. Both give the same bits, and each is compiled by
+itself, the first time that it is needed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba.core import types
+from numba.extending import overload
 
 from fastmlp.arrays import Float32Array, Int64Array
 
@@ -17,17 +20,23 @@ from .hidden import hidden_forward
 from .lanewise import nonzero_bits, tile_sum, trailing_zeros
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
-from .simd import axpy, broadcast, load, store, units, vector
+from .simd import axpy, broadcast, element, load, store, units, vector
 from .softmax import softmax
 from .sparse import ROW_ENTRY, SparseRows
 
-__all__ = ["PredictionScratch", "network_forward"]
+__all__ = ["PredictionScratch", "WithZeros", "network_forward"]
 
 _ROWS = 128  # of a chunk, at most: they share a pass over the weights
 _FEW_ROWS = 8
 _SCRATCH_BYTES = 1 << 20  # for what is kept of a chunk's rows; and as many for its nonzeros
 _ZERO = np.float32(0.0)
 _ONE = np.uint64(1)
+
+
+class WithZeros(NamedTuple):
+    """Rows of which the zeros are skipped."""
+
+    rows: Float32Array  # X (n, D)
 
 
 class PredictionScratch(NamedTuple):
@@ -77,71 +86,99 @@ def _few(n_nonzeros, rows, D, vectors):
     return rows < _FEW_ROWS or n_nonzeros * (vectors + 6) < 0.55 * vectors * (rows * D)
 
 
-@kernel
-def find_nonzeros(nonzeros, X, first, last, vectors, lanes):
-    """Look at rows from `first` on, before `last`, as many as make a chunk, and copy their nonzeros while they are few.
+@inlined
+def _find_nonzeros(nonzeros, X, first, last, vectors, lanes):
+    """Copy the nonzeros of rows from `first` on, before `last`, as many as make a chunk; stop where there are too many.
 
-    Returns how many rows there are, how many nonzeros were copied, -1 where there are too many, and whether all is
-    finite. Writes nonzeros; reads X (n, D).
+    Returns how many rows there are, 0 where zeros are so few that they should not be skipped, and whether all values
+    looked at are finite. Writes nonzeros; reads X (n, D).
     """
-    starts, entries, one = nonzeros.starts, nonzeros.entries, vector(lanes)
-    D, width, rows = X.shape[1], units(one), 0
-    finite = broadcast(_ZERO, one)  # stays 0: NaN and infinity times 0 are NaN
-    tail = _ZERO
-    count, few = 0, True
+    starts, entries, one, D = nonzeros.starts, nonzeros.entries, vector(lanes), X.shape[1]
+    products, rest = broadcast(_ZERO, one), _ZERO  # with 0: they stay 0 unless there is NaN or infinity
+    rows, count, few = 0, 0, True
     starts[0] = 0
-    while first + rows < last and rows < len(starts) - 1 and (not few or count + D <= len(entries)):
-        i = first + rows
-        d = 0
-        while d + width <= D:
+    while few and first + rows < last and rows < len(starts) - 1 and count + D <= len(entries):
+        i, d = first + rows, 0
+        while d + units(one) <= D:
             values = load(X, i * D + d, one)
-            finite = axpy(finite, _ZERO, values)
-            if few:
-                bits = nonzero_bits(values)
-                while bits != 0:
-                    column = d + trailing_zeros(bits)
-                    entries[count].column = column
-                    entries[count].value = X[i, column]
-                    count += 1
-                    bits &= bits - _ONE
-            d += width
-        while d < D:
-            tail += _ZERO * X[i, d]
-            if few and X[i, d] != 0:
-                entries[count].column = d
-                entries[count].value = X[i, d]
+            products = axpy(products, _ZERO, values)
+            bits = nonzero_bits(values)
+            while bits != 0:
+                column = d + trailing_zeros(bits)
+                entries[count].column = column
+                entries[count].value = X[i, column]
                 count += 1
+                bits &= bits - _ONE
+            d += units(one)
+        while d < D:
+            rest += _ZERO * X[i, d]
+            entries[count].column = d
+            entries[count].value = X[i, d]
+            count += X[i, d] != 0
             d += 1
         rows += 1
         starts[rows] = count
-        few = few and _few(count, rows, D, vectors)
-    return rows, count if few else -1, tile_sum(finite) + tail == 0
+        few = _few(count, rows, D, vectors)
+    return rows if few else 0, tile_sum(products) + rest == 0
+
+
+@inlined
+def _all_finite(X, first, last, lanes):
+    """Whether the rows first to last of X (n, D) hold neither NaN nor infinity."""
+    one, at, end = vector(lanes), first * X.shape[1], last * X.shape[1]
+    products = broadcast(_ZERO, one)
+    while at + units(one) <= end:
+        products = axpy(products, _ZERO, load(X, at, one))
+        at += units(one)
+    rest = _ZERO
+    for i in range(at, end):
+        rest += _ZERO * element(X, i)
+    return tile_sum(products) + rest == 0
+
+
+def _chunk(scratch, X, first, last, vectors, lanes):
+    """The next rows in the form in which the hidden layer takes them, how many they are, and whether all are finite."""
+    raise NotImplementedError("for kernels only")
+
+
+@overload(_chunk)
+def _typed_chunk(scratch, X, first, last, vectors, lanes):
+    if isinstance(X, types.Array):
+
+        def chunk(scratch, X, first, last, vectors, lanes):
+            n = min(last - first, len(scratch.order))
+            return X[first : first + n], n, _all_finite(X, first, first + n, lanes)
+    else:
+
+        def chunk(scratch, X, first, last, vectors, lanes):
+            n, finite = _find_nonzeros(scratch.nonzeros, X.rows, first, last, vectors, lanes)
+            starts, entries = scratch.nonzeros
+            return SparseRows(starts[: n + 1], entries[: starts[n]]), n, finite
+
+    return chunk
 
 
 @kernel
 def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
     """Probabilities, and the loss and hit of each row whose label is given, for the rows of a share (first, last).
 
-    Returns whether all inputs are finite; where they are not, the results mean nothing. Writes probs (n or 0, C),
-    outcome (n or 0) and scratch; reads parameters, X (n, D) and the labels y (n or 0,).
+    Returns `last`; or an earlier row from which on zeros are so few that they should not be skipped; or -1 where an
+    input is NaN or infinite. Writes probs (n or 0, C), outcome (n or 0) and scratch; reads parameters, X (n, D) in
+    either form and the labels y (n or 0,).
     """
     W1, b1, W2, b2 = parameters
     n_classes, width = probs.shape[1], units(vector(lanes))
     hidden, logits, labels, results = scratch.hidden, scratch.logits, scratch.labels, scratch.results
-    starts, entries = scratch.nonzeros
-    vectors = len(W1) * units(lanes) // width
     first, last = share
     while first < last:
-        n, count, finite = find_nonzeros(scratch.nonzeros, X, first, last, vectors, lanes)
+        rows, n, finite = _chunk(scratch, X, first, last, len(W1) * units(lanes) // width, lanes)
         if not finite:
-            return False
+            return -1
+        if n == 0:
+            return first
         order = scratch.order[:n]
         for tile in range(len(W1)):
-            if count >= 0:
-                nonzeros = SparseRows(starts[: n + 1], entries[:count])
-                hidden_forward(hidden, W1[tile], b1[tile], nonzeros, order, order[:0], lanes)
-            else:
-                hidden_forward(hidden, W1[tile], b1[tile], X[first : first + n], order, order[:0], lanes)
+            hidden_forward(hidden, W1[tile], b1[tile], rows, order, order[:0], lanes)
             output_forward(logits[tile], hidden, W2[tile], n, lanes)
         for i in range(min(n, len(y))):
             labels[i] = y[first + i]
@@ -158,4 +195,4 @@ def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
                 outcome.losses[first + i] = results[1, i]
                 outcome.hits[first + i] = results[2, i]
         first += n
-    return True
+    return last
