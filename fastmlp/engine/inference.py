@@ -24,7 +24,7 @@ __all__ = ["Score", "forward", "probabilities_and_losses", "score"]
 
 _ROWS_ALONE = 128  # are done in the caller's thread; how long they take says whether the rest is worth others
 _ROWS_BETWEEN_LOOKS = 2048  # where zeros were too few to be skipped
-_SECONDS_FOR_THREADS = 0.0005  # of work, below which starting threads takes longer than they save
+_SECONDS_FOR_THREADS = 0.001  # of work, below which starting threads takes longer than they save
 _KEPT = 16  # scratches of a net that wait for its next forward pass
 
 _NO_LABELS = np.empty(0, np.int64)

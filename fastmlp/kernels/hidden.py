@@ -31,6 +31,7 @@ from .sparse import (
     BatchColumns,
     SparseRows,
     sparse_hidden_forward,
+    sparse_hidden_forward_two,
     sparse_update_W1,
     transpose_batch,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Inputs",
     "columns_scratch",
     "hidden_forward",
+    "hidden_forward_two",
     "own_columns",
     "prepare_columns",
     "training_form",
@@ -86,6 +88,11 @@ def hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
     raise NotImplementedError("for kernels only")
 
 
+def hidden_forward_two(hidden, W1, b1, X, batch, lanes):
+    """hidden_forward for two narrow tiles: hidden (2, room, units), W1 (2, D, units), b1 (2, units); X not in pairs."""
+    raise NotImplementedError("for kernels only")
+
+
 def update_W1(W1, dhidden, X, batch, columns, lanes):
     """W1 += X^T dhidden for one tile, by the kernel that fits the form of X; a sparse batch is read by columns."""
     raise NotImplementedError("for kernels only")
@@ -114,6 +121,18 @@ def _hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
             hidden, W1, b1, X, batch, coming, lanes
         )
     return lambda hidden, W1, b1, X, batch, coming, lanes: sparse_hidden_forward(hidden, W1, b1, X, batch, lanes)
+
+
+@overload(hidden_forward_two)
+def _hidden_forward_two(hidden, W1, b1, X, batch, lanes):
+    if isinstance(X, types.Array):
+
+        def forward(hidden, W1, b1, X, batch, lanes):
+            for t in range(2):
+                dense_hidden_forward(hidden[t], W1[t], b1[t], X, batch, lanes)
+
+        return forward
+    return lambda hidden, W1, b1, X, batch, lanes: sparse_hidden_forward_two(hidden, W1, b1, X, batch, lanes)
 
 
 @overload(update_W1)

@@ -16,11 +16,11 @@ from numba.extending import overload
 from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import inlined, kernel
-from .hidden import hidden_forward
+from .hidden import hidden_forward, hidden_forward_two
 from .lanewise import nonzero_bits, tile_sum, trailing_zeros
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
-from .simd import axpy, broadcast, element, load, store, units, vector
+from .simd import axpy, broadcast, element, interleaved, load, store, units, vector
 from .softmax import softmax
 from .sparse import ROW_ENTRY, SparseRows
 
@@ -44,7 +44,7 @@ class PredictionScratch(NamedTuple):
 
     nonzeros: SparseRows  # room for (rows + 1,) and at least one full row
     order: Int64Array  # (rows,): 0, 1, ...
-    hidden: Float32Array  # (room, units)
+    hidden: Float32Array  # (2, room, units)
     logits: Float32Array  # (tiles, C padded, room)
     probs: Float32Array  # (C padded, room)
     labels: Float32Array  # (room,)
@@ -54,7 +54,7 @@ class PredictionScratch(NamedTuple):
     def of(cls, parameters: Parameters) -> PredictionScratch:
         """Scratch for these parameters: about two megabytes at most, unless inputs, units or classes are very many."""
         (tiles, classes, units), input_size = parameters.W2.shape, parameters.W1.shape[1]
-        row_bytes = 4 * (units + (tiles + 1) * classes)
+        row_bytes = 4 * (2 * units + (tiles + 1) * classes)
         rows = min(_ROWS, max(16, _SCRATCH_BYTES // row_bytes // 16 * 16))
         n_entries = max(input_size, min(rows * input_size, _SCRATCH_BYTES // ROW_ENTRY.itemsize))
         return cls.with_room(parameters, rows, n_entries)
@@ -67,7 +67,7 @@ class PredictionScratch(NamedTuple):
         return cls(
             SparseRows(np.zeros(rows + 1, np.int64), aligned_zeros((n_entries,), ROW_ENTRY)),
             np.arange(rows),
-            aligned_zeros((room, units)),
+            aligned_zeros((2, room, units)),
             aligned_zeros((tiles, classes, room)),
             aligned_zeros((classes, room)),
             aligned_zeros((room,)),
@@ -177,16 +177,24 @@ def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
         if n == 0:
             return first
         order = scratch.order[:n]
-        for tile in range(len(W1)):
-            hidden_forward(hidden, W1[tile], b1[tile], rows, order, order[:0], lanes)
-            output_forward(logits[tile], hidden, W2[tile], n, lanes)
+        tile = 0
+        if interleaved(lanes, 1):
+            while tile + 2 <= len(W1):
+                hidden_forward_two(hidden, W1[tile : tile + 2], b1[tile : tile + 2], rows, order, lanes)
+                for t in range(2):
+                    output_forward(logits[tile + t], hidden[t], W2[tile + t], n, lanes)
+                tile += 2
+        while tile < len(W1):
+            hidden_forward(hidden[0], W1[tile], b1[tile], rows, order, order[:0], lanes)
+            output_forward(logits[tile], hidden[0], W2[tile], n, lanes)
+            tile += 1
         for i in range(min(n, len(y))):
             labels[i] = y[first + i]
         for i in range(0, n, width):
             total, loss, hit = softmax(scratch.probs, logits, b2, labels, i, n_classes, lanes)
             store(total, results, i)
-            store(loss, results, len(hidden) + i)
-            store(hit, results, 2 * len(hidden) + i)
+            store(loss, results, results.shape[1] + i)
+            store(hit, results, 2 * results.shape[1] + i)
         for i in range(n):
             if len(probs) > 0:
                 for c in range(n_classes):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .compiled import inlined, kernel
 from .lanewise import add, relu
-from .simd import axpy, broadcast, load, prefetch, store, units
+from .simd import axpy, broadcast, load, load_rows, prefetch, row_pair, store, store_rows, units
 
 __all__ = [
     "COLUMN_ENTRY",
@@ -21,6 +21,7 @@ __all__ = [
     "BatchColumns",
     "SparseRows",
     "sparse_hidden_forward",
+    "sparse_hidden_forward_two",
     "sparse_update_W1",
     "transpose_batch",
 ]
@@ -80,6 +81,24 @@ def sparse_hidden_forward(hidden, W1, b1, X, batch, lanes):
             if part == parts - 1:
                 acc = relu(acc)
             store(acc, hidden, i * units(lanes))
+
+
+@inlined
+def sparse_hidden_forward_two(hidden, W1, b1, X, batch, lanes):
+    """The same for two tiles at once.
+
+    A narrow tile has so few sums under way that each waits for its last addition; those of the other tile do not.
+
+    Writes hidden (2, room, units); reads W1 (2, D, units), b1 (2, units), the rows of X numbered by batch (B,).
+    """
+    two, width = row_pair(lanes), units(lanes)
+    tile, room = W1.shape[1] * width, hidden.shape[1] * width
+    bias = load_rows(b1, 0, width, two)
+    for i in range(len(batch)):
+        acc = bias
+        for k in range(X.starts[batch[i]], X.starts[batch[i] + 1]):
+            acc = axpy(acc, X.entries[k].value, load_rows(W1, X.entries[k].column * width, tile, two))
+        store_rows(relu(acc), hidden, i * width, room)
 
 
 @kernel
