@@ -43,7 +43,7 @@ def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32
 
     `n_threads` is how many threads may be used, None for as many as there are processors.
     """
-    probs = np.empty((len(X), *weights.shapes["b2"]), np.float32)
+    probs = np.empty((len(X), weights.shapes["b2"][0]), np.float32)
     _run(weights, X, _NO_LABELS, probs, _NO_OUTCOME, n_threads)
     return probs
 
@@ -51,7 +51,7 @@ def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32
 def score(weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None) -> Score:
     """Return mean loss and accuracy of X (n, D) against the labels y (n,), otherwise as `forward`."""
     outcome = Outcome.of(len(y))
-    _run(weights, X, y, np.empty((0, *weights.shapes["b2"]), np.float32), outcome, n_threads)
+    _run(weights, X, y, np.empty((0, weights.shapes["b2"][0]), np.float32), outcome, n_threads)
     return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean(dtype=np.float64)))
 
 
@@ -59,7 +59,7 @@ def probabilities_and_losses(
     weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None
 ) -> tuple[Float32Array, Float32Array]:
     """Return the probabilities (n, C) and the loss of each row (n,) against its label in y, from one forward pass."""
-    probs, outcome = np.empty((len(y), *weights.shapes["b2"]), np.float32), Outcome.of(len(y))
+    probs, outcome = np.empty((len(X), weights.shapes["b2"][0]), np.float32), Outcome.of(len(y))
     _run(weights, X, y, probs, outcome, n_threads)
     return probs, outcome.losses
 
@@ -68,28 +68,26 @@ def _run(
     weights: Weights, X: Float32Array, y: Int64Array, probs: Float32Array, outcome: Outcome, n_threads: int | None
 ) -> None:
     """Fill `probs` where it has rows, and `outcome` where there are labels."""
-    n = len(X)
+    n, parameters, lanes = len(X), weights.packed, weights.lanes
 
     def fill(first: int, last: int) -> bool:
         """Whether the inputs of these rows could be used."""
-        with_zeros, parameters, lanes = WithZeros(X), weights.packed, weights.lanes
-        scratch = _take_scratch(weights)
+        scratch, with_zeros = _take_scratch(weights), WithZeros(X)
         while 0 <= first < last:
-            kernel = _compiled(lanes.vectors, skip_zeros=True)
+            kernel = _compiled(lanes.vectors, True)
             first = kernel(probs, outcome, parameters, scratch, with_zeros, y, (first, last), lanes)
-            if 0 <= first < last:
-                kernel, stop = _compiled(lanes.vectors, skip_zeros=False), min(first + _ROWS_BETWEEN_LOOKS, last)
+            if 0 <= first < last:  # there are few zeros from here on
+                kernel, stop = _compiled(lanes.vectors, False), min(first + _ROWS_BETWEEN_LOOKS, last)
                 first = kernel(probs, outcome, parameters, scratch, X, y, (first, stop), lanes)
         if len(weights.idle_scratch) < _KEPT:
             weights.idle_scratch.append(scratch)
         return first >= 0
 
-    alone = min(n, _ROWS_ALONE)
     start = time.perf_counter()
-    usable = fill(0, alone)
-    if alone < n and usable:
-        seconds = (time.perf_counter() - start) / alone * (n - alone)
-        usable = _share_out(fill, alone, n, seconds, n_threads)
+    usable = fill(0, min(n, _ROWS_ALONE))
+    if n > _ROWS_ALONE and usable:
+        seconds = (time.perf_counter() - start) / _ROWS_ALONE * (n - _ROWS_ALONE)
+        usable = _share_out(fill, _ROWS_ALONE, n, seconds, n_threads)
     if not usable:
         refuse_unusable("X", X)
 
