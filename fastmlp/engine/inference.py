@@ -23,7 +23,7 @@ from fastmlp.machine import available_processors
 __all__ = ["Score", "forward", "probabilities_and_losses", "score"]
 
 _ROWS_ALONE = 128  # are done in the caller's thread; how long they take says whether the rest is worth others
-_ROWS_BETWEEN_LOOKS = 2048  # where zeros were too few to be skipped
+_ROWS_OF_PIECE = 512  # that a thread takes at once
 _SECONDS_FOR_THREADS = 0.001  # of work, below which starting threads takes longer than they save
 _KEPT = 16  # scratches of a net that wait for its next forward pass
 
@@ -72,36 +72,34 @@ def _run(
 
     def fill(first: int, last: int) -> bool:
         """Whether the inputs of these rows could be used."""
-        scratch, with_zeros = _take_scratch(weights), WithZeros(X)
-        while 0 <= first < last:
-            kernel = _compiled(lanes.vectors, True)
-            first = kernel(probs, outcome, parameters, scratch, with_zeros, y, (first, last), lanes)
-            if 0 <= first < last:  # there are few zeros from here on
-                kernel, stop = _compiled(lanes.vectors, False), min(first + _ROWS_BETWEEN_LOOKS, last)
-                first = kernel(probs, outcome, parameters, scratch, X, y, (first, stop), lanes)
+        scratch, kernel = _take_scratch(weights), _compiled(lanes.vectors, True)
+        row = kernel(probs, outcome, parameters, scratch, WithZeros(X), y, (first, last), lanes)
+        if 0 <= row < last:  # there are few zeros from here on
+            kernel = _compiled(lanes.vectors, False)
+            row = kernel(probs, outcome, parameters, scratch, X, y, (row, last), lanes)
         if len(weights.idle_scratch) < _KEPT:
             weights.idle_scratch.append(scratch)
-        return first >= 0
+        return bool(row >= 0)
 
     start = time.perf_counter()
     usable = fill(0, min(n, _ROWS_ALONE))
     if n > _ROWS_ALONE and usable:
         seconds = (time.perf_counter() - start) / _ROWS_ALONE * (n - _ROWS_ALONE)
-        usable = _share_out(fill, _ROWS_ALONE, n, seconds, n_threads)
+        usable = _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if seconds < _SECONDS_FOR_THREADS else n_threads)
     if not usable:
         refuse_unusable("X", X)
 
 
-def _share_out(fill: Callable[[int, int], bool], first: int, last: int, seconds: float, n_threads: int | None) -> bool:
-    """Fill the rows from first to last, in threads where that takes so many seconds; returns what `fill` does."""
-    size = 1 if seconds < _SECONDS_FOR_THREADS else min(n_threads or available_processors(), last - first)
+def _fill_by_pieces(fill: Callable[[int, int], bool], first: int, last: int, n_threads: int | None) -> bool:
+    """Fill the rows from first to last, as `fill` does. Threads take the next piece when they have done one."""
+    pieces = range(first, last, _ROWS_OF_PIECE)
+    starts = iter(pieces)  # a step of it is one step for all threads: none gets the same
     answers: list[bool] = []
 
-    def work(member: Member) -> None:
-        start, stop = (first + (last - first) * rank // size for rank in (member.rank, member.rank + 1))
-        answers.append(fill(start, stop))
+    def work(_: Member) -> None:
+        answers.extend(fill(start, min(start + _ROWS_OF_PIECE, last)) for start in starts)
 
-    run_team(size, work)
+    run_team(min(n_threads or available_processors(), len(pieces)), work)
     return all(answers)
 
 

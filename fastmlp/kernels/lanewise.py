@@ -1,4 +1,4 @@
-"""Operations lane by lane on a register tile: arithmetic, choices, ReLU, exp, log; the nonzero lanes; their sum."""
+"""Operations lane by lane on a register tile: arithmetic, choices, ReLU, exp and log; and the sum over the lanes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,9 @@ __all__ = [
     "masked",
     "maximum",
     "multiply",
-    "nonzero_bits",
     "relu",
     "subtract",
     "tile_sum",
-    "trailing_zeros",
     "where_equal",
     "where_greater",
 ]
@@ -140,37 +138,6 @@ def first_lanes(typingctx, tile, count, fill):
         return tile_of(builder, [builder.select(inside, v, splat(builder, vec, args[2]))])
 
     return tile(tile, types.intp, types.float32), codegen
-
-
-@intrinsic
-def nonzero_bits(typingctx, tile):
-    """An integer whose bit k is 1 where lane k of a tile of at most 64 lanes is not 0; NaN is not 0."""
-    if not (isinstance(tile, TileType) and tile.rows * tile.vectors * tile.width <= 64):
-        return None
-
-    def codegen(context, builder, signature, args):
-        vec = vector_of(tile)
-        word = context.get_value_type(types.uint64)
-        bits = ir.Constant(word, 0)
-        for v, vector_ in enumerate(vectors_of(builder, args[0])):
-            lanes = builder.fcmp_unordered("!=", vector_, constant(vec, 0.0))
-            lanes = builder.zext(builder.bitcast(lanes, ir.IntType(vec.count)), word)
-            bits = builder.or_(bits, builder.shl(lanes, ir.Constant(word, v * vec.count)))
-        return bits
-
-    return types.uint64(tile), codegen
-
-
-@intrinsic
-def trailing_zeros(typingctx, bits):
-    """The place of the lowest 1 in a uint64 that is not 0."""
-    if bits != types.uint64:
-        return None
-
-    def codegen(context, builder, signature, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.intp(bits), codegen
 
 
 # Range reduction and minimax polynomial of Cephes' expf (Moshier 1992): relative error below 2e-7.

@@ -16,8 +16,9 @@ from numba.extending import overload
 from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import inlined, kernel
+from .compress import append_nonzeros
 from .hidden import hidden_forward, hidden_forward_two
-from .lanewise import nonzero_bits, tile_sum, trailing_zeros
+from .lanewise import tile_sum
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
 from .simd import axpy, broadcast, element, interleaved, load, store, units, vector
@@ -27,10 +28,10 @@ from .sparse import ROW_ENTRY, SparseRows
 __all__ = ["PredictionScratch", "WithZeros", "network_forward"]
 
 _ROWS = 128  # of a chunk, at most: they share a pass over the weights
-_FEW_ROWS = 8
+_MORE_ROWS = 8
 _SCRATCH_BYTES = 1 << 20  # for what is kept of a chunk's rows; and as many for its nonzeros
+_BEYOND = 16  # entries: as many as a vector has lanes may be written beyond the last
 _ZERO = np.float32(0.0)
-_ONE = np.uint64(1)
 
 
 class WithZeros(NamedTuple):
@@ -65,7 +66,7 @@ class PredictionScratch(NamedTuple):
         tiles, classes, units = parameters.W2.shape
         room = room_for(rows)
         return cls(
-            SparseRows(np.zeros(rows + 1, np.int64), aligned_zeros((n_entries,), ROW_ENTRY)),
+            SparseRows(np.zeros(rows + 1, np.int64), aligned_zeros((n_entries + _BEYOND,), ROW_ENTRY)),
             np.arange(rows),
             aligned_zeros((2, room, units)),
             aligned_zeros((tiles, classes, room)),
@@ -77,13 +78,13 @@ class PredictionScratch(NamedTuple):
 
 @inlined
 def _few(n_nonzeros, rows, D, vectors):
-    """Whether to copy the nonzeros and skip the zeros is faster, for a hidden layer of `vectors` vectors.
+    """Whether to skip the zeros is faster than to look at them no more, for a hidden layer of `vectors` vectors.
 
-    Measured on two cores of a Zen 3 (AVX2) with 128 rows of random bytes, both take as long at a density of 0.18, 0.31
-    and 0.47 for 4, 16 and 40 vectors; zeros in clusters, as in pictures, are found faster. A few rows make no register
-    blocks, and say little of those to come.
+    On 128 rows of random bytes both take as long at a density of 0.24, 0.28, 0.34, 0.39 and 0.58 for 2, 4, 8, 16 and 40
+    vectors (a Zen 3 with AVX2). The first rows say little of those to come, and a few rows make no register blocks: as
+    many nonzeros are allowed as if there were some rows more.
     """
-    return rows < _FEW_ROWS or n_nonzeros * (vectors + 6) < 0.55 * vectors * (rows * D)
+    return n_nonzeros * (vectors + 4.5) < 0.5 * (vectors + 0.5) * D * (rows + _MORE_ROWS)
 
 
 @inlined
@@ -97,18 +98,12 @@ def _find_nonzeros(nonzeros, X, first, last, vectors, lanes):
     products, rest = broadcast(_ZERO, one), _ZERO  # with 0: they stay 0 unless there is NaN or infinity
     rows, count, few = 0, 0, True
     starts[0] = 0
-    while few and first + rows < last and rows < len(starts) - 1 and count + D <= len(entries):
+    while few and first + rows < last and rows < len(starts) - 1 and count + D + units(one) <= len(entries):
         i, d = first + rows, 0
         while d + units(one) <= D:
             values = load(X, i * D + d, one)
             products = axpy(products, _ZERO, values)
-            bits = nonzero_bits(values)
-            while bits != 0:
-                column = d + trailing_zeros(bits)
-                entries[count].column = column
-                entries[count].value = X[i, column]
-                count += 1
-                bits &= bits - _ONE
+            count = append_nonzeros(entries, count, values, d)
             d += units(one)
         while d < D:
             rest += _ZERO * X[i, d]
