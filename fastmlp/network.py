@@ -22,7 +22,6 @@ from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
-from fastmlp.kernels.hidden import Inputs
 
 __all__ = ["History", "NeuralNetwork", "Score"]
 
@@ -257,8 +256,7 @@ class NeuralNetwork:
         >>> float(abs(net.forward(np.zeros((5, 3))).sum(1) - 1).max()) < 1e-6
         True
         """
-        array = as_rows("X", X, self.input_size)
-        return inference.forward(self._weights, self._prepared(array), len(array), self._threads)
+        return inference.forward(self._weights, as_rows("X", X, self.input_size), self.n_threads)
 
     def score(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against Y, labels (n,) or one-hot (n, C).
@@ -266,7 +264,7 @@ class NeuralNetwork:
         Raises ValueError or TypeError for data that does not fit the net.
         """
         samples = self._samples(X, Y)
-        return inference.score(self._weights, self._prepared(samples.X), samples.y, self._threads)
+        return inference.score(self._weights, samples.X, samples.y, self.n_threads)
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """The original script's name for `score`."""
@@ -275,8 +273,7 @@ class NeuralNetwork:
     def _forward_and_losses(self, X: ArrayLike, Y: ArrayLike) -> tuple[Float32Array, Float32Array]:
         """Return the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
         samples = self._samples(X, Y)
-        inputs = self._prepared(samples.X)
-        return inference.probabilities_and_losses(self._weights, inputs, samples.y, self._threads)
+        return inference.probabilities_and_losses(self._weights, samples.X, samples.y, self.n_threads)
 
     # --- Inputs -------------------------------------------------------------------------------------------------------
 
@@ -293,6 +290,3 @@ class NeuralNetwork:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise InvalidValueError("validation must be a pair (X, Y)")
         return self._samples(*validation, part="validation ")
-
-    def _prepared(self, X: Float32Array) -> Inputs:
-        return inference.prepared(self._weights, X, self._threads)

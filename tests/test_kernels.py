@@ -3,13 +3,15 @@
 The reference is computed in float64 from the same float32 numbers; `oracle.tolerance` says how close is close.
 """
 
+import numba
 import numpy as np
+import oracle
 import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
 from fastmlp.engine.weights import Weights
+from fastmlp.kernels import compress, output, softmax
 from fastmlp.kernels import hidden as by_form
-from fastmlp.kernels import output, softmax
 from fastmlp.kernels.coding import to_coded_pairs
 from fastmlp.kernels.compiled import entry
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
@@ -18,11 +20,11 @@ from fastmlp.kernels.lanewise import exp, log
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.pairs import CodedPairs
-from fastmlp.kernels.prediction import PredictionScratch, network_forward
+from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.simd import load, store
 from fastmlp.kernels.softmax import Outcome
-from fastmlp.kernels.sparse import SparseRows
-from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.sparse import ROW_ENTRY, SparseRows
+from fastmlp.kernels.team import run_team
 from fastmlp.kernels.tiles import Lanes, target
 
 ODD = (1, 2, 7, 17, 300)
@@ -340,21 +342,113 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
         assert ours.tobytes() == theirs.tobytes()
 
 
-def test_prediction_does_not_depend_on_what_scratch_held(rng):
-    X = sparse_input(rng, 9, 20)
-    start = [rng.normal(size=shape).astype(np.float32) for shape in ((20, 40), (40,), (40, 3), (3,))]
-    parameters, lanes = packed(*start).packed, choose_lanes(40)
-    results = []
-    for fill in (0, np.nan):
-        scratch = PredictionScratch.of(parameters, 4)
-        for array in scratch:
-            array[...] = fill
-        probs = np.full((9, 3), np.nan, np.float32)
-        member = Member(aligned_zeros((24,), np.int64), 0, 1)
-        no_labels = np.zeros(0, np.int64)
-        network_forward(probs, Outcome.of(0), parameters, scratch, X, no_labels, np.arange(9), member, lanes)
-        results.append(probs)
-    assert results[0].tobytes() == results[1].tobytes()
+@pytest.mark.parametrize("avx2", [True, False])
+def test_nonzero_lanes_are_written_one_after_another(avx2, rng, monkeypatch):
+    if avx2 and not compress._has_avx2():
+        pytest.skip("no AVX2 here")
+    monkeypatch.setattr(compress, "_has_avx2", lambda: avx2)
+
+    @numba.njit
+    def append(entries, values, lanes):
+        return compress.append_nonzeros(entries, 3, load(values, 0, lanes), 100)
+
+    lanes, entries = Lanes(1), aligned_zeros((40,), ROW_ENTRY)
+    values = normal(rng, (lanes.units,))
+    values[1] = np.nan
+    for mask in range(256):
+        row = np.where(np.arange(lanes.units) % 8 == np.arange(lanes.units), mask, rng.integers(256))
+        row = np.where(row >> np.arange(lanes.units) % 8 & 1, values, np.float32(-0.0))
+        entries["column"], entries["value"] = 7, 7
+        count = append(entries, row, lanes)
+        columns = np.flatnonzero(row)
+        assert count == 3 + len(columns)
+        assert (entries["column"][3:count] == 100 + columns).all()
+        np.testing.assert_array_equal(entries["value"][3:count], row[columns])
+        assert (entries["column"][[0, 1, 2]] == 7).all()
+        assert (entries["column"][3 + lanes.units :] == 7).all()
+    assert any("vperm" in asm for asm in append.inspect_asm().values()) == avx2
+
+
+def predicted(X, arrays, rows=None, n_entries=None, fill=0):
+    """What network_forward makes of X: probabilities, and which row it came to, with scratch of this room and fill.
+
+    Zeros are skipped as far as the kernel does so.
+    """
+    weights, n = packed(*arrays), len(X)
+    scratch = PredictionScratch.of(weights.packed)
+    if rows is not None:
+        scratch = PredictionScratch.with_room(weights.packed, rows, n_entries)
+    for array in (*scratch[2:], scratch.nonzeros.starts.view(np.float64), scratch.nonzeros.entries["value"]):
+        array[...] = fill
+    probs, no_labels = np.full((n, arrays[3].size), np.nan, np.float32), np.zeros(0, np.int64)
+
+    def run(X, first):
+        return network_forward(probs, Outcome.of(0), weights.packed, scratch, X, no_labels, (first, n), weights.lanes)
+
+    row = run(WithZeros(X), 0)
+    if 0 <= row < n:
+        assert n > 2  # zeros of one row or two are always skipped
+        row = run(X, row)
+    return probs, row
+
+
+def arrays_for(rng, D, H=40, C=3):
+    shapes = (D, H), (H,), (H, C), (C,)
+    return [(rng.normal(size=shape) / shape[0] ** 0.5).astype(np.float32) for shape in shapes]
+
+
+def rows_of(rng, kind, n, D):
+    """Rows (n, D) that are all dense, mostly zeros, all zeros, or some of each after another."""
+    X = normal(rng, (n, D))
+    if kind == "mixed":
+        X[n // 3 : 2 * n // 3] = sparse_input(rng, n, D)[n // 3 : 2 * n // 3]
+        X[2 * n // 3 :] = 0
+    elif kind != "dense":
+        X[...] = sparse_input(rng, n, D) if kind == "sparse" else 0
+    return X
+
+
+@pytest.mark.parametrize("D", [*ODD, 64])
+@pytest.mark.parametrize("n", [1, 2, 7, 17, 129, 300])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "zero", "mixed"])
+def test_prediction_is_right_whatever_the_rows_and_the_room(kind, n, D, rng):
+    X, arrays = rows_of(rng, kind, n, D), arrays_for(rng, D)
+    probs, row = predicted(X, arrays)
+    assert row == n
+    exact = oracle.forward(oracle.Net(*(array.astype(float) for array in arrays)), X.astype(float)).probs
+    np.testing.assert_allclose(probs, exact, rtol=1e-5)
+    alone = np.concatenate([predicted(X[i : i + 1], arrays)[0] for i in range(0, n, 1 + n // 4)])
+    assert probs[:: 1 + n // 4].tobytes() == alone.tobytes()
+    for rows, n_entries in ((n + 1, D), (5, D + 1), (64, 3 * D)):  # the nonzeros of few rows have room
+        assert predicted(X, arrays, rows, n_entries, fill=np.nan)[0].tobytes() == probs.tobytes()
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 36])  # of the whole vectors, and of what they leave
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_prediction_finds_a_value_that_is_not_finite_in_any_row(wrong, kind, at, rng):
+    X, arrays = rows_of(rng, kind, 150, 37), arrays_for(rng, 37)
+    assert predicted(X, arrays)[1] == 150
+    for row in (0, 1, 149):
+        spoilt = X.copy()
+        spoilt[row, at] = wrong
+        assert predicted(spoilt, arrays)[1] == -1
+        assert predicted(spoilt[row : row + 1], arrays)[1] == -1
+    X[3, at] = np.finfo(np.float32).max
+    X[4, at] = -np.finfo(np.float32).max
+    assert predicted(X, arrays)[1] == 150
+
+
+def test_scratch_for_prediction_is_bounded():
+    def size(input_size, hidden_size, output_size):
+        scratch = PredictionScratch.of(Weights(input_size, hidden_size, output_size).packed)
+        return sum(array.nbytes for array in (*scratch.nonzeros, *scratch[1:])), len(scratch.order)
+
+    assert size(784, 300, 10)[1] == 128
+    for sizes in ((784, 300, 10), (784, 10, 3000), (784, 5000, 10)):
+        n_bytes, _ = size(*sizes)
+        assert n_bytes < 2.5e6
+    assert size(200_000, 3, 2)[0] < 2e6  # a full row is 1.6 MB
 
 
 def test_sparse_rows_hold_every_nonzero(rng):

@@ -180,7 +180,7 @@ def test_a_trial_of_one_target(trial, tmp_path, capsys):
     ]
     assert all(" trial " in line and "ours " in line and "NumPy " in line for line in lines)
     assert last.startswith("3 only tried\n")
-    written = json.loads(output.read_text())
+    written = json.loads(output.read_text(encoding="utf-8"))
     assert written["dataset"] == "tiny" and written["quick"] and len(written["values"]) == 3
     value = written["values"][0]
     assert value["verdict"] == "trial" and value["value"] > 0 and value["probe_gflops"] > 0

@@ -127,7 +127,7 @@ def _growth(seconds: dict[int, list[float]], unit: str, scale: float) -> Reading
 def _free_memory() -> float:
     """Return how many bytes the system says are available; infinity where it does not say."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return np.inf
     return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), np.inf)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inputs import count_nonzeros
+from fastmlp.engine.inputs import refuse_unusable
 from fastmlp.engine.weights import Weights
-from fastmlp.kernels.hidden import Inputs, fastest_form
-from fastmlp.kernels.prediction import CHUNK, PredictionScratch, network_forward
+from fastmlp.kernels.compiled import compiled_for
+from fastmlp.kernels.layout import empty_parameters
+from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.tiles import Lanes
+from fastmlp.machine import available_processors
 
-__all__ = ["Score", "forward", "prepared", "probabilities_and_losses", "score", "worthwhile_threads"]
+__all__ = ["Score", "forward", "probabilities_and_losses", "score"]
 
-# Multiply-adds below which starting threads costs more than they save (about 0.1 ms of work).
-_WORK_FOR_THREADS = 5_000_000
+_ROWS_ALONE = 128  # are done in the caller's thread; how long they take says whether the rest is worth others
+_ROWS_OF_PIECE = 512  # that a thread takes at once
+_SECONDS_FOR_THREADS = 0.001  # of work, below which starting threads takes longer than they save
+_KEPT = 16  # scratches of a net that wait for its next forward pass
+
+_NO_LABELS = np.empty(0, np.int64)
+_NO_OUTCOME = Outcome.of(0)
 
 
 class Score(NamedTuple):
@@ -27,49 +38,83 @@ class Score(NamedTuple):
     accuracy: float
 
 
-def worthwhile_threads(weights: Weights, n: int, n_threads: int) -> int:
-    """Of `n_threads`, as many as a forward pass over n rows is worth: one where starting others would take longer."""
-    (input_size, hidden_size), (output_size,) = weights.shapes["W1"], weights.shapes["b2"]
-    if n * hidden_size * (input_size + output_size) < _WORK_FOR_THREADS:
-        return 1
-    return min(n_threads, -(-n // CHUNK))
+def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32Array:
+    """Return the probabilities (n, C) of the rows X (n, D); raises InvalidValueError for NaN or infinity.
 
-
-def prepared(weights: Weights, X: Float32Array, n_threads: int, name: str = "X") -> Inputs:
-    """Return X (n, D) in the form that is fastest for this net; raises InvalidValueError for NaN or infinity."""
-    threads = worthwhile_threads(weights, len(X), n_threads)
-    return fastest_form(X, count_nonzeros(X, threads, name), weights.vectors, threads)
-
-
-def forward(weights: Weights, X: Inputs, n: int, n_threads: int) -> Float32Array:
-    """Return the probabilities (n, C) of the n rows of X."""
-    probs = np.empty((n, *weights.shapes["b2"]), np.float32)
-    _run(weights, X, n, n_threads, probs, np.empty(0, np.int64))
+    `n_threads` is how many threads may be used, None for as many as there are processors.
+    """
+    probs = np.empty((len(X), weights.shapes["b2"][0]), np.float32)
+    _run(weights, X, _NO_LABELS, probs, _NO_OUTCOME, n_threads)
     return probs
 
 
-def score(weights: Weights, X: Inputs, y: Int64Array, n_threads: int) -> Score:
-    """Return mean loss and accuracy of X against the labels y (n,)."""
-    no_probs = np.empty((0, *weights.shapes["b2"]), np.float32)
-    outcome = _run(weights, X, len(y), n_threads, no_probs, y)
+def score(weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None) -> Score:
+    """Return mean loss and accuracy of X (n, D) against the labels y (n,), otherwise as `forward`."""
+    outcome = Outcome.of(len(y))
+    _run(weights, X, y, np.empty((0, weights.shapes["b2"][0]), np.float32), outcome, n_threads)
     return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean(dtype=np.float64)))
 
 
 def probabilities_and_losses(
-    weights: Weights, X: Inputs, y: Int64Array, n_threads: int
+    weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None
 ) -> tuple[Float32Array, Float32Array]:
     """Return the probabilities (n, C) and the loss of each row (n,) against its label in y, from one forward pass."""
-    probs = np.empty((len(y), *weights.shapes["b2"]), np.float32)
-    return probs, _run(weights, X, len(y), n_threads, probs, y).losses
+    probs, outcome = np.empty((len(X), weights.shapes["b2"][0]), np.float32), Outcome.of(len(y))
+    _run(weights, X, y, probs, outcome, n_threads)
+    return probs, outcome.losses
 
 
-def _run(weights: Weights, X: Inputs, n: int, n_threads: int, probs: Float32Array, y: Int64Array) -> Outcome:
-    """Fill `probs` where it has rows, and return the outcome where there are labels."""
-    outcome, samples, parameters = Outcome.of(len(y)), np.arange(n), weights.packed
+def _run(
+    weights: Weights, X: Float32Array, y: Int64Array, probs: Float32Array, outcome: Outcome, n_threads: int | None
+) -> None:
+    """Fill `probs` where it has rows, and `outcome` where there are labels."""
+    n, parameters, lanes = len(X), weights.packed, weights.lanes
 
-    def work(member: Member) -> None:
-        scratch = PredictionScratch.of(parameters, min(CHUNK, n))
-        network_forward(probs, outcome, parameters, scratch, X, y, samples, member, weights.lanes)
+    def fill(first: int, last: int) -> bool:
+        """Whether the inputs of these rows could be used."""
+        scratch, kernel = _take_scratch(weights), _compiled(lanes.vectors, True)
+        row = kernel(probs, outcome, parameters, scratch, WithZeros(X), y, (first, last), lanes)
+        if 0 <= row < last:  # there are few zeros from here on
+            kernel = _compiled(lanes.vectors, False)
+            row = kernel(probs, outcome, parameters, scratch, X, y, (row, last), lanes)
+        if len(weights.idle_scratch) < _KEPT:
+            weights.idle_scratch.append(scratch)
+        return bool(row >= 0)
 
-    run_team(worthwhile_threads(weights, n, n_threads), work)
-    return outcome
+    start = time.perf_counter()
+    usable = fill(0, min(n, _ROWS_ALONE))
+    if n > _ROWS_ALONE and usable:
+        seconds = (time.perf_counter() - start) / _ROWS_ALONE * (n - _ROWS_ALONE)
+        usable = _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if seconds < _SECONDS_FOR_THREADS else n_threads)
+    if not usable:
+        refuse_unusable("X", X)
+
+
+def _fill_by_pieces(fill: Callable[[int, int], bool], first: int, last: int, n_threads: int | None) -> bool:
+    """Fill the rows from first to last, as `fill` does. Threads take the next piece when they have done one."""
+    pieces = range(first, last, _ROWS_OF_PIECE)
+    starts = iter(pieces)  # a step of it is one step for all threads: none gets the same
+    answers: list[bool] = []
+
+    def work(_: Member) -> None:
+        answers.extend(fill(start, min(start + _ROWS_OF_PIECE, last)) for start in starts)
+
+    run_team(min(n_threads or available_processors(), len(pieces)), work)
+    return all(answers)
+
+
+def _take_scratch(weights: Weights) -> PredictionScratch:
+    """Scratch that no other thread has."""
+    try:
+        return weights.idle_scratch.pop()
+    except IndexError:
+        return PredictionScratch.of(weights.packed)
+
+
+@functools.cache
+def _compiled(vectors: int, skip_zeros: bool) -> Any:
+    """The kernel for tiles of this width and rows in one of two forms, compiled or loaded from disk."""
+    lanes, one = Lanes(vectors), np.ones((1, 1), np.float32)
+    parameters = empty_parameters(1, 1, 1, lanes)
+    scratch, rows = PredictionScratch.of(parameters), WithZeros(one) if skip_zeros else one
+    return compiled_for(network_forward, one, _NO_OUTCOME, parameters, scratch, rows, _NO_LABELS, (0, 1), lanes)

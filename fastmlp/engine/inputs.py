@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ __all__ = [
     "as_rows",
     "as_samples",
     "count_nonzeros",
+    "refuse_unusable",
 ]
 
 
@@ -41,6 +42,8 @@ def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
     >>> as_inputs("X", [[1, 2]], ndim=2).dtype
     dtype('float32')
     """
+    if _is_ready(value, ndim):  # what is left to do here takes longer than a forward pass of one row
+        return value
     array = _as_array(name, value)
     if array.ndim != ndim:
         hint = "; one sample is X[None, :]" if ndim == 2 and array.ndim == 1 else ""
@@ -50,6 +53,17 @@ def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is refused as such
         array = np.require(array, np.float32, ["C", "A"])
     return _writable_view(array)
+
+
+def _is_ready(value: ArrayLike, ndim: int) -> TypeGuard[Float32Array]:
+    """Whether `value` is, as it stands, what `as_inputs` returns."""
+    return (
+        type(value) is np.ndarray
+        and value.dtype == np.float32
+        and value.ndim == ndim
+        and value.size > 0
+        and value.flags.carray  # C-contiguous, aligned and writable
+    )
 
 
 class _Memory:
@@ -132,8 +146,14 @@ def count_nonzeros(X: Float32Array, n_threads: int, name: str = "X") -> Int64Arr
     """Return the nonzeros of each row of X (n, D). Raises InvalidValueError for NaN or infinity."""
     counts, unusable = nonzeros_by_row(X, n_threads)
     if unusable:
-        row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
-        raise InvalidValueError(
-            f"{name} holds {unusable} values that are NaN or infinite, the first in row {row}: replace them"
-        )
+        refuse_unusable(name, X)
     return counts
+
+
+def refuse_unusable(name: str, X: Float32Array) -> NoReturn:
+    """Raise the InvalidValueError for X (n, D), which holds NaN or infinity."""
+    counts = np.count_nonzero(~np.isfinite(X), axis=1)
+    raise InvalidValueError(
+        f"{name} holds {counts.sum()} values that are NaN or infinite, "
+        f"the first in row {np.flatnonzero(counts)[0]}: replace them"
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inference import prepared, score
+from fastmlp.engine.inference import score
 from fastmlp.engine.inputs import Samples, count_nonzeros
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
@@ -99,7 +99,8 @@ def fit(trainee: Trainee, samples: Samples, options: FitOptions, validation: Sam
     """
     options = options.for_samples(len(samples.y))
     weights, n_threads = trainee.weights, trainee.n_threads
-    val_inputs = None if validation is None else prepared(weights, validation.X, n_threads, "validation X")
+    if validation is not None:
+        count_nonzeros(validation.X, n_threads, "validation X")
     history, watch = History(), Stopwatch()
     run = _Run(trainee, samples, options, watch)
     history.compile_seconds = watch.seconds["compile"]
@@ -114,8 +115,8 @@ def fit(trainee: Trainee, samples: Samples, options: FitOptions, validation: Sam
         history.loss.append(loss)
         history.accuracy.append(accuracy)
         history.seconds.append(watch.seconds["train"])
-        if validation is not None and val_inputs is not None:
-            val = score(weights, val_inputs, validation.y, n_threads)
+        if validation is not None:
+            val = score(weights, validation.X, validation.y, n_threads)
             history.val_loss.append(val.loss)
             history.val_accuracy.append(val.accuracy)
         if options.callback is not None:

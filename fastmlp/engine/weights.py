@@ -12,6 +12,7 @@ from fastmlp.engine.inputs import as_inputs
 from fastmlp.engine.settings import default_threads
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.layout import choose_lanes, empty_parameters
+from fastmlp.kernels.prediction import PredictionScratch
 from fastmlp.kernels.team import Member, run_team
 
 __all__ = ["Weights"]
@@ -40,6 +41,7 @@ class Weights:
         }
         self.lanes = choose_lanes(hidden_size)
         self.packed = empty_parameters(input_size, hidden_size, output_size, self.lanes)
+        self.idle_scratch: list[PredictionScratch] = []  # memory that forward passes left for the next
 
     def __getitem__(self, name: str) -> Float32Array:
         """Return the array called `name`, a read-only copy: what is written there would be lost without a word."""

@@ -17,7 +17,16 @@ from typing import Any
 
 import numba
 
-__all__ = ["KERNEL_OPTIONS", "SOURCE_DIGEST", "cache_folder", "compiled", "entry", "inlined", "kernel"]
+__all__ = [
+    "KERNEL_OPTIONS",
+    "SOURCE_DIGEST",
+    "cache_folder",
+    "compiled",
+    "compiled_for",
+    "entry",
+    "inlined",
+    "kernel",
+]
 
 
 def _source_digest(folder: Path) -> str:
@@ -91,6 +100,15 @@ def inlined(function: Callable[..., Any]) -> Any:
     second to compile, however small it is.
     """
     return numba.njit(inline="always", **KERNEL_OPTIONS)(function)
+
+
+def compiled_for(function: Any, *args: Any) -> Any:
+    """The compiled form of a kernel for arguments of the types of these, for calls that must be quick.
+
+    It does not look at the types again, for which the kernel itself takes some ten microseconds at each call: it must
+    be given arguments of the same ones.
+    """
+    return function.compile(tuple(numba.typeof(arg) for arg in args))
 
 
 def _with_forgiving_cache(dispatcher: Any) -> Any:

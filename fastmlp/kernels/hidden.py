@@ -30,7 +30,6 @@ __all__ = [
     "BatchColumns",
     "Inputs",
     "columns_scratch",
-    "fastest_form",
     "forms_by_speed",
     "hidden_forward",
     "in_form",
@@ -42,13 +41,6 @@ _MOST_ROOM = 4_000_000  # bytes, of each thread for a batch by columns, that cou
 
 Inputs = Float32Array | SparseRows | CodedPairs
 """Inputs X (n, D) in any form that the kernels take."""
-
-
-def fastest_form(X: Float32Array, counts: Int64Array, vectors: int, n_threads: int) -> Inputs:
-    """X (n, D) in the form that is fastest for one pass; counts (n,) are its nonzeros by row."""
-    if sparse_pays(counts.sum() / X.size, vectors):
-        return to_sparse_rows(X, counts, Lanes(1), 1, n_threads)
-    return X
 
 
 def forms_by_speed(X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes) -> list[type]:
