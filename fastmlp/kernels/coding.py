@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 
-from .compiled import entry, inlined
+from .compiled import entry, kernel
 from .packing import block_borders, some_rows
 from .pairs import CodedPairs
 from .team import Member, run_team
@@ -32,7 +32,7 @@ class Codes(NamedTuple):
     codes: UInt32Array  # (slots,)
 
 
-@inlined
+@kernel
 def _slot_of(keys, bits):
     """Where a value's bits are in the table, or where there is room for them (multiplicative hashing, Knuth 6.4)."""
     slot = ((bits * np.uint64(0x9E3779B1)) >> np.uint64(22)) & np.uint64(_SLOTS - 1)
@@ -60,7 +60,7 @@ def add_values(keys, bits, known, lanes):
     return known
 
 
-@inlined
+@kernel
 def _code_of(table, bits):
     """The code of a value: 0 for zero, and a number beyond all codes for a value that the table lacks."""
     if bits & _ANY_SIGN == 0:
@@ -88,7 +88,7 @@ def fill_coded_pairs(starts, entries, table, bits, borders, first, last, lanes):
                 right = np.uint64(bits[i, d + 1]) if d + 1 < D else np.uint64(0)
                 if (left | right) & _ANY_SIGN:
                     left, right = _code_of(table, left), _code_of(table, right)
-                    if max(left, right) > _MOST_CODES:
+                    if left > _MOST_CODES or right > _MOST_CODES:
                         return False
                     entries[at] = np.uint64(d // 2) | left << np.uint64(16) | right << np.uint64(24)
                     at += np.uint64(1)
