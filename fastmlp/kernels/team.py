@@ -24,7 +24,7 @@ _ARRIVED = 0  # how often members have come to a meeting, all together
 _STOP = 8  # not 0: leave at the next meeting
 _STATE_SIZE = 16
 
-_SPINS = 2000  # about a microsecond; after that, each look at the state offers the processor to others
+_SPINS = 50_000  # about 0.1 ms
 
 
 class Member(NamedTuple):
