@@ -10,12 +10,12 @@ from unittest import mock
 import numpy as np
 
 from fastmlp import NeuralNetwork
-from fastmlp.kernels.pairs import CodedPairs
+from fastmlp.kernels.coded import CodedNonzeros, CodedPairs
 from fastmlp.kernels.sparse import SparseRows
 
 ROUNDS = 4
 N, D = 10_000, 784
-FORMS = {"pairs": CodedPairs, "sparse": SparseRows, "dense": np.ndarray}
+FORMS = {"pairs": CodedPairs, "nonzeros": CodedNonzeros, "sparse": SparseRows, "dense": np.ndarray}
 
 
 def epochs_ms(net: NeuralNetwork, X: np.ndarray, y: np.ndarray, form: str) -> list[float]:

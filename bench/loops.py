@@ -84,6 +84,6 @@ def fill_sparse_rows(n, sparse, X, borders, lanes):
 
 
 @entry
-def fill_coded_pairs(n, starts, entries, table, bits, borders, lanes):
+def fill_coded(n, starts, entries, table, bits, borders, lanes):
     for _ in range(n):
-        coding.fill_coded_pairs(starts, entries, table, bits, borders, 0, len(bits), lanes)
+        coding.fill_coded(starts, entries, table, bits, borders, 2, (0, len(bits)), lanes)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from oracle import assert_close, assert_softmax_cross_entropy
 
-from fastmlp.kernels.coding import Codes, to_coded_pairs
+from fastmlp.kernels.coded import CodedNonzeros, CodedPairs
+from fastmlp.kernels.coding import Codes, to_coded
 from fastmlp.kernels.hidden import BatchColumns, columns_scratch
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
@@ -22,7 +23,7 @@ B, D, C = 128, 784, 10
 ROOM, C4 = room_for(B), padded(C, 4)
 ROUNDS = 300
 ENOUGH = 1e7  # operations of a round: some tenths of a millisecond
-FORMS = ["pairs", "sparse", "dense"]
+FORMS = ["pairs", "nonzeros", "sparse", "dense"]
 
 
 class Batch:
@@ -46,7 +47,8 @@ class Batch:
             return self.images, B * D
         if form == "sparse":
             return to_sparse_rows(self.images, self.counts, lanes, B, 1), self.nonzeros
-        return to_coded_pairs(self.images, self.counts, lanes, B, 1), self.nonzeros
+        coded = CodedPairs if form == "pairs" else CodedNonzeros
+        return to_coded(coded, self.images, self.counts, lanes, B, 1), self.nonzeros
 
 
 class Layer:
@@ -154,7 +156,7 @@ def test_hidden_forward(benchmark, measure, batch, layer, form):
     assert_close(hidden[:, :B], exact, D, batch.X @ abs(W1) + abs(b1)[:, None])
 
 
-@pytest.mark.parametrize("form", FORMS[:2])
+@pytest.mark.parametrize("form", FORMS[:3])
 def test_prepare_columns(benchmark, measure, batch, form):
     benchmark.group = "prepare_columns"
     X, _ = batch.in_form(form, Lanes(1))
@@ -163,15 +165,15 @@ def test_prepare_columns(benchmark, measure, batch, form):
     measure(loops.prepare_columns, *args, setup=lambda: spoil(*columns[:2]), operations=100 * batch.nonzeros)
     back = np.zeros((B, D + 1))
     ends, entries = columns.ends.astype(int), columns.entries
-    if form == "sparse":
-        for d, end in enumerate(ends):
-            of_column = entries[d * columns.room : end]
-            back[of_column["sample"], d] = of_column["value"]
-    else:
-        for q, end in enumerate(ends):
-            of_pair = entries[q * columns.room : end]
-            back[(of_pair & 0xFFFF) - q, 2 * q] = X.values[of_pair >> 16 & 255]
-            back[(of_pair & 0xFFFF) - q, 2 * q + 1] = X.values[of_pair >> 24]
+    for q, end in enumerate(ends):
+        found = entries[q * columns.room : end]
+        if form == "sparse":
+            back[found["sample"], q] = found["value"]
+        elif form == "nonzeros":
+            back[(found & 0xFFFF) - q, q] = X.values[found >> 16]
+        else:
+            back[(found & 0xFFFF) - q, 2 * q] = X.values[found >> 16 & 255]
+            back[(found & 0xFFFF) - q, 2 * q + 1] = X.values[found >> 24]
     assert (back[:, :D] == batch.X).all()
 
 
@@ -279,9 +281,9 @@ def test_fill_sparse_rows(benchmark, measure, batch):
     assert (rows.entries["column"] == np.nonzero(batch.images)[1]).all()
 
 
-def test_fill_coded_pairs(benchmark, measure, batch):
+def test_fill_coded(benchmark, measure, batch):
     benchmark.group = "packing"
-    coded = to_coded_pairs(batch.images, batch.counts, Lanes(1), B, 1)
+    coded = to_coded(CodedPairs, batch.images, batch.counts, Lanes(1), B, 1)
     values, slots = coded.values[coded.values != 0], 1 << 10
     table = Codes(np.zeros(slots, np.uint32), np.zeros(slots, np.uint32))
     for code, bits in enumerate(values.view(np.uint32).tolist(), 1):
@@ -297,7 +299,7 @@ def test_fill_coded_pairs(benchmark, measure, batch):
 
     setup()
     args = (starts, entries, table, batch.images.view(np.uint32), np.array([0, D]), Lanes(1))
-    measure(loops.fill_coded_pairs, *args, setup=setup, operations=20 * batch.images.size)
+    measure(loops.fill_coded, *args, setup=setup, operations=20 * batch.images.size)
     back = np.zeros(batch.images.shape, np.float32)
     codes = np.concatenate([np.zeros(1, np.float32), values])
     for row, (first, last) in zip(back, starts, strict=True):

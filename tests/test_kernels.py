@@ -12,14 +12,14 @@ from oracle import assert_close, assert_softmax_cross_entropy
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels import compress, output, softmax
 from fastmlp.kernels import hidden as by_form
-from fastmlp.kernels.coding import to_coded_pairs
+from fastmlp.kernels.coded import CodedNonzeros, CodedPairs
+from fastmlp.kernels.coding import to_coded
 from fastmlp.kernels.compiled import entry
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import BatchColumns, columns_scratch
 from fastmlp.kernels.lanewise import exp, log
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.pairs import CodedPairs
 from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.simd import load, store
 from fastmlp.kernels.softmax import Outcome
@@ -29,7 +29,7 @@ from fastmlp.kernels.tiles import Lanes, target
 
 ODD = (1, 2, 7, 17, 300)
 VECTORS = (1, 3, 10)  # of a tile: samples in turns or not; one pass or two; whole strips, and a part of one
-FORMS = ("dense", "sparse", "pairs")
+FORMS = ("dense", "sparse", "pairs", "nonzeros")
 
 
 def nan(shape):
@@ -69,7 +69,7 @@ def in_form(form, X, lanes=None, batch_size=128):
     assert unusable == 0
     if form == "sparse":
         return to_sparse_rows(X, counts, lanes, batch_size, 2)
-    coded = to_coded_pairs(X, counts, lanes, batch_size, 2)
+    coded = to_coded(CodedPairs if form == "pairs" else CodedNonzeros, X, counts, lanes, batch_size, 2)
     assert coded is not None
     return coded
 
@@ -465,17 +465,20 @@ def test_sparse_rows_hold_every_nonzero(rng):
 
 @pytest.mark.parametrize("D", [1, 2, 33, 784])
 @pytest.mark.parametrize("vectors", [1, 12])  # one block of columns, several
-def test_coded_pairs_hold_every_nonzero(D, vectors, rng):
+@pytest.mark.parametrize("form", ["pairs", "nonzeros"])
+def test_coded_rows_hold_every_nonzero(form, D, vectors, rng):
     X = sparse_input(rng, 50, D)
-    coded = in_form("pairs", X, Lanes(vectors))
-    assert isinstance(coded, CodedPairs)
+    coded = in_form(form, X, Lanes(vectors))
     assert coded.starts.shape[1] > 2 or vectors == 1 or D < 784
     read = np.zeros((50, D + 1), np.float32)
     for i, starts in enumerate(coded.starts):
         assert (np.diff(starts.astype(int)) >= 0).all()
         for e in coded.entries[starts[0] : starts[-1]].tolist():
-            pair = e & 0xFFFF
-            read[i, 2 * pair], read[i, 2 * pair + 1] = coded.values[e >> 16 & 255], coded.values[e >> 24]
+            number, left, right = e & 0xFFFF, coded.values[e >> 16 & 255], coded.values[e >> 24]
+            if form == "pairs":
+                read[i, 2 * number], read[i, 2 * number + 1] = left, right
+            else:
+                read[i, number] = left
     assert (read[:, :D] == X).all()
 
 
@@ -483,9 +486,9 @@ def test_more_than_255_values_are_not_coded(rng):
     X = aligned_zeros((300, 2))
     X[:, 0] = np.arange(300)
     counts, _ = nonzeros_by_row(X, 1)
-    assert to_coded_pairs(X, counts, Lanes(1), 128, 1) is None
+    assert to_coded(CodedPairs, X, counts, Lanes(1), 128, 1) is None
     X[:, 0] %= 256
-    assert to_coded_pairs(X, counts, Lanes(1), 128, 1) is not None
+    assert to_coded(CodedPairs, X, counts, Lanes(1), 128, 1) is not None
 
 
 def test_a_value_that_the_sample_of_rows_lacks_is_coded_too(rng):

@@ -28,7 +28,7 @@ from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes
 from fastmlp.machine import available_processors
 
-__all__ = ["Callback", "FitOptions", "History", "Trainee", "fit"]
+__all__ = ["Callback", "FitOptions", "History", "Trainee", "compile_training", "fit"]
 
 
 @dataclass
@@ -133,7 +133,7 @@ class _Run:
         (self._n_classes,) = trainee.weights.shapes["b2"]
         self._X = self._packed(samples.X, watch)
         with watch.on("compile"):
-            _compile_training(self._lanes, type(self._X))
+            compile_training(self._lanes, type(self._X))
         with watch.on("pack"):
             # More threads than processors would only wait for each other.
             n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
@@ -241,8 +241,9 @@ _ONE = np.ones((1, 1), np.float32)
 _ONE_COUNT = np.ones(1, np.int64)
 
 
-def _compile_training(lanes: Lanes, form: type) -> None:
-    """Compile, or load from disk, the training kernel for this tile and form of input: run it on one sample."""
+def compile_training(lanes: Lanes, form: type) -> None:
+    """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
+    count_nonzeros(_ONE, 1)
     X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
     assert X is not None
     parameters = empty_parameters(1, 1, 1, lanes)

@@ -1,4 +1,4 @@
-"""Inputs as coded pairs: which values there are, where the blocks of columns end, and the entries themselves."""
+"""Coded inputs (`coded.py`) from an array: which values there are, and the entries themselves."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 
+from .coded import CodedNonzeros, CodedPairs
 from .compiled import entry, kernel
 from .packing import block_borders, some_rows
-from .pairs import CodedPairs
 from .team import Member, run_team
 from .tiles import Lanes
 
-__all__ = ["Codes", "add_values", "fill_coded_pairs", "pairs_pay", "share_of_pairs", "to_coded_pairs"]
+__all__ = ["Coded", "Codes", "add_values", "fill_coded", "pairs_pay", "share_of_pairs", "to_coded"]
+
+Coded = CodedNonzeros | CodedPairs
 
 UInt32Array = NDArray[np.uint32]
 
-_MOST_PAIRS = 4096  # of columns: a batch of 128 by columns takes 2 MB for each thread
+_MOST_COLUMNS = 8192  # a batch of 128 by columns takes 4 MB for each thread
 _MOST_CODES = 255  # beside that of zero
 _SLOTS = 1 << 10  # of the table of codes
 _ANY_SIGN = np.uint64(0x7FFFFFFF)  # of the bits of a float32: -0 is 0
@@ -72,25 +74,26 @@ def _code_of(table, bits):
 
 
 @entry
-def fill_coded_pairs(starts, entries, table, bits, borders, first, last, lanes):
-    """The rows first to last as coded pairs; returns whether the table has a code for each of their values.
+def fill_coded(starts, entries, table, bits, borders, columns, share, lanes):
+    """Some rows as coded nonzeros or pairs, as each entry is for 1 or 2 columns.
 
-    Writes starts, except for starts[first, 0], which says where to begin, and entries; reads the table, the bits of
-    X (n, D), and the borders (blocks + 1,) of the blocks of columns.
+    Returns whether the table has a code for each of their values. Writes starts of the rows of a share (first, last),
+    except for starts[first, 0], which says where to begin, and entries; reads the table, the bits of X (n, D), and the
+    borders (blocks + 1,) of the blocks of columns.
     """
-    D = bits.shape[1]
+    D, (first, last) = bits.shape[1], share
     at = np.uint64(starts[first, 0])
     for i in range(first, last):
         for p in range(len(borders) - 1):
             starts[i, p] = at
-            for d in range(borders[p], borders[p + 1], 2):
+            for d in range(borders[p], borders[p + 1], columns):
                 left = np.uint64(bits[i, d])
-                right = np.uint64(bits[i, d + 1]) if d + 1 < D else np.uint64(0)
+                right = np.uint64(bits[i, d + 1]) if columns == 2 and d + 1 < D else np.uint64(0)
                 if (left | right) & _ANY_SIGN:
                     left, right = _code_of(table, left), _code_of(table, right)
                     if left > _MOST_CODES or right > _MOST_CODES:
                         return False
-                    entries[at] = np.uint64(d // 2) | left << np.uint64(16) | right << np.uint64(24)
+                    entries[at] = np.uint64(d // columns) | left << np.uint64(16) | right << np.uint64(24)
                     at += np.uint64(1)
         starts[i, len(borders) - 1] = at
     return True
@@ -121,15 +124,14 @@ def pairs_pay(density: float, pairs: float, vectors: int, tile_vectors: int) -> 
     return density > pairs * (1 + tile_vectors / 20) and pairs < 0.33 * vectors / (vectors + 3)
 
 
-def to_coded_pairs(
-    X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size: int, n_threads: int
-) -> CodedPairs | None:
-    """X (n, D) as coded pairs for a tile of this width; None where it has too many values, columns or rows in a batch.
+def to_coded(
+    form: type[Coded], X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size: int, n_threads: int
+) -> Coded | None:
+    """X (n, D) in a coded form for a tile of this width; None for too many values, columns or rows in a batch.
 
     counts (n,) are the nonzeros of each row.
     """
-    pairs = -(-X.shape[1] // 2)
-    if pairs > _MOST_PAIRS or pairs + batch_size > 1 << 16 or counts.sum() >= 1 << 32:
+    if X.shape[1] > _MOST_COLUMNS or X.shape[1] + batch_size > 1 << 16 or counts.sum() >= 1 << 32:
         return None
     sample = some_rows(X)
     keys = np.zeros(_SLOTS, np.uint32)
@@ -137,31 +139,32 @@ def to_coded_pairs(
     if known > _MOST_CODES:
         return None
     borders = block_borders((sample != 0).mean(axis=0), lanes, batch_size)
-    coded = _coded(X, counts, keys, borders, n_threads)
+    coded = _coded(form, X, counts, keys, borders, n_threads)
     if coded is None:  # there are values that the sample lacks
         if add_values(keys, X.view(np.uint32), known, Lanes(1)) > _MOST_CODES:
             return None
-        coded = _coded(X, counts, keys, borders, n_threads)
+        coded = _coded(form, X, counts, keys, borders, n_threads)
     return coded
 
 
 def _coded(
-    X: Float32Array, counts: Int64Array, keys: UInt32Array, borders: Int64Array, n_threads: int
-) -> CodedPairs | None:
-    """X as coded pairs, each thread a part of the rows; None where a value has no code."""
+    form: type[Coded], X: Float32Array, counts: Int64Array, keys: UInt32Array, borders: Int64Array, n_threads: int
+) -> Coded | None:
+    """X in a coded form, each thread a part of the rows; None where a value has no code."""
     n, codes = len(X), np.cumsum(keys != 0, dtype=np.uint32)
     values = np.zeros(256, np.float32)
     values[codes[keys != 0]] = keys[keys != 0].view(np.float32)
     starts = np.zeros((n, len(borders)), np.uint32)
     starts[1:, 0] = np.cumsum(counts[:-1])  # a thread begins where there is room for its rows, however full pairs are
     entries = np.empty(int(counts.sum()), np.uint32)
+    columns = 2 if form is CodedPairs else 1
     known: list[bool] = []
 
     def work(member: Member) -> None:
         first, last = (n * rank // member.size for rank in (member.rank, member.rank + 1))
         if first < last:
-            table = Codes(keys, codes)
-            known.append(fill_coded_pairs(starts, entries, table, X.view(np.uint32), borders, first, last, Lanes(1)))
+            table, bits = Codes(keys, codes), X.view(np.uint32)
+            known.append(fill_coded(starts, entries, table, bits, borders, columns, (first, last), Lanes(1)))
 
     run_team(n_threads, work)
-    return CodedPairs(starts, entries, values) if all(known) else None
+    return form(starts, entries, values) if all(known) else None

@@ -1,6 +1,7 @@
 """Which form of input takes which kernel of the hidden layer: the one file in which a form is registered.
 
-A form is a type: `CodedPairs` (`pairs.py`), `SparseRows` (`sparse.py`), or an array (n, D) of dense rows (`dense.py`).
+A form is a type: `CodedPairs` or `CodedNonzeros` (`coded.py`), `SparseRows` (`sparse.py`), or an array (n, D) of dense
+rows (`dense.py`).
 `forms_by_speed` chooses it; the kernels call `hidden_forward`, `prepare_columns` and `update_W1`, and Numba takes the
 one that fits the type. All forms give the same bits.
 """
@@ -16,17 +17,18 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 
-from .coding import pairs_pay, share_of_pairs, to_coded_pairs
+from .coded import CodedNonzeros, CodedPairs, coded_by_column, nonzeros_update_W1, pairs_update_W1
+from .coding import Coded, pairs_pay, share_of_pairs, to_coded
 from .compiled import KERNEL_OPTIONS
 from .dense import dense_by_column, dense_hidden_forward, dense_update_W1
 from .layout import room_for
 from .packing import sparse_pays, to_sparse_rows
-from .pairs import CodedPairs, pairs_by_column, pairs_update_W1
 from .rows import rows_hidden_forward, rows_hidden_forward_in_turns
 from .sparse import COLUMN_ENTRY, SparseRows, sparse_by_column, sparse_update_W1
 from .tiles import Lanes, target
 
 __all__ = [
+    "FORMS",
     "BatchColumns",
     "Inputs",
     "columns_scratch",
@@ -39,7 +41,9 @@ __all__ = [
 
 _MOST_ROOM = 4_000_000  # bytes, of each thread for a batch by columns, that counting is worth
 
-Inputs = Float32Array | SparseRows | CodedPairs
+FORMS: tuple[type, ...] = (CodedPairs, CodedNonzeros, SparseRows, np.ndarray)
+
+Inputs = Float32Array | SparseRows | Coded
 """Inputs X (n, D) in any form that the kernels take."""
 
 
@@ -49,19 +53,24 @@ def forms_by_speed(X: Float32Array, counts: Int64Array, vectors: int, lanes: Lan
     counts (n,) are the nonzeros of each row.
     """
     density = counts.sum() / X.size
-    pairs = [CodedPairs] if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors) else []
-    return [*pairs, SparseRows if sparse_pays(density, vectors) else np.ndarray]
+    sparse = sparse_pays(density, vectors)
+    forms: list[type] = [SparseRows if sparse else np.ndarray]
+    if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors):
+        forms.insert(0, CodedPairs)
+    elif sparse:
+        forms.insert(0, CodedNonzeros)
+    return forms
 
 
 def in_form(
     form: type, X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size: int, n_threads: int
 ) -> Inputs | None:
-    """X (n, D) in a form, for tiles of this width; None where it cannot be (see `to_coded_pairs`).
+    """X (n, D) in a form, for tiles of this width; None where it cannot be (see `to_coded`).
 
     counts (n,) are the nonzeros of each row.
     """
-    if form is CodedPairs:
-        return to_coded_pairs(X, counts, lanes, batch_size, n_threads)
+    if issubclass(form, Coded):
+        return to_coded(form, X, counts, lanes, batch_size, n_threads)
     return to_sparse_rows(X, counts, lanes, batch_size, n_threads) if form is SparseRows else X
 
 
@@ -75,10 +84,10 @@ class BatchColumns(NamedTuple):
 
 def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> BatchColumns:
     """Memory for a batch of X by columns, for each thread: (threads, ...); dense rows need none."""
-    if isinstance(X, CodedPairs):
-        pairs, room = -(-input_size // 2), room_for(batch_size)
-        entries = np.zeros((n_threads, pairs * room), np.uint32)
-        return BatchColumns(np.zeros((n_threads, pairs), np.uint32), entries, room)
+    if isinstance(X, Coded):
+        numbers, room = -(-input_size // 2) if isinstance(X, CodedPairs) else input_size, room_for(batch_size)
+        entries = np.zeros((n_threads, numbers * room), np.uint32)
+        return BatchColumns(np.zeros((n_threads, numbers), np.uint32), entries, room)
     n_columns = n_entries = room = 0
     if isinstance(X, SparseRows):
         n_columns, room = input_size, _odd_lines(batch_size)
@@ -115,8 +124,17 @@ def prepare_columns(columns, X, batch, lanes):
     raise NotImplementedError("for kernels only")
 
 
-def _is_pairs(X: Any) -> bool:
-    return getattr(X, "instance_class", None) is CodedPairs
+def _form(X: Any) -> Any:
+    """The form of which a Numba type is."""
+    return np.ndarray if isinstance(X, types.Array) else X.instance_class
+
+
+_UPDATES = {
+    np.ndarray: dense_update_W1,
+    SparseRows: sparse_update_W1,
+    CodedPairs: pairs_update_W1,
+    CodedNonzeros: nonzeros_update_W1,
+}
 
 
 # The choice is made where Numba knows the types. It compiles the function that is returned, whose parameters must have
@@ -125,20 +143,19 @@ def _is_pairs(X: Any) -> bool:
 
 @overload(hidden_forward, jit_options=KERNEL_OPTIONS)
 def _hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
-    if isinstance(X, types.Array):
+    if _form(X) is np.ndarray:
         return dense_hidden_forward.py_func
     return (rows_hidden_forward_in_turns if target().takes_turns(lanes.vectors) else rows_hidden_forward).py_func
 
 
 @overload(update_W1, jit_options=KERNEL_OPTIONS)
 def _update_W1(W1, dhidden, X, batch, columns, lanes):
-    if isinstance(X, types.Array):
-        return dense_update_W1.py_func
-    return (pairs_update_W1 if _is_pairs(X) else sparse_update_W1).py_func
+    return _UPDATES[_form(X)].py_func
 
 
 @overload(prepare_columns, jit_options=KERNEL_OPTIONS)
 def _prepare_columns(columns, X, batch, lanes):
-    if isinstance(X, types.Array):
+    form = _form(X)
+    if form is np.ndarray:
         return dense_by_column.py_func
-    return (pairs_by_column if _is_pairs(X) else sparse_by_column).py_func
+    return (sparse_by_column if form is SparseRows else coded_by_column).py_func

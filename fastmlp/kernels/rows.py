@@ -1,7 +1,7 @@
 """The hidden layer's forward pass over rows of which only the nonzeros are kept, whatever an entry stands for.
 
 Rows are `entries` one after the other, each cut into blocks of columns: block p of row i is
-entries[starts[i, p] : starts[i, p + 1]]. What an entry adds to the sums is for its form to say (`pairs.py`,
+entries[starts[i, p] : starts[i, p + 1]]. What an entry adds to the sums is for its form to say (`coded.py`,
 `sparse.py`).
 """
 

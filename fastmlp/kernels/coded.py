@@ -1,12 +1,13 @@
-"""The hidden layer on coded pairs: inputs of at most 256 different values (bytes, pixels), mostly zero.
+"""The hidden layer on coded inputs: of at most 256 different values (bytes, pixels), mostly zero.
 
-An entry of 32 bits stands for two neighbouring columns of a row, of which at least one is not zero:
+An entry of 32 bits stands for a nonzero, or for two neighbouring columns of a row of which at least one is not zero:
 
-    pair | code of the left value << 16 | code of the right value << 24        columns 2 pair and 2 pair + 1
+    column | code << 16                                                   `CodedNonzeros`
+    pair | code of the left value << 16 | code of the right value << 24   `CodedPairs`: columns 2 pair and 2 pair + 1
 
-So a nonzero takes 2.3 bytes on MNIST and not 8, the update turns half as many entries round, and loads a row of dhidden
-once for two rows of W1. The zero of a half-empty pair is multiplied, which changes no bit of a finite sum: sums
-run in ascending order, one multiply-add each, as in `sparse.py` and `dense.py`.
+An entry takes 4 bytes and not 8. Of pairs there are about half as many, and the update loads a row of dhidden once for
+two rows of W1; but the zero of a half-empty pair is multiplied too. That changes no bit of a finite sum: sums run in
+ascending order, one multiply-add each, as in `sparse.py` and `dense.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from fastmlp.arrays import Float32Array
 
 from .compiled import inlined, kernel
+from .lanewise import add
 from .rows import add_entry
 from .simd import (
     add_rows,
@@ -31,14 +33,11 @@ from .simd import (
     load,
     row_pair,
     second_pass,
+    store,
     units,
 )
 
-__all__ = [
-    "CodedPairs",
-    "pairs_by_column",
-    "pairs_update_W1",
-]
+__all__ = ["CodedNonzeros", "CodedPairs", "coded_by_column", "nonzeros_update_W1", "pairs_update_W1"]
 
 _ZERO = np.float32(0.0)
 
@@ -49,6 +48,14 @@ class CodedPairs(NamedTuple):
     starts: NDArray[np.uint32]  # (n, blocks + 1): block p of row i is entries[starts[i, p] : starts[i, p + 1]]
     entries: NDArray[np.uint32]  # pairs ascending in each row
     values: Float32Array  # (256,): what a code stands for; code 0 is 0
+
+
+class CodedNonzeros(NamedTuple):
+    """Inputs X (n, D) as coded nonzeros, otherwise as `CodedPairs`."""
+
+    starts: NDArray[np.uint32]
+    entries: NDArray[np.uint32]  # columns ascending in each row
+    values: Float32Array
 
 
 @overload(add_entry, inline="always")
@@ -65,14 +72,26 @@ def _add_pair(acc, X, k, W1, lanes):
     return add
 
 
+@overload(add_entry, inline="always")
+def _add_coded_nonzero(acc, X, k, W1, lanes):
+    if getattr(X, "instance_class", None) is not CodedNonzeros:
+        return None
+
+    def add(acc, X, k, W1, lanes):
+        e = element(X.entries, k)
+        return axpy(acc, element(X.values, e >> 16), load(W1, (e & 0xFFFF) * units(lanes), lanes))
+
+    return add
+
+
 @kernel
-def pairs_by_column(columns, X, batch, lanes):
-    """The batch by columns: pair q is entries[q * room : ends[q]], samples ascending.
+def coded_by_column(columns, X, batch, lanes):
+    """The batch by columns, or by pairs of them: number q is entries[q * room : ends[q]], samples ascending.
 
-    A pair has room for the whole batch, so that nothing has to be counted first. An entry is that of the row, with the
-    sample's place in the batch added to the pair.
+    Each has room for the whole batch, so that nothing has to be counted first. An entry is that of the row, with the
+    sample's place in the batch added to the number.
 
-    Writes columns: ends (pairs,), entries (pairs * room,); reads the rows of X numbered by batch (B,).
+    Writes columns: ends (numbers,), entries (numbers * room,); reads the rows of X numbered by batch (B,).
     """
     ends, n_blocks = columns.ends, X.starts.shape[1] - 1
     for q in range(len(ends)):
@@ -113,3 +132,17 @@ def pairs_update_W1(W1, dhidden, X, batch, columns, lanes):
     done = units(first_pass(lanes))
     if done < units(lanes):
         _update_pass(W1, dhidden, columns, X.values, done, second_pass(lanes), lanes)
+
+
+@kernel
+def nonzeros_update_W1(W1, dhidden, X, batch, columns, lanes):
+    """W1 += X^T dhidden for one tile, otherwise as `pairs_update_W1`, a column at a time."""
+    for d in range(len(columns.ends)):
+        start, stop = d * columns.room, element(columns.ends, d)
+        if start < stop:
+            acc = broadcast(_ZERO, lanes)
+            for k in range(start, stop):
+                e = element(columns.entries, k)
+                row = load(dhidden, ((e & 0xFFFF) - d) * units(lanes), lanes)
+                acc = axpy(acc, element(X.values, e >> 16), row)
+            store(add(load(W1, d * units(lanes), lanes), acc), W1, d * units(lanes))
