@@ -28,10 +28,11 @@ class Plant(NamedTuple):
 
 
 PLANTS = {
-    "pairs_hidden_forward": Plant(
-        "pairs.py",
-        "    for p in range(width - 1):\n        i = 0\n",
-        "    for again in range(width):\n        p, i = max(again - 1, 0), 0\n",  # the first of four blocks twice
+    "rows_hidden_forward": Plant(
+        "rows.py",
+        "    for p in range(X.starts.shape[1] - 1):\n        for i in range(len(batch)):\n",
+        "    for again in range(X.starts.shape[1]):\n        p = max(again - 1, 0)\n"  # the first of four blocks twice
+        "        for i in range(len(batch)):\n",
         r"test_hidden_forward\[.*pairs",
     ),
     "output_forward": Plant(

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import check
+import check_trial
 import pytest
 from check_rule import Times, is_faster, is_slower, is_suspect
 
@@ -55,6 +56,14 @@ def test_one_disturbed_process_changes_nothing(disturbed):
     head[disturbed] *= 4
     assert not is_suspect(Times((1.0, 1.0, 1.0), tuple(head)))
     assert is_slower(Times(tuple(head), (1.3, 1.3, 1.3)))
+
+
+@pytest.mark.parametrize("name", check_trial.PLANTS)
+def test_the_slowdowns_of_the_trial_fit_the_kernels(name):
+    planted = check_trial.PLANTS[name]
+    text = (BENCH.parent / "fastmlp" / "kernels" / planted.file).read_text(encoding="utf-8")
+    assert text.count(planted.old) == 1
+    compile(text.replace(planted.old, planted.new), planted.file, "exec")
 
 
 def test_one_lucky_process_is_no_alarm():

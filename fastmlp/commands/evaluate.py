@@ -11,7 +11,7 @@ import click
 
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
-from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data
+from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data, threads_option
 from fastmlp.datasets.choice import DatasetChoice
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ _MOST_PAIRS = 5
 @click.command()
 @click.argument("model", type=MODEL)
 @dataset_options(default=None, unset="what the model was trained on, else auto")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Number of threads.  [default: one for each processor that may be used]",
-)
+@threads_option
 @click.option("--plot", type=_FILE, help="Picture of the confusion matrix and the worst mistakes (.png, .svg or .pdf).")
 @click.option("--plot-units", type=_FILE, help="Picture of what the hidden units look for (.png, .svg or .pdf).")
 @click.option("--force", is_flag=True, help="Replace files that exist.")

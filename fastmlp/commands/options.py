@@ -23,6 +23,7 @@ __all__ = [
     "dataset_options",
     "learning_rate",
     "load_data",
+    "threads_option",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -30,6 +31,13 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 HIDDEN_SIZE = click.IntRange(min=1)
 MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A model file that is there."""
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Number of threads.  [default: FASTMLP_NUM_THREADS, or else one for each processor that may be used]",
+)
 
 
 def load_data(choice: DatasetChoice) -> Dataset:

@@ -14,7 +14,7 @@ import click
 
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
-from fastmlp.commands.options import MODEL, as_json_option
+from fastmlp.commands.options import MODEL, as_json_option, threads_option
 
 if TYPE_CHECKING:
     from fastmlp.datasets.source import Source
@@ -28,11 +28,7 @@ _MOST_CLASSES = 3  # listed for each sample
 @click.command()
 @click.argument("model", type=MODEL)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Number of threads.  [default: one for each processor that may be used]",
-)
+@threads_option
 @as_json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with a column for the probability of each class.")
 def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: bool, as_csv: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from fastmlp.commands.options import HIDDEN_SIZE, check_outputs, learning_rate
+from fastmlp.commands.options import HIDDEN_SIZE, check_outputs, learning_rate, threads_option
 
 __all__ = [
     "TrainingFiles",
@@ -91,11 +91,7 @@ def training_options(epochs_help: str = "Passes over the training data.") -> Cal
             default=0,
             help="Seed of the initial weights and of the order of the samples.",
         ),
-        click.option(
-            "--threads",
-            type=click.IntRange(min=1),
-            help="Number of threads.  [default: one for each processor that may be used]",
-        ),
+        threads_option,
     )
 
 
