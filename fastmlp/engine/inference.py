@@ -11,6 +11,7 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inputs import refuse_unusable
+from fastmlp.engine.settings import default_threads
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.compiled import compiled_for
 from fastmlp.kernels.layout import empty_parameters
@@ -18,7 +19,6 @@ from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_for
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes
-from fastmlp.machine import available_processors
 
 __all__ = ["Score", "forward", "probabilities_and_losses", "score"]
 
@@ -41,7 +41,7 @@ class Score(NamedTuple):
 def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32Array:
     """Return the probabilities (n, C) of the rows X (n, D); raises InvalidValueError for NaN or infinity.
 
-    `n_threads` is how many threads may be used, None for as many as there are processors.
+    `n_threads` is how many threads may be used, None for as many as `default_threads` says.
     """
     probs = np.empty((len(X), weights.shapes["b2"][0]), np.float32)
     _run(weights, X, _NO_LABELS, probs, _NO_OUTCOME, n_threads)
@@ -99,7 +99,7 @@ def _fill_by_pieces(fill: Callable[[int, int], bool], first: int, last: int, n_t
     def work(_: Member) -> None:
         answers.extend(fill(start, min(start + _ROWS_OF_PIECE, last)) for start in starts)
 
-    run_team(min(n_threads or available_processors(), len(pieces)), work)
+    run_team(min(n_threads or default_threads(), len(pieces)), work)
     return all(answers)
 
 
