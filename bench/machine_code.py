@@ -17,6 +17,9 @@ from fastmlp.kernels.layout import aligned_zeros, choose_lanes, room_for
 
 B, D = 128, 784
 
+SPILL = r"\(%r[sb]p"
+"""What an instruction with a value on the stack looks like."""
+
 
 class Loop(NamedTuple):
     """An innermost loop: its instructions, one a line."""
@@ -67,7 +70,7 @@ def main() -> None:
     for name, kernel in hot_kernels(arguments.hidden_size, form).items():
         for loop in innermost_loops(next(reversed(kernel.inspect_asm().values()))):
             width = next(register for register in ("zmm", "ymm", "xmm") if loop.count(register))
-            adds, spills, gathers = (loop.count(p) for p in (r"\bvfn?m(add|sub)|mulps", r"\(%r[sb]p", "gather"))
+            adds, spills, gathers = (loop.count(p) for p in (r"\bvfn?m(add|sub)|mulps", SPILL, "gather"))
             print(f"{name:16}{len(loop.lines):13}{adds:14}{width:>10}{spills:8}{gathers:8}")
             if arguments.print:
                 print("\n".join(f"    {line}" for line in loop.lines))
