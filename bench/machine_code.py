@@ -6,18 +6,20 @@ kept on the stack (spills) and gathers. `--print` shows the loops. x86-64 only.
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import loops
+import numba
 import numpy as np
 
+from fastmlp.kernels.compiled import KERNEL_OPTIONS
 from fastmlp.kernels.hidden import FORMS, BatchColumns, columns_scratch, in_form
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, room_for
 
 B, D = 128, 784
 
-SPILL = r"\(%r[sb]p"
+SPILL = r"\(%rsp"
 """What an instruction with a value on the stack looks like."""
 
 
@@ -43,8 +45,8 @@ def innermost_loops(assembly: str) -> Iterator[Loop]:
                 yield loop
 
 
-def hot_kernels(hidden_size: int, form: type) -> dict[str, Any]:
-    """The forward pass through W1 and its update, compiled for a net of this size and a form of input."""
+def hot_kernels(hidden_size: int, form: type) -> dict[str, str]:
+    """The assembly of the forward pass through W1 and of its update, for a net of this size and a form of input."""
     lanes, n = choose_lanes(hidden_size), 2
     X = aligned_zeros((n, D))
     X[:, 0] = 1
@@ -53,10 +55,19 @@ def hot_kernels(hidden_size: int, form: type) -> dict[str, Any]:
     columns, batch = BatchColumns(ends[0], entries[0], room), np.arange(n)
     W1, b1 = aligned_zeros((1, D, lanes.units)), aligned_zeros((1, lanes.units))
     hidden = aligned_zeros((1, room_for(B), lanes.units))
-    loops.prepare_columns(1, columns, rows, batch, lanes)
-    loops.hidden_forward(1, hidden, W1, b1, rows, batch, lanes)
-    loops.update_W1(1, W1, hidden, rows, batch, columns, lanes)
-    return {"hidden_forward": loops.hidden_forward, "update_W1": loops.update_W1}
+    arguments = {
+        "hidden_forward": (1, hidden, W1, b1, rows, batch, lanes),
+        "update_W1": (1, W1, hidden, rows, batch, columns, lanes),
+    }
+    return {name: _assembly(getattr(loops, name).py_func, given) for name, given in arguments.items()}
+
+
+def _assembly(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    """The assembly of a function for these arguments; what comes from the disk cache has none."""
+    compiled = numba.njit(**KERNEL_OPTIONS)(function)
+    signature = tuple(numba.typeof(each) for each in arguments)
+    compiled.compile(signature)
+    return str(compiled.inspect_asm(signature))
 
 
 def main() -> None:
@@ -67,8 +78,8 @@ def main() -> None:
     arguments = parser.parse_args()
     form = next(form for form in FORMS if form.__name__ == arguments.form)
     print(f"{'kernel':16}{'instructions':>13}{'multiply-adds':>14}{'registers':>10}{'spills':>8}{'gathers':>8}")
-    for name, kernel in hot_kernels(arguments.hidden_size, form).items():
-        for loop in innermost_loops(next(reversed(kernel.inspect_asm().values()))):
+    for name, assembly in hot_kernels(arguments.hidden_size, form).items():
+        for loop in innermost_loops(assembly):
             width = next(register for register in ("zmm", "ymm", "xmm") if loop.count(register))
             adds, spills, gathers = (loop.count(p) for p in (r"\bvfn?m(add|sub)|mulps", SPILL, "gather"))
             print(f"{name:16}{len(loop.lines):13}{adds:14}{width:>10}{spills:8}{gathers:8}")

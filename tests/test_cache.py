@@ -16,6 +16,8 @@ import pytest
 
 import fastmlp
 from fastmlp.kernels.compiled import _source_digest
+from fastmlp.kernels.softmax import update_b2
+from fastmlp.kernels.tiles import Lanes
 
 PACKAGE = Path(fastmlp.__file__).parent
 KERNEL_FILES = sorted(path.name for path in (PACKAGE / "kernels").glob("*.py"))
@@ -179,12 +181,12 @@ def test_the_digest_covers_subfolders(tmp_path):
 
 SMALL_KERNEL = """
 from typing import NamedTuple
-from fastmlp.kernels.compiled import kernel
+from fastmlp.kernels.compiled import entry
 
 class Pair(NamedTuple):
     x: int
 
-@kernel
+@entry
 def double(pair):
     return 2 * pair.x
 
@@ -202,6 +204,11 @@ def fill_with(content: bytes, suffix: str):
         path.write_bytes(content)
 
     return damage
+
+
+def test_what_only_kernels_call_is_refused_to_python():
+    with pytest.raises(TypeError, match="update_b2 is for kernels to call"):
+        update_b2(np.zeros(4, np.float32), np.zeros((1, 8), np.float32), 1, 1, Lanes(1))
 
 
 @pytest.mark.long

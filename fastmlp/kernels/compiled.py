@@ -70,8 +70,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel that other kernels call, and keep it on disk as `entry` does.
 
     It has no wrapper that Python could call: to unpack its arguments takes Numba longer to compile than many a kernel.
+    Python gets a TypeError.
     """
-    return _cached(function, KERNEL_OPTIONS)
+    return _for_kernels_only(_cached(function, KERNEL_OPTIONS))
 
 
 def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -99,7 +100,7 @@ def inlined(function: Callable[..., Any]) -> Any:
     in the forward pass over coded pairs that took longer than the arithmetic. And a function takes Numba a tenth of a
     second to compile, however small it is.
     """
-    return numba.njit(inline="always", **KERNEL_OPTIONS)(function)
+    return _for_kernels_only(numba.njit(inline="always", **KERNEL_OPTIONS)(function))
 
 
 def compiled_for(function: Any, *args: Any) -> Any:
@@ -109,6 +110,20 @@ def compiled_for(function: Any, *args: Any) -> Any:
     be given arguments of the same ones.
     """
     return function.compile(tuple(numba.typeof(arg) for arg in args))
+
+
+def _for_kernels_only(dispatcher: Any) -> Any:
+    """Refuse calls from Python, which without a wrapper would end the process."""
+
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        raise TypeError(f"{dispatcher.__name__} is for kernels to call: write an @entry that calls it")
+
+    def add_overload(compiled_result: Any) -> None:
+        # As in Numba but for handing it to the part in C, which looks there first when Python calls.
+        dispatcher.overloads[tuple(compiled_result.signature.args)] = compiled_result
+
+    dispatcher.add_overload, dispatcher._compile_for_args = add_overload, refuse
+    return dispatcher
 
 
 def _with_forgiving_cache(dispatcher: Any) -> Any:

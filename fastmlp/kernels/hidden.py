@@ -24,7 +24,7 @@ from .dense import dense_by_column, dense_hidden_forward, dense_update_W1
 from .layout import room_for
 from .packing import sparse_pays, to_sparse_rows
 from .rows import rows_hidden_forward, rows_hidden_forward_in_turns
-from .sparse import COLUMN_ENTRY, SparseRows, sparse_by_column, sparse_update_W1
+from .sparse import COLUMN_ENTRY, SparseRows, sparse_by_column, sparse_hidden_forward_two, sparse_update_W1
 from .tiles import Lanes, target
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "columns_scratch",
     "forms_by_speed",
     "hidden_forward",
+    "hidden_forward_two",
     "in_form",
     "prepare_columns",
     "update_W1",
@@ -114,6 +115,11 @@ def hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
     raise NotImplementedError("for kernels only")
 
 
+def hidden_forward_two(hidden, W1, b1, X, batch, lanes):
+    """hidden_forward for two tiles of a narrow layer, on dense rows or sparse rows in one block: arrays (2, ...)."""
+    raise NotImplementedError("for kernels only")
+
+
 def update_W1(W1, dhidden, X, batch, columns, lanes):
     """W1 += X^T dhidden for one tile, by the kernel that fits the form of X; a sparse batch is read by columns."""
     raise NotImplementedError("for kernels only")
@@ -146,6 +152,18 @@ def _hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
     if _form(X) is np.ndarray:
         return dense_hidden_forward.py_func
     return (rows_hidden_forward_in_turns if target().takes_turns(lanes.vectors) else rows_hidden_forward).py_func
+
+
+@overload(hidden_forward_two, jit_options=KERNEL_OPTIONS)
+def _hidden_forward_two(hidden, W1, b1, X, batch, lanes):
+    if _form(X) is np.ndarray:
+
+        def forward(hidden, W1, b1, X, batch, lanes):
+            for tile in range(2):
+                dense_hidden_forward(hidden[tile], W1[tile], b1[tile], X, batch, batch[:0], lanes)
+
+        return forward
+    return sparse_hidden_forward_two.py_func
 
 
 @overload(update_W1, jit_options=KERNEL_OPTIONS)

@@ -17,11 +17,11 @@ from fastmlp.arrays import Float32Array, Int64Array
 
 from .compiled import KERNEL_OPTIONS, entry, inlined
 from .compress import append_nonzeros
-from .hidden import hidden_forward
+from .hidden import hidden_forward, hidden_forward_two
 from .lanewise import tile_sum
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
-from .simd import axpy, broadcast, element, load, store, units, vector
+from .simd import axpy, broadcast, element, load, store, takes_turns, units, vector
 from .softmax import softmax
 from .sparse import ROW_ENTRY, SparseRows
 
@@ -45,7 +45,7 @@ class PredictionScratch(NamedTuple):
 
     nonzeros: SparseRows  # (rows, 2), and room for at least one full row
     order: Int64Array  # (rows,): 0, 1, ...
-    hidden: Float32Array  # (room, units)
+    hidden: Float32Array  # (2, room, units)
     logits: Float32Array  # (tiles, C padded, room)
     probs: Float32Array  # (C padded, room)
     labels: Float32Array  # (room,)
@@ -55,7 +55,7 @@ class PredictionScratch(NamedTuple):
     def of(cls, parameters: Parameters) -> PredictionScratch:
         """Scratch for these parameters: about two megabytes at most, unless inputs, units or classes are very many."""
         (tiles, classes, units), input_size = parameters.W2.shape, parameters.W1.shape[1]
-        row_bytes = 4 * (units + (tiles + 1) * classes)
+        row_bytes = 4 * (2 * units + (tiles + 1) * classes)
         rows = min(_ROWS, max(16, _SCRATCH_BYTES // row_bytes // 16 * 16))
         n_entries = max(input_size, min(rows * input_size, _SCRATCH_BYTES // ROW_ENTRY.itemsize))
         return cls.with_room(parameters, rows, n_entries)
@@ -68,7 +68,7 @@ class PredictionScratch(NamedTuple):
         return cls(
             SparseRows(np.zeros((rows, 2), np.int64), aligned_zeros((n_entries + _BEYOND,), ROW_ENTRY)),
             np.arange(rows),
-            aligned_zeros((room, units)),
+            aligned_zeros((2, room, units)),
             aligned_zeros((tiles, classes, room)),
             aligned_zeros((classes, room)),
             aligned_zeros((room,)),
@@ -172,9 +172,16 @@ def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
         if n == 0:
             return first
         order = scratch.order[:n]
-        for tile in range(len(W1)):
-            hidden_forward(hidden, W1[tile], b1[tile], rows, order, order[:0], lanes)
-            output_forward(logits[tile], hidden, W2[tile], n, lanes)
+        tile = 0
+        while takes_turns(lanes) and tile + 2 <= len(W1):
+            hidden_forward_two(hidden, W1[tile : tile + 2], b1[tile : tile + 2], rows, order, lanes)
+            for t in range(2):
+                output_forward(logits[tile + t], hidden[t], W2[tile + t], n, lanes)
+            tile += 2
+        while tile < len(W1):
+            hidden_forward(hidden[0], W1[tile], b1[tile], rows, order, order[:0], lanes)
+            output_forward(logits[tile], hidden[0], W2[tile], n, lanes)
+            tile += 1
         for i in range(min(n, len(y))):
             labels[i] = y[first + i]
         for i in range(0, n, width):

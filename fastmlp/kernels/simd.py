@@ -62,6 +62,7 @@ __all__ = [
     "store_fours",
     "store_rows",
     "strip",
+    "takes_turns",
     "units",
     "vector",
 ]
@@ -83,6 +84,19 @@ def units(typingctx, lanes):
         return context.get_constant(types.intp, value)
 
     return types.intp(lanes), codegen
+
+
+@intrinsic
+def takes_turns(typingctx, lanes):
+    """Whether a tile is so narrow that two are worth summing in turns (`Target.takes_turns`), a constant."""
+    if not isinstance(lanes, LanesType):
+        return None
+    value = int(target().takes_turns(lanes.vectors))
+
+    def codegen(context, builder, signature, args):
+        return context.get_constant(types.boolean, value)
+
+    return types.boolean(lanes), codegen
 
 
 @intrinsic

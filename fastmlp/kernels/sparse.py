@@ -13,15 +13,16 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from .compiled import kernel
-from .lanewise import add
+from .lanewise import add, relu
 from .rows import add_entry
-from .simd import axpy, broadcast, element, load, store, units
+from .simd import axpy, broadcast, element, load, load_rows, row_pair, store, store_rows, units
 
 __all__ = [
     "COLUMN_ENTRY",
     "ROW_ENTRY",
     "SparseRows",
     "sparse_by_column",
+    "sparse_hidden_forward_two",
     "sparse_update_W1",
 ]
 
@@ -49,6 +50,22 @@ def _add_nonzero(acc, X, k, W1, lanes):
         return axpy(acc, X.entries[k].value, load(W1, X.entries[k].column * units(lanes), lanes))
 
     return add
+
+
+@kernel
+def sparse_hidden_forward_two(hidden, W1, b1, X, batch, lanes):
+    """hidden = max(0, X W1 + b1) for two narrow tiles at once, of rows in one block: an entry is read once for both.
+
+    Writes hidden (2, room, units); reads W1 (2, D padded to 2, units), b1 (2, units), the rows of X numbered by batch.
+    """
+    two, width = row_pair(lanes), units(lanes)
+    tile, room = W1.shape[1] * width, hidden.shape[1] * width
+    bias = load_rows(b1, 0, width, two)
+    for i in range(len(batch)):
+        acc = bias
+        for k in range(X.starts[batch[i], 0], X.starts[batch[i], 1]):
+            acc = axpy(acc, X.entries[k].value, load_rows(W1, X.entries[k].column * width, tile, two))
+        store_rows(relu(acc), hidden, i * width, room)
 
 
 @kernel
