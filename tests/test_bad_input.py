@@ -355,6 +355,7 @@ def test_unusual_data_train(tmp_path, fastmlp, rows, columns, names):
     shutil.rmtree(tmp_path / "home")
 
 
+@pytest.mark.long  # several commands, one after the other
 def test_names_of_classes_and_files_are_shown_as_they_are(tmp_path, fastmlp):
     """Letters beyond ASCII, and square brackets, which rich would take for markup."""
     names = ("Ahorn", "Föhre", "[b]", "[/b]")

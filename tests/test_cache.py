@@ -113,6 +113,7 @@ def assert_right(outcome: dict[str, Any]) -> None:
     assert accuracy == pytest.approx(oracle.accuracy(expected.net, X, y))
 
 
+@pytest.mark.long  # compiles all in an empty cache
 def test_a_second_process_loads_what_the_first_compiled(train, installed, cache):
     first = installed.first
     assert_right(first)

@@ -179,6 +179,7 @@ def test_data_and_info(small):
     assert "kernel_cache" in environment
 
 
+@pytest.mark.long  # compiles every form of input
 def test_warmup_tells_its_time():
     result = run("warmup", "--hidden-size", 5)
     assert result.exit_code == 0

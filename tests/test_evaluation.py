@@ -141,7 +141,9 @@ def test_the_command_draws(trained, tmp_path, suffix):
     assert units.stat().st_size > 2000
 
 
-@pytest.mark.parametrize(("width", "hidden_size"), [(64, 1), (64, 130), (5, 7), (5, 130)])
+@pytest.mark.parametrize(
+    ("width", "hidden_size"), [(64, 1), pytest.param(64, 130, marks=pytest.mark.long), (5, 7), (5, 130)]
+)
 def test_pictures_of_images_and_of_features(tmp_path, width, hidden_size):
     plots = pytest.importorskip("fastmlp.plots")
     pytest.importorskip("matplotlib")

@@ -204,7 +204,16 @@ def test_against_numpy_in_processes(trial):
     assert reading.detail.startswith("ours ") and ", numpy " in reading.detail
 
 
-@pytest.mark.parametrize("name", ["dense-share", "fit", "two-fits", "many-threads", "growth-units", "growth-samples"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fit",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("dense-share", "two-fits", "many-threads", "growth-units", "growth-samples")
+        ),
+    ],
+)
 def test_trials_of_training(trial, name):
     for value in targets.measure_all([name], trial):
         assert value.reason == "" and value.reading.value > 0 and value.verdict == "trial"
