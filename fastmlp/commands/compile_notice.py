@@ -14,12 +14,14 @@ _SECONDS = {"train_epoch": 6, "network_forward": 2}  # on two cores of 3 GHz; ot
 
 @contextmanager
 def compile_notice() -> Iterator[None]:
-    """Say on stderr when a kernel that takes seconds is compiled; nothing where it is loaded from disk."""
+    """Say on stderr when a kernel that takes seconds is first compiled; nothing where it is loaded from disk."""
     from numba.core import event
+
+    left = dict(_SECONDS)  # a kernel may be compiled for several forms of input: one line is enough
 
     class Notice(event.Listener):  # type: ignore[misc]
         def on_start(self, event: event.Event) -> None:
-            seconds = _SECONDS.get(event.data["dispatcher"].py_func.__name__)
+            seconds = left.pop(event.data["dispatcher"].py_func.__name__, None)
             if seconds:
                 click.echo(f"compiling once for this machine and hidden size, about {seconds} s", err=True)
 

@@ -13,7 +13,7 @@ from fastmlp.engine.settings import default_threads
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.layout import choose_lanes, empty_parameters
 from fastmlp.kernels.prediction import PredictionScratch
-from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.team import Member, run_team, share_of
 
 __all__ = ["Weights"]
 
@@ -128,7 +128,7 @@ class Weights:
         input_size, hidden_size = self.shapes["W1"]
 
         def work(member: Member) -> None:
-            first, last = (input_size * rank // member.size for rank in (member.rank, member.rank + 1))
+            first, last = share_of(input_size, member)
             for start in range(first, last, _ROWS_OF_A_BLOCK):
                 copy(slice(start, min(start + _ROWS_OF_A_BLOCK, last)))
 

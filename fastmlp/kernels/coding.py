@@ -12,7 +12,7 @@ from fastmlp.arrays import Float32Array, Int64Array
 from .coded import CodedNonzeros, CodedPairs
 from .compiled import entry, kernel
 from .packing import block_borders, some_rows
-from .team import Member, run_team
+from .team import Member, run_team, share_of
 from .tiles import Lanes
 
 __all__ = ["Coded", "Codes", "add_values", "fill_coded", "pairs_pay", "share_of_pairs", "to_coded"]
@@ -161,10 +161,10 @@ def _coded(
     known: list[bool] = []
 
     def work(member: Member) -> None:
-        first, last = (n * rank // member.size for rank in (member.rank, member.rank + 1))
+        first, last = share = share_of(n, member)
         if first < last:
             table, bits = Codes(keys, codes), X.view(np.uint32)
-            known.append(fill_coded(starts, entries, table, bits, borders, columns, (first, last), Lanes(1)))
+            known.append(fill_coded(starts, entries, table, bits, borders, columns, share, Lanes(1)))
 
     run_team(n_threads, work)
     return form(starts, entries, values) if all(known) else None

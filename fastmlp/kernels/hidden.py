@@ -43,6 +43,7 @@ __all__ = [
 _MOST_ROOM = 4_000_000  # bytes, of each thread for a batch by columns, that counting is worth
 
 FORMS: tuple[type, ...] = (CodedPairs, CodedNonzeros, SparseRows, np.ndarray)
+"""All forms of input; an array is dense rows."""
 
 Inputs = Float32Array | SparseRows | Coded
 """Inputs X (n, D) in any form that the kernels take."""

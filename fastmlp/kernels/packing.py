@@ -9,7 +9,7 @@ from fastmlp.arrays import Float32Array, Int64Array
 from .compiled import entry
 from .layout import aligned_zeros
 from .sparse import ROW_ENTRY, SparseRows
-from .team import Member, run_team
+from .team import Member, run_team, share_of
 from .tiles import Lanes
 
 __all__ = [
@@ -63,17 +63,13 @@ def fill_sparse_rows(sparse, X, borders, first, last, lanes):
                 d += 1
 
 
-def _share(n: int, member: Member) -> tuple[int, int]:
-    return n * member.rank // member.size, n * (member.rank + 1) // member.size
-
-
 def nonzeros_by_row(X: Float32Array, n_threads: int) -> tuple[Int64Array, int]:
     """Count the nonzeros of each row of X (n, D) and, in all, the values that are NaN or infinite."""
     counts = np.zeros(len(X), np.int64)
     unusable: list[int] = []
 
     def work(member: Member) -> None:
-        unusable.append(count_nonzeros(counts, X, *_share(len(X), member), Lanes(1)))
+        unusable.append(count_nonzeros(counts, X, *share_of(len(X), member), Lanes(1)))
 
     run_team(n_threads, work)
     return counts, sum(unusable)
@@ -99,7 +95,7 @@ def to_sparse_rows(X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size
     sparse = SparseRows(starts, aligned_zeros((int(counts.sum()),), ROW_ENTRY))
     run_team(
         n_threads,
-        lambda member: fill_sparse_rows(sparse, X, borders, *_share(len(X), member), Lanes(1)),
+        lambda member: fill_sparse_rows(sparse, X, borders, *share_of(len(X), member), Lanes(1)),
     )
     return sparse
 

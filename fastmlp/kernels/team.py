@@ -17,7 +17,7 @@ from .atomics import atomic_add, atomic_load, yield_processor
 from .compiled import inlined
 from .layout import aligned_zeros
 
-__all__ = ["Member", "arrive", "await_all", "run_team", "stopped"]
+__all__ = ["Member", "arrive", "await_all", "run_team", "share_of", "stopped"]
 
 # Positions in the shared state, a cache line apart. Each is an int64.
 _ARRIVED = 0  # how often members have come to a meeting, all together
@@ -57,6 +57,15 @@ def await_all(member, meeting, lanes):
         if spins > _SPINS:
             yield_processor()
     return not stopped(member, lanes)
+
+
+def share_of(n: int, member: Member) -> tuple[int, int]:
+    """The part of n pieces of work that is this member's: from the first on, before the last.
+
+    >>> [share_of(5, Member(np.zeros(1, np.int64), rank, 2)) for rank in (0, 1)]
+    [(0, 2), (2, 5)]
+    """
+    return n * member.rank // member.size, n * (member.rank + 1) // member.size
 
 
 def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -> None:

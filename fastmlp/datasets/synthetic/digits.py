@@ -13,9 +13,9 @@ from fastmlp.arrays import Float32Array, Int64Array, UInt8Array
 from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.npz import read_npz
+from fastmlp.engine.settings import default_threads
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.files.atomic import write_whole
-from fastmlp.machine import available_processors
 
 __all__ = ["draw_digits", "draw_labels", "load_synthetic"]
 
@@ -87,7 +87,7 @@ def draw_digits(labels: Int64Array, seed: int) -> UInt8Array:
         draw_all(labels[part], start, seed, shapes, hand, drawn)
         form_all(drawn, images[part])
 
-    with ThreadPoolExecutor(available_processors()) as threads:
+    with ThreadPoolExecutor(default_threads()) as threads:
         list(threads.map(draw_chunk, range(0, len(labels), _CHUNK)))
     return images
 
