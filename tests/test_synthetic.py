@@ -93,7 +93,7 @@ def test_an_image_depends_only_on_its_index(monkeypatch):
     labels = np.arange(300) % 10
     expected = digits.draw_digits(labels, seed=3)
     monkeypatch.setattr(digits, "_CHUNK", 7)
-    monkeypatch.setattr(digits, "available_processors", lambda: 5)
+    monkeypatch.setattr(digits, "default_threads", lambda: 5)
     np.testing.assert_array_equal(digits.draw_digits(labels, seed=3), expected)
     np.testing.assert_array_equal(digits.draw_digits(labels[:9], seed=3), expected[:9])
 
