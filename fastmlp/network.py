@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
+from fastmlp.engine.feature_names import check_feature_names
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import Samples, as_rows, as_samples
@@ -96,6 +97,7 @@ class NeuralNetwork:
             n_threads = check_integer("n_threads", n_threads)
         self.n_threads = n_threads
         self.class_names = None
+        self.feature_names = None
         self.input_scale = 1.0
         self._rng = np.random.default_rng(seed)
         self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
@@ -147,6 +149,15 @@ class NeuralNetwork:
         self._class_names = None if value is None else check_class_names(value, self.output_size)
 
     @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The name of each input, or None where they have none; kept in model files."""
+        return self._feature_names
+
+    @feature_names.setter
+    def feature_names(self, value: Sequence[str] | None) -> None:
+        self._feature_names = None if value is None else check_feature_names(value, self.input_size)
+
+    @property
     def input_scale(self) -> float:
         """What the values of the original data were multiplied by to give X (1/255 for pixels); kept in model files."""
         return self._input_scale
@@ -177,7 +188,7 @@ class NeuralNetwork:
         """
         metadata = {
             "fastmlp": __version__,
-            **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "input_scale")},
+            **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "feature_names", "input_scale")},
             "random_state": self._rng.bit_generator.state,
             "training": training,
         }
@@ -211,6 +222,7 @@ class NeuralNetwork:
             for name, array in arrays.items():
                 net._weights[name] = array
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
+            net.feature_names = metadata.get("feature_names")  # which older files lack
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} holds metadata that describes no net ({error})") from None
         return net

@@ -36,11 +36,13 @@ def rewritten(path, **changes):
 
 def test_a_net_comes_back_to_the_bit(net, tmp_path):
     net.class_names, net.input_scale = ("ä", "b", "c"), 1 / 255
+    net.feature_names = ("ö", *map(str, range(net.input_size - 1)))
     net.save(tmp_path / "net.npz", training={"epochs": 2})
     loaded = NeuralNetwork.load(tmp_path / "net.npz", n_threads=1)
     for name in ("W1", "b1", "W2", "b2"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(net, name))
-    for name in ("hidden_size", "input_size", "output_size", "lr", "init", "seed", "class_names", "input_scale"):
+    sizes = ("hidden_size", "input_size", "output_size")
+    for name in (*sizes, "lr", "init", "seed", "class_names", "feature_names", "input_scale"):
         assert getattr(loaded, name) == getattr(net, name)
     assert loaded.n_threads == 1
     metadata = read_model(tmp_path / "net.npz").metadata
