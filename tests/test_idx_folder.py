@@ -47,7 +47,9 @@ def test_published_names(tmp_path, name):
 
 def test_mnist_itself_may_have_dots(tmp_path):
     names = [f"{part}-{kind}" for part in ("train", "t10k") for kind in ("images.idx3-ubyte", "labels.idx1-ubyte")]
-    with pytest.raises(DataError, match=r"t10k-labels\.idx1-ubyte is .*not MNIST"):  # found, and not MNIST by its content
+    with pytest.raises(
+        DataError, match=r"t10k-labels\.idx1-ubyte is .*not MNIST"
+    ):  # found, and not MNIST by its content
         load_mnist(write(tmp_path / "mnist", *names))
 
 
