@@ -21,10 +21,8 @@ from numpy.typing import NDArray
 from fastmlp.arrays import Float32Array
 
 from .compiled import inlined, kernel
-from .lanewise import add
 from .rows import add_entry
 from .simd import (
-    add_rows,
     axpy,
     axpy_rows,
     broadcast,
@@ -33,9 +31,9 @@ from .simd import (
     load,
     row_pair,
     second_pass,
-    store,
     units,
 )
+from .steps import moves_alone, take_step
 
 __all__ = ["CodedNonzeros", "CodedPairs", "coded_by_column", "nonzeros_update_W1", "pairs_update_W1"]
 
@@ -107,42 +105,42 @@ def coded_by_column(columns, X, batch, lanes):
 
 
 @inlined
-def _update_pass(W1, dhidden, columns, values, at, part, lanes):
-    """W1 += X^T dhidden for a part of a tile, which begins `at` units into it."""
+def _update_pass(W1, dhidden, columns, values, at, part, step, lanes):
+    """The step of W1 by X^T dhidden for a part of a tile, which begins `at` units into it."""
     for q in range(len(columns.ends)):
         start, stop = q * columns.room, element(columns.ends, q)
-        if start < stop:
+        if start < stop or moves_alone(step):
             acc = broadcast(_ZERO, row_pair(part))
             for k in range(start, stop):
                 e = element(columns.entries, k)
                 row = load(dhidden, ((e & 0xFFFF) - q) * units(lanes) + at, part)
                 acc = axpy_rows(acc, element(values, (e >> 16) & 0xFF), element(values, e >> 24), row)
-            add_rows(acc, W1, 2 * q * units(lanes) + at, units(lanes))
+            take_step(W1, 2 * q * units(lanes) + at, units(lanes), acc, step)
 
 
 @kernel
-def pairs_update_W1(W1, dhidden, X, batch, columns, lanes):
-    """W1 += X^T dhidden for one tile, a pair of columns at a time: two rows of W1 are read and written once per batch.
+def pairs_update_W1(W1, dhidden, X, batch, columns, step, lanes):
+    """The step of W1 by X^T dhidden for one tile, a pair of columns at a time: two rows of W1 are read and written once.
 
-    The batch is summed before it is added to W1: a weight that took each sample's small share alone would round it.
+    The batch is summed before it changes W1: a weight that took each sample's small share alone would round it.
 
-    Writes W1 (D padded to 2, units); reads dhidden (B, units), columns (the batch by columns) and X's values.
+    Writes W1 (D padded to 2, units) and the state of step; reads dhidden (B, units), columns (the batch by columns) and X's values.
     """
-    _update_pass(W1, dhidden, columns, X.values, 0, first_pass(lanes), lanes)
+    _update_pass(W1, dhidden, columns, X.values, 0, first_pass(lanes), step, lanes)
     done = units(first_pass(lanes))
     if done < units(lanes):
-        _update_pass(W1, dhidden, columns, X.values, done, second_pass(lanes), lanes)
+        _update_pass(W1, dhidden, columns, X.values, done, second_pass(lanes), step, lanes)
 
 
 @kernel
-def nonzeros_update_W1(W1, dhidden, X, batch, columns, lanes):
-    """W1 += X^T dhidden for one tile, otherwise as `pairs_update_W1`, a column at a time."""
+def nonzeros_update_W1(W1, dhidden, X, batch, columns, step, lanes):
+    """The step of W1 by X^T dhidden for one tile, otherwise as `pairs_update_W1`, a column at a time."""
     for d in range(len(columns.ends)):
         start, stop = d * columns.room, element(columns.ends, d)
-        if start < stop:
+        if start < stop or moves_alone(step):
             acc = broadcast(_ZERO, lanes)
             for k in range(start, stop):
                 e = element(columns.entries, k)
                 row = load(dhidden, ((e & 0xFFFF) - d) * units(lanes), lanes)
                 acc = axpy(acc, element(X.values, e >> 16), row)
-            store(add(load(W1, d * units(lanes), lanes), acc), W1, d * units(lanes))
+            take_step(W1, d * units(lanes), 0, acc, step)

@@ -11,7 +11,6 @@ import numpy as np
 from .compiled import inlined, kernel
 from .lanewise import relu
 from .simd import (
-    add_rows,
     block,
     block_rows,
     broadcast,
@@ -26,6 +25,7 @@ from .simd import (
     strip,
     units,
 )
+from .steps import take_step
 
 __all__ = ["dense_by_column", "dense_hidden_forward", "dense_update_W1"]
 
@@ -78,39 +78,39 @@ def dense_hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
 
 
 @inlined
-def _update_block(W1, dhidden, X, batch, k, at, part, rows):
-    """W1[k:, at:] for the columns of one register block; part and rows as in `_forward_block`."""
-    acc, stride = broadcast(_ZERO, rows), W1.shape[1]
+def _update_block(W1, dhidden, X, batch, corner, part, rows, step):
+    """W1[k:, at:] for the columns of one register block: corner = k, at; part and rows as in `_forward_block`."""
+    (k, at), acc, stride = corner, broadcast(_ZERO, rows), W1.shape[1]
     for i in range(len(batch)):
         row = load(dhidden, i * stride + at, part)
         acc = rank1(acc, X, batch[i] * X.shape[1] + k, 1, row)
-    add_rows(acc, W1, k * stride + at, stride)
+    take_step(W1, k * stride + at, stride, acc, step)
 
 
 @kernel
-def _update_strip(W1, dhidden, X, batch, at, part):
+def _update_strip(W1, dhidden, X, batch, at, part, step):
     """W1[:, at:] for one strip of the tile."""
     k = 0
     while k + block_rows(part) <= X.shape[1]:
-        _update_block(W1, dhidden, X, batch, k, at, part, block(part))
+        _update_block(W1, dhidden, X, batch, (k, at), part, block(part), step)
         k += block_rows(part)
     while k < X.shape[1]:
-        _update_block(W1, dhidden, X, batch, k, at, part, part)
+        _update_block(W1, dhidden, X, batch, (k, at), part, part, step)
         k += 1
 
 
 @kernel
-def dense_update_W1(W1, dhidden, X, batch, columns, lanes):
-    """W1 += X^T dhidden for one tile.
+def dense_update_W1(W1, dhidden, X, batch, columns, step, lanes):
+    """The step of W1 by X^T dhidden for one tile.
 
-    Writes W1 (D, units); reads dhidden (room, units) and the rows of X (n, D) numbered by batch (B,).
+    Writes W1 (D, units) and the state of step; reads dhidden (room, units) and the rows of X (n, D) numbered by batch (B,).
     """
     at = 0
     while at + units(strip(lanes)) <= units(lanes):
-        _update_strip(W1, dhidden, X, batch, at, strip(lanes))
+        _update_strip(W1, dhidden, X, batch, at, strip(lanes), step)
         at += units(strip(lanes))
     if at < units(lanes):
-        _update_strip(W1, dhidden, X, batch, at, last_strip(lanes))
+        _update_strip(W1, dhidden, X, batch, at, last_strip(lanes), step)
 
 
 @kernel

@@ -2,15 +2,16 @@
 
 The weights of a tile, its hidden values and their gradients stay with their thread; only the tiles' shares of the
 logits (C x B each) cross between threads, at one meeting per batch. What every thread needs of a batch it computes
-itself, as that is cheaper than to wait for another: the batch by columns, the softmax of all samples, and b2.
+itself, as that is cheaper than to wait for another: the batch by columns, and the softmax of all samples.
 
     own tiles     update by the last batch; forward pass of this batch        (a tile is in cache for both)
     -- arrive     this thread's shares of the logits are there
     whole batch   by columns, for the update of the own tiles
     -- wait       the logits of all tiles are there
-    whole batch   softmax, loss, dlogits
+    whole batch   softmax, loss, dlogits; the first thread: update of b2
 
-The shares of two batches in a row lie apart, so that none is overwritten while another thread still reads it.
+The shares of two batches in a row, and b2 before and after a batch, lie apart, so that none is overwritten while
+another thread still reads it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .hidden import BatchColumns, Inputs, columns_scratch, hidden_forward, prepa
 from .layout import Parameters, aligned_zeros, room_for
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import softmax_cross_entropy, update_b2
+from .steps import Optimiser, gradient_scale, steps_of_arrays
 from .team import arrive, await_all, stopped
 from .tiles import target
 
@@ -33,24 +35,27 @@ __all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
 
 
 class EpochPlan(NamedTuple):
-    """What an epoch does: the order of the samples, their labels in that order, batch size and learning rate."""
+    """What an epoch does: the order of the samples, their labels in that order, batch size and optimiser."""
 
     order: Int64Array  # (n,)
     labels: Float32Array  # (n + room,): whole numbers, in the order
     batch_size: int
-    lr: np.float32
+    optimiser: Optimiser
     n_classes: int
+    first_step: int  # of the epoch, counted from 0
 
     @classmethod
-    def of(cls, order: Int64Array, y: Int64Array, batch_size: int, lr: float, n_classes: int) -> EpochPlan:
+    def of(cls, order: Int64Array, y: Int64Array, batch_size: int, optimiser: Optimiser, n_classes: int) -> EpochPlan:
         """The plan for the labels y (n,), which are not yet in the order."""
         labels = np.zeros(len(order) + target().width, np.float32)
         labels[: len(order)] = y[order]
-        return cls(order, labels, batch_size, np.float32(lr), n_classes)
+        return cls(order, labels, batch_size, optimiser, n_classes, 0)
 
     def part(self, first: int, last: int) -> EpochPlan:
         """The plan for the samples first to last of the order: whole batches, or what is left."""
-        return self._replace(order=self.order[first:last], labels=self.labels[first:])
+        return self._replace(
+            order=self.order[first:last], labels=self.labels[first:], first_step=first // self.batch_size
+        )
 
 
 class EpochScratch(NamedTuple):
@@ -63,7 +68,7 @@ class EpochScratch(NamedTuple):
     dhidden: Float32Array  # (tiles, room, units)
     logits: Float32Array  # (2, tiles, C padded, room)
     dlogits: Float32Array  # (threads, C padded, room)
-    b2: Float32Array  # (threads, C padded): each thread keeps its own up to date
+    b2: Float32Array  # (2, C padded): before a batch and after it, in turns
     outcome: Float32Array  # (threads, 2, room): losses and hits of a batch
     columns: BatchColumns  # for each thread: (threads, ...)
 
@@ -77,7 +82,7 @@ class EpochScratch(NamedTuple):
             aligned_zeros((tiles, room, units)),
             aligned_zeros((2, tiles, classes, room)),
             aligned_zeros((n_threads, classes, room)),
-            aligned_zeros((n_threads, len(parameters.b2))),
+            aligned_zeros((2, len(parameters.b2))),
             aligned_zeros((n_threads, 2, room)),
             columns_scratch(X, input_size, batch_size, n_threads),
         )
@@ -94,9 +99,10 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     n_tiles, n_batches = len(parameters.W1), -(-n // B)
     columns = scratch.columns
     columns = BatchColumns(columns.ends[member.rank], columns.entries[member.rank], columns.room)
-    dlogits, b2, results = scratch.dlogits[member.rank], scratch.b2[member.rank], scratch.outcome[member.rank]
-    for c in range(len(b2)):  # element by element: an assignment to a slice takes Numba seconds to compile
-        b2[c] = parameters.b2[c]
+    dlogits, results = scratch.dlogits[member.rank], scratch.outcome[member.rank]
+    if member.rank == 0:
+        for c in range(len(parameters.b2)):  # an assignment to a slice takes Numba seconds to compile
+            scratch.b2[0, c] = parameters.b2[c]
     for step in range(n_batches + 1):
         last, batch = order[max(step - 1, 0) * B : min(step * B, n)], order[step * B : min((step + 1) * B, n)]
         coming = order[min((step + 1) * B, n) : min((step + 2) * B, n)]
@@ -107,10 +113,11 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             W1, b1, W2 = parameters.W1[tile], parameters.b1[tile], parameters.W2[tile]
             hidden, dhidden = scratch.hidden[tile], scratch.dhidden[tile]
             if step > 0:
+                steps = steps_of_arrays(plan.optimiser, tile, plan.first_step + step - 1, len(last))
                 hidden_backward(dhidden, hidden, dlogits, W2, len(last), plan.n_classes, lanes)
-                update_W2(W2, hidden, dlogits, len(last), plan.n_classes, lanes)
-                update_b1(b1, dhidden, len(last), lanes)
-                update_W1(W1, dhidden, X, last, columns, lanes)
+                update_W2(W2, hidden, dlogits, len(last), plan.n_classes, steps[2], lanes)
+                update_b1(b1, dhidden, len(last), steps[1], lanes)
+                update_W1(W1, dhidden, X, last, columns, steps[0], lanes)
             if step < n_batches:
                 hidden_forward(hidden, W1, b1, X, batch, coming, lanes)
                 output_forward(logits[tile], hidden, W2, len(batch), lanes)
@@ -121,13 +128,15 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         prepare_columns(columns, X, batch, lanes)
         if not await_all(member, step + 1, lanes):
             return
-        labels, scale = plan.labels[step * B : step * B + len(batch)], -plan.lr / np.float32(len(batch))
+        labels, b2 = plan.labels[step * B : step * B + len(batch)], scratch.b2[step % 2]
+        scale = gradient_scale(plan.optimiser, len(batch))
         softmax_cross_entropy(dlogits, results, logits, b2, labels, plan.n_classes, scale, lanes)
-        update_b2(b2, dlogits, len(batch), plan.n_classes, lanes)
         if member.rank == 0:
+            steps = steps_of_arrays(plan.optimiser, 0, plan.first_step + step, len(batch))
+            update_b2(scratch.b2[(step + 1) % 2], b2, dlogits, len(batch), plan.n_classes, steps[3], lanes)
             for i in range(len(batch)):
                 outcome.losses[step * B + i] = results[0, i]
                 outcome.hits[step * B + i] = results[1, i]
     if member.rank == 0:
-        for c in range(len(b2)):
-            parameters.b2[c] = b2[c]
+        for c in range(len(parameters.b2)):
+            parameters.b2[c] = scratch.b2[n_batches % 2, c]

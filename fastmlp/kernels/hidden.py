@@ -121,8 +121,8 @@ def hidden_forward_two(hidden, W1, b1, X, batch, lanes):
     raise NotImplementedError("for kernels only")
 
 
-def update_W1(W1, dhidden, X, batch, columns, lanes):
-    """W1 += X^T dhidden for one tile, by the kernel that fits the form of X; a sparse batch is read by columns."""
+def update_W1(W1, dhidden, X, batch, columns, step, lanes):
+    """The step of W1 by X^T dhidden for one tile, by the kernel that fits the form of X; a sparse batch is read by columns."""
     raise NotImplementedError("for kernels only")
 
 
@@ -168,7 +168,7 @@ def _hidden_forward_two(hidden, W1, b1, X, batch, lanes):
 
 
 @overload(update_W1, jit_options=KERNEL_OPTIONS)
-def _update_W1(W1, dhidden, X, batch, columns, lanes):
+def _update_W1(W1, dhidden, X, batch, columns, step, lanes):
     return _UPDATES[_form(X)].py_func
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .tiles import (
@@ -34,6 +34,7 @@ __all__ = [
     "maximum",
     "multiply",
     "relu",
+    "sqrt",
     "subtract",
     "tile_sum",
     "where_equal",
@@ -97,6 +98,22 @@ subtract = _lanewise("subtract", lambda builder, x, y: builder.fsub(x, y), "a - 
 multiply = _lanewise("multiply", lambda builder, x, y: builder.fmul(x, y), "a * b, lane by lane.")
 divide = _lanewise("divide", lambda builder, x, y: builder.fdiv(x, y), "a / b, lane by lane.")
 maximum = _lanewise("maximum", larger_of, "The larger of two tiles, lane by lane; b where either is NaN.")
+
+
+@intrinsic
+def sqrt(typingctx, tile):
+    """Square roots, lane by lane, rounded once."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context, builder, signature, args):
+        vec = vector_of(tile)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vec, [vec]), f"llvm.sqrt.v{vec.count}f32"
+        )
+        return tile_of(builder, [builder.call(function, [v]) for v in vectors_of(builder, args[0])])
+
+    return tile(tile), codegen
 
 
 def _choice(name: str, comparison: str, doc: str) -> Any:

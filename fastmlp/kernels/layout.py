@@ -84,7 +84,7 @@ class Parameters(NamedTuple):
     W1: Float32Array  # (tiles, D padded to 2, units)
     b1: Float32Array  # (tiles, units)
     W2: Float32Array  # (tiles, C padded to 4, units): transposed, a row per class
-    b2: Float32Array  # (C padded to 4,)
+    b2: Float32Array  # (C padded to a vector,)
 
 
 def empty_parameters(input_size: int, hidden_size: int, output_size: int, lanes: Lanes) -> Parameters:
@@ -95,5 +95,5 @@ def empty_parameters(input_size: int, hidden_size: int, output_size: int, lanes:
         aligned_zeros((tiles, padded(input_size, 2), units)),
         aligned_zeros((tiles, units)),
         aligned_zeros((tiles, padded(output_size, 4), units)),
-        aligned_zeros((padded(output_size, 4),)),
+        aligned_zeros((padded(output_size, target().width),)),
     )

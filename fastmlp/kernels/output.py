@@ -10,6 +10,7 @@ import numpy as np
 from .compiled import inlined, kernel
 from .lanewise import add, masked
 from .simd import block, block_rows, broadcast, dots, load, rank1, store, store_fours, units, vector
+from .steps import take_step
 
 __all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1"]
 
@@ -58,34 +59,37 @@ def hidden_backward(dhidden, hidden, dlogits, W2, n, n_classes, lanes):
 
 
 @inlined
-def _update_block(W2, hidden, dlogits, c, n, lanes, block_lanes):
+def _update_block(W2, hidden, dlogits, c, n, step, lanes, block_lanes):
     """W2[c : c + rows] for the classes of one register block."""
     acc = broadcast(_ZERO, block_lanes)
     for i in range(n):
         row = load(hidden, i * units(lanes), lanes)
         acc = rank1(acc, dlogits, c * dlogits.shape[1] + i, dlogits.shape[1], row)
-    store(add(load(W2, c * units(lanes), block_lanes), acc), W2, c * units(lanes))
+    take_step(W2, c * units(lanes), units(lanes), acc, step)
 
 
 @kernel
-def update_W2(W2, hidden, dlogits, n, n_classes, lanes):
-    """W2 += (dlogits hidden) for one tile and the first n samples.
+def update_W2(W2, hidden, dlogits, n, n_classes, step, lanes):
+    """The step of W2 by dlogits hidden for one tile and the first n samples.
 
-    Writes W2 (C padded, units), a row per class; reads hidden (room, units), dlogits (C padded, room).
+    Writes W2 (C padded, units), a row per class, and the state of step; reads hidden (room, units), dlogits (C padded, room).
     """
     c = 0
     while c + block_rows(lanes) <= n_classes:
-        _update_block(W2, hidden, dlogits, c, n, lanes, block(lanes))
+        _update_block(W2, hidden, dlogits, c, n, step, lanes, block(lanes))
         c += block_rows(lanes)
     while c < n_classes:
-        _update_block(W2, hidden, dlogits, c, n, lanes, lanes)
+        _update_block(W2, hidden, dlogits, c, n, step, lanes, lanes)
         c += 1
 
 
 @kernel
-def update_b1(b1, dhidden, n, lanes):
-    """b1 += sum of dhidden over the first n samples, for one tile: writes b1 (units,), reads dhidden (room, units)."""
+def update_b1(b1, dhidden, n, step, lanes):
+    """The step of b1 by the sum of dhidden over the first n samples, for one tile.
+
+    Writes b1 (units,) and the state of step; reads dhidden (room, units).
+    """
     acc = broadcast(_ZERO, lanes)
     for i in range(n):
         acc = add(acc, load(dhidden, i * units(lanes), lanes))
-    store(add(load(b1, 0, lanes), acc), b1, 0)
+    take_step(b1, 0, 0, acc, step)

@@ -57,6 +57,7 @@ __all__ = [
     "repeat_rows",
     "row_offsets",
     "row_pair",
+    "rows_of",
     "second_pass",
     "store",
     "store_fours",
@@ -277,6 +278,18 @@ def rank1(typingctx, acc, factors, start, stride, row):
         return _rank1(builder, acc, args[0], scalars, args[4])
 
     return acc(acc, factors, types.intp, types.intp, row), codegen
+
+
+@intrinsic
+def rows_of(typingctx, tile):
+    """Tag of a tile of as many rows of the same width."""
+    if not isinstance(tile, TileType):
+        return None
+
+    def codegen(context, builder, signature, args):
+        return context.get_dummy_value()
+
+    return LanesType(tile.rows, tile.vectors)(tile), codegen
 
 
 @intrinsic

@@ -26,6 +26,7 @@ from .lanewise import (
     where_greater,
 )
 from .simd import broadcast, load, store, units, vector
+from .steps import take_step
 
 __all__ = ["Outcome", "softmax", "softmax_cross_entropy", "update_b2"]
 
@@ -106,11 +107,20 @@ def softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale
 
 
 @kernel
-def update_b2(b2, dlogits, n, n_classes, lanes):
-    """b2 += sum of dlogits over the first n samples: writes b2 (C,), reads dlogits (C, room), 0 beyond n."""
+def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
+    """The step of b2 by the sum of dlogits over the first n samples: from its values `before` to those that it has then.
+
+    Writes b2 (C padded,) and the state of step; reads before (C padded,), 0 beyond C, and dlogits (C, room), 0 beyond n.
+    """
     one = vector(lanes)
     for c in range(n_classes):
         acc = broadcast(_ZERO, one)
         for i in range(0, n, units(one)):
             acc = add(acc, load(dlogits, c * dlogits.shape[1] + i, one))
-        b2[c] += tile_sum(acc)
+        b2[c] = tile_sum(acc)
+    for c in range(n_classes, len(b2)):
+        b2[c] = _ZERO
+    for c in range(0, len(b2), units(one)):
+        gradient = load(b2, c, one)
+        store(load(before, c, one), b2, c)
+        take_step(b2, c, 0, gradient, step)

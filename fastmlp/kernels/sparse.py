@@ -13,9 +13,10 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from .compiled import kernel
-from .lanewise import add, relu
+from .lanewise import relu
 from .rows import add_entry
-from .simd import axpy, broadcast, element, load, load_rows, row_pair, store, store_rows, units
+from .simd import axpy, broadcast, element, load, load_rows, row_pair, store_rows, units
+from .steps import moves_alone, take_step
 
 __all__ = [
     "COLUMN_ENTRY",
@@ -101,20 +102,20 @@ def sparse_by_column(columns, X, batch, lanes):
 
 
 @kernel
-def sparse_update_W1(W1, dhidden, X, batch, columns, lanes):
-    """W1 += X^T dhidden for one tile, column by column: a row of W1 is read and written once per batch.
+def sparse_update_W1(W1, dhidden, X, batch, columns, step, lanes):
+    """The step of W1 by X^T dhidden for one tile, column by column: a row of W1 is read and written once per batch.
 
-    The batch is summed before it is added to W1: a weight that took each sample's small share alone would round it.
+    The batch is summed before it changes W1: a weight that took each sample's small share alone would round it.
 
-    Writes W1 (D, units); reads dhidden (B, units) and columns, the batch by columns.
+    Writes W1 (D, units) and the state of step; reads dhidden (B, units) and columns, the batch by columns.
     """
     stop = 0
     for d in range(len(columns.ends)):
         start = d * columns.room if columns.room > 0 else stop
         stop = element(columns.ends, d)
-        if start < stop:
+        if start < stop or moves_alone(step):
             acc = broadcast(_ZERO, lanes)
             for k in range(start, stop):
-                step = load(dhidden, columns.entries[k].sample * units(lanes), lanes)
-                acc = axpy(acc, columns.entries[k].value, step)
-            store(add(load(W1, d * units(lanes), lanes), acc), W1, d * units(lanes))
+                row = load(dhidden, columns.entries[k].sample * units(lanes), lanes)
+                acc = axpy(acc, columns.entries[k].value, row)
+            take_step(W1, d * units(lanes), 0, acc, step)
