@@ -214,7 +214,8 @@ def model_file() -> bytes:
         path = Path(folder, "net.npz")
         net = NeuralNetwork(2, input_size=4, output_size=3, seed=0)
         data = Dataset(X.astype(np.float32), Y, X.astype(np.float32), Y, "trees", ("ash", "elm", "oak"))
-        TrainingSession(net, data, output=path, dataset={"source": "trees.csv", "test_fraction": 0.1}).train(2)
+        record = {"source": "trees.csv", "test_fraction": 0.1}
+        TrainingSession(net, data, batch_size=8, output=path, dataset=record).train(2)
         return path.read_bytes()
 
 

@@ -34,7 +34,7 @@ FLOORS = [
     {"network", "datasets"},
     {"engine", "files"},
     {"kernels"},
-    {"machine", "errors", "arrays"},
+    {"machine", "errors", "arrays", "printable"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
 

@@ -193,7 +193,7 @@ def nasty(results):
 
 def test_names_are_escaped_in_markdown(nasty):
     text = markdown(nasty)
-    shown = r"a\|b\\c\`d\<script>alert(1)\</script>\\n\# e $x$ \*f\* \[g](h)\\x1b\[2J"
+    shown = r"a\|b\\c\`d\<script\>alert(1)\</script\>\\n\# e $x$ \*f\* \[g](h)\\x1b\[2J"
     assert f"| {shown} |" in text
     assert f"\n{shown}, 60,000 samples" in text
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")}) == 1

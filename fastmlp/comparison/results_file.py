@@ -17,8 +17,8 @@ __all__ = ["SCHEMA", "read_results", "write_results"]
 
 SCHEMA = 2
 
-
 _LARGEST_COUNT = 2**53  # beyond, a float no longer tells whole numbers apart
+_LARGEST = 1e45  # of what is multiplied and divided: larger than any float32
 
 
 def _is_number(value: Any) -> bool:
@@ -33,7 +33,8 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-    return _is_number(value) and value > 0
+    """Whether `value` is a number that others may be divided by."""
+    return _is_number(value) and 1 / _LARGEST <= value <= _LARGEST
 
 
 def _is_whole(value: Any) -> bool:
