@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,7 +57,7 @@ def _check_folder(folder: Path, force: bool) -> None:
     from fastmlp.files.atomic import check_writable
 
     try:
-        there = folder.is_dir()
+        there = os.path.isdir(folder)  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         if there and not force and any(folder.iterdir()):
             raise click.UsageError(
                 f"{folder} is not empty; name another folder, or use --force to replace what is in it"
