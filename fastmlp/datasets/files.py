@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.datasets.dataset import Dataset
-from fastmlp.datasets.idx import find_idx, parse_idx
+from fastmlp.datasets.idx_folder import is_set, read_idx_folder
 from fastmlp.datasets.labels import number_classes
 from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.samples import as_rows, scale_pixels
-from fastmlp.datasets.source import Source, expand_home, read_content
+from fastmlp.datasets.source import Source, expand_home
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
 from fastmlp.datasets.table import Table
 from fastmlp.engine.settings import check_integer
@@ -52,7 +52,8 @@ def load_files(
     - an `.npz` with `x_train, y_train` and, if there is a test set, `x_test, y_test`; or with `X, y`. Labels may be
       one-hot. Arrays of Python objects are refused.
     - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz`), a row per sample, with or without a header.
-    - a folder of IDX files with MNIST's names, plain or `.gz`; the t10k files may be missing.
+    - a folder of IDX files with the names of MNIST, EMNIST or QMNIST, plain or `.gz`; the test files may be missing.
+      Of several sets in a folder name one, as in `emnist/emnist-letters`.
 
     Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are scaled by 1/255, with a
     UserWarning; other numbers stay as they are. Labels are the whole numbers 0 to C - 1, or anything else that names
@@ -122,6 +123,8 @@ def _read(path: Path, label_column: str | int | None) -> list[_Part]:
     try:
         found = path.stat()
     except FileNotFoundError:
+        if is_set(path):
+            return [_Part(*part) for part in read_idx_folder(path.parent, path.name)]
         raise DataError(
             f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and synthetic"
         ) from None
@@ -137,7 +140,7 @@ def _read(path: Path, label_column: str | int | None) -> list[_Part]:
     if label_column is not None:
         raise InvalidValueError(f"label_column is for CSV files, which {path} is not")
     if is_folder:
-        return _read_folder(path)
+        return [_Part(*part) for part in read_idx_folder(path)]
     if suffix != ".npz":
         raise DataError(
             f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
@@ -145,35 +148,6 @@ def _read(path: Path, label_column: str | int | None) -> list[_Part]:
     if found.st_size == 0:
         raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")
     return _read_npz(path)
-
-
-def _read_folder(folder: Path) -> list[_Part]:
-    """Read IDX files that have MNIST's names."""
-
-    def part(prefix: str) -> _Part | None:
-        found = {}
-        for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"):
-            path = find_idx(folder, name)
-            if path is not None:
-                found[name] = parse_idx(read_content(path), str(path)), path.name
-        if len(found) == 1:
-            missing = "labels" if "images" in next(iter(found)) else "images"
-            raise DataError(f"{folder} has {next(iter(found))} but lacks its {missing}")
-        if not found:
-            return None
-        (x, x_name), (y, y_name) = found.values()
-        return _Part(x, y, x_name, y_name)
-
-    try:
-        train, test = part("train"), part("t10k")
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
-    if train is None:
-        raise DataError(
-            f"{folder} lacks train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz; "
-            "a folder must hold IDX files with MNIST's names"
-        )
-    return [train] if test is None else [train, test]
 
 
 def _read_npz(path: Path) -> list[_Part]:
