@@ -35,8 +35,8 @@ from fastmlp.errors import (
     ModelFileError,
     ResultsFileError,
 )
-from fastmlp.export import _check_architecture
 from fastmlp.files.model import _digest, read_model
+from fastmlp.keras_import import _gives_logits
 from fastmlp.model_inputs import read_inputs
 from fastmlp.session import TrainingRecord
 
@@ -301,7 +301,7 @@ def kinds(results: dict[str, Any]) -> dict[str, Kind]:
         "npz, text": Kind("own.npz", npz(**TEXT_LABELS), altered_archive, load_files, DataError),
         "npz to predict": Kind("own.npz", npz(X=X), altered_archive, samples_of(4), documented),
         "Keras's MNIST": Kind("mnist.npz", npz(**KERAS), altered_archive, _read_keras_copy, DataError),
-        "Keras model": Kind("net.keras", keras_file(), altered_archive, _check_architecture, ModelFileError),
+        "Keras model": Kind("net.keras", keras_file(), altered_archive, _gives_logits, ModelFileError),
         "table": Kind("own.csv", TABLE.encode(), altered_bytes, load_files, DataError),
         "table.gz": Kind("own.csv.gz", gzip.compress(TABLE.encode()), gzipped(altered_bytes), load_files, DataError),
         "table to predict": Kind("own.csv", ROWS.encode(), altered_bytes, samples_of(4), documented),
