@@ -6,6 +6,7 @@ import click
 
 from fastmlp.commands.options import dataset_options, load_data
 from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.printable import printable
 
 __all__ = ["data"]
 
@@ -18,11 +19,11 @@ def data(choice: DatasetChoice) -> None:
 
     import numpy as np
 
-    click.echo(f"dataset        {found.name}")
+    click.echo(f"dataset        {printable(found.name)}")
     for part, X, y in (("train", found.x_train, found.y_train), ("test", found.x_test, found.y_test)):
         counts = np.bincount(y, minlength=found.n_classes)
         click.echo(f"{part:14} {X.shape[0]} samples of {X.shape[1]} values")
         click.echo(f"  per class    {' '.join(map(str, counts[:20]))}{' ...' if len(counts) > 20 else ''}")
         click.echo(f"  nonzero      {np.count_nonzero(X) / X.size:.1%}")
     if found.class_names is not None:
-        click.echo(f"classes        {', '.join(found.class_names)}")
+        click.echo(f"classes        {printable(', '.join(found.class_names))}")
