@@ -7,6 +7,7 @@ import numpy as np
 
 from fastmlp.kernels import coding, hidden, output, packing, softmax
 from fastmlp.kernels.compiled import entry
+from fastmlp.kernels.steps import Descent
 
 SCALE = np.float32(-0.1 / 128)  # of dlogits: learning rate 0.1, batches of 128
 
@@ -28,7 +29,7 @@ def prepare_columns(n, columns, X, batch, lanes):
 def update_W1(n, W1, dhidden, X, batch, columns, lanes):
     for _ in range(n):
         for tile in range(len(W1)):
-            hidden.update_W1(W1[tile], dhidden[tile], X, batch, columns, lanes)
+            hidden.update_W1(W1[tile], dhidden[tile], X, batch, columns, Descent(SCALE), lanes)
 
 
 @entry
@@ -55,20 +56,22 @@ def hidden_backward(n, dhidden, hidden, dlogits, W2, n_samples, n_classes, lanes
 def update_W2(n, W2, hidden, dlogits, n_samples, n_classes, lanes):
     for _ in range(n):
         for tile in range(len(W2)):
-            output.update_W2(W2[tile], hidden[tile], dlogits, n_samples, n_classes, lanes)
+            output.update_W2(W2[tile], hidden[tile], dlogits, n_samples, n_classes, Descent(SCALE), lanes)
 
 
 @entry
 def update_b1(n, b1, dhidden, n_samples, lanes):
     for _ in range(n):
         for tile in range(len(b1)):
-            output.update_b1(b1[tile], dhidden[tile], n_samples, lanes)
+            output.update_b1(b1[tile], dhidden[tile], n_samples, Descent(SCALE), lanes)
 
 
 @entry
-def update_b2(n, b2, dlogits, n_samples, n_classes, lanes):
+def update_b2(n, b2, before, dlogits, n_samples, n_classes, lanes):
     for _ in range(n):
-        softmax.update_b2(b2, dlogits, n_samples, n_classes, lanes)
+        for c in range(len(b2)):
+            before[c] = b2[c]
+        softmax.update_b2(b2, before, dlogits, n_samples, n_classes, Descent(SCALE), lanes)
 
 
 @entry

@@ -257,7 +257,7 @@ def test_update_b2(benchmark, measure):
     benchmark.group = "update_b2"
     layer = layer_of(30)
     b2 = copy_of(layer.b2)
-    args = (b2, layer.dlogits, B, C, layer.lanes)
+    args = (b2, b2.copy(), layer.dlogits, B, C, layer.lanes)
     calls = measure(loops.update_b2, *args, setup=lambda: np.copyto(b2, layer.b2), flop=B * C)
     before, d = double(layer.b2[:C], layer.dlogits[:C, :B])
     assert_close(b2[:C], before + calls * d.sum(1), B, abs(before) + calls * abs(d).sum(1), calls)

@@ -17,6 +17,7 @@ from fastmlp.engine.feature_names import check_feature_names
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import Samples, as_rows, as_samples
+from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
 from fastmlp.engine.settings import check_class_names, check_integer, check_number, default_threads
 from fastmlp.engine.training import Callback, FitOptions, History, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
@@ -56,9 +57,11 @@ class NeuralNetwork:
 
     hidden = max(0, X W1 + b1),  probs = softmax(hidden W2 + b2),  loss = mean of -log probs[i, y_i]
 
-    Parameters: `hidden_size` H, `lr` the learning rate, `input_size` D, `output_size` C; `init`, "glorot_uniform" (as
-    Keras by default) or "glorot_normal" (variance 2/(in + out)); `seed` for the weights and the order of the samples;
-    `n_threads`, None for as many as `default_threads` says. The number of threads changes no bit of the result.
+    Parameters: `hidden_size` H; `lr` the learning rate, None for 0.1, with momentum 0.01, for Adam 0.001; `input_size`
+    D; `output_size` C; `optimizer`, "sgd", "momentum", "adam", or one of `fastmlp.optimizers` with settings of its own;
+    `init`, "glorot_uniform" (as Keras by default) or "glorot_normal" (variance 2/(in + out)); `seed` for the weights
+    and the order of the samples; `n_threads`, None for as many as `default_threads` says. The number of threads changes
+    no bit of the result.
 
     Raises ValueError or TypeError for an argument that cannot be used.
 
@@ -75,16 +78,18 @@ class NeuralNetwork:
     def __init__(
         self,
         hidden_size: int = 30,
-        lr: float = 0.1,
+        lr: float | None = None,
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str | Optimizer = "sgd",
         init: str = "glorot_uniform",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
         self._hidden_size = check_integer("hidden_size", hidden_size)
-        self.lr = lr
+        self.optimizer = as_optimizer(optimizer)
+        self.lr = default_lr(self.optimizer) if lr is None else lr
         self._input_size = check_integer("input_size", input_size)
         self._output_size = check_integer("output_size", output_size)
         if init not in INITIALISERS:
@@ -104,11 +109,13 @@ class NeuralNetwork:
         draw = INITIALISERS[init]
         self.W1 = draw(self._rng, self.input_size, self.hidden_size)
         self.W2 = draw(self._rng, self.hidden_size, self.output_size)
+        self._optimizer_state = OptimizerState(self.optimizer, self._weights)
 
     def __repr__(self) -> str:
         return (
             f"NeuralNetwork(hidden_size={self.hidden_size}, lr={self.lr}, input_size={self.input_size}, "
-            f"output_size={self.output_size}, init={self.init!r}, seed={self.seed}, n_threads={self.n_threads})"
+            f"output_size={self.output_size}, optimizer={self.optimizer}, init={self.init!r}, seed={self.seed}, "
+            f"n_threads={self.n_threads})"
         )
 
     # --- Sizes and learning rate -------------------------------------------------------------------------------------
@@ -175,7 +182,11 @@ class NeuralNetwork:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies go their own way; a pickle makes its own copies in any case.
-        return self.__dict__ | {"_weights": self._weights.copy(), "_rng": copy.deepcopy(self._rng)}
+        return self.__dict__ | {
+            "_weights": self._weights.copy(),
+            "_optimizer_state": self._optimizer_state.copy(),
+            "_rng": copy.deepcopy(self._rng),
+        }
 
     # --- Files --------------------------------------------------------------------------------------------------------
 
@@ -189,10 +200,11 @@ class NeuralNetwork:
         metadata = {
             "fastmlp": __version__,
             **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "feature_names", "input_scale")},
+            "optimizer": self._optimizer_state.record(),
             "random_state": self._rng.bit_generator.state,
             "training": training,
         }
-        write_model(path, self._weights.arrays(), metadata)
+        write_model(path, self._weights.arrays() | self._optimizer_state.arrays(), metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
@@ -219,8 +231,10 @@ class NeuralNetwork:
         try:
             net = cls(**{name: metadata[name] for name in _ARGUMENTS}, n_threads=n_threads)
             net._rng.bit_generator.state = metadata["random_state"]
-            for name, array in arrays.items():
-                net._weights[name] = array
+            for name in net._weights.shapes:
+                net._weights[name] = arrays[name]
+            net._optimizer_state = OptimizerState.from_record(metadata.get("optimizer"), arrays, net._weights)
+            net.optimizer = net._optimizer_state.optimizer
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
@@ -257,7 +271,7 @@ class NeuralNetwork:
 
     def _trainee(self) -> Trainee:
         """What a training changes of this net, and what it needs to know of it."""
-        return Trainee(self._weights, self._rng, lambda: self.lr, self._threads)
+        return Trainee(self._weights, self._optimizer_state, self._rng, lambda: self.lr, self._threads)
 
     # --- Inference ----------------------------------------------------------------------------------------------------
 

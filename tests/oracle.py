@@ -187,6 +187,31 @@ def sgd_step(net: Net, X: Array, y: Labels, lr: float, gradients: Gradients = gr
     return Net(*(part - lr * step for part, step in zip(net, gradients(net, X, y), strict=True)))
 
 
+def momentum_step(
+    net: Net, velocity: Net, gradient: Net, lr: float, momentum: float, nesterov: bool = False
+) -> tuple[Net, Net]:
+    """The weights and the velocity after one step: v <- momentum v + g; by lr v, or lr (g + momentum v), downwards."""
+    velocity = Net(*(momentum * v + g for v, g in zip(velocity, gradient, strict=True)))
+    ahead = Net(*(g + momentum * v for v, g in zip(velocity, gradient, strict=True))) if nesterov else velocity
+    return Net(*(w - lr * d for w, d in zip(net, ahead, strict=True))), velocity
+
+
+def adam_step(
+    net: Net, moments: tuple[Net, Net], gradient: Net, lr: float, t: int, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[Net, tuple[Net, Net]]:
+    """The weights and the moments after the step number t, from 1, of algorithm 1 of Kingma and Ba (2015)."""
+    m = Net(*(beta_1 * old + (1 - beta_1) * g for old, g in zip(moments[0], gradient, strict=True)))
+    v = Net(*(beta_2 * old + (1 - beta_2) * g * g for old, g in zip(moments[1], gradient, strict=True)))
+    m_hat, v_hat = (Net(*(part / (1 - beta**t) for part in moment)) for moment, beta in ((m, beta_1), (v, beta_2)))
+    steps = (lr * a / (np.sqrt(b) + epsilon) for a, b in zip(m_hat, v_hat, strict=True))
+    return Net(*(w - step for w, step in zip(net, steps, strict=True))), (m, v)
+
+
+def penalised(gradient: Net, net: Net, l2: float, n: int) -> Net:
+    """The gradient with that of l2 / (2 n) times the sum of squares of W1 and W2."""
+    return gradient._replace(W1=gradient.W1 + l2 / n * net.W1, W2=gradient.W2 + l2 / n * net.W2)
+
+
 def accuracy(net: Net, X: Array, y: Labels) -> float:
     """The fraction of rows whose largest logit (the first of equals) is the label's."""
     return float((forward(net, X).logits.argmax(1) == np.asarray(y)).mean())

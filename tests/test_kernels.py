@@ -24,12 +24,14 @@ from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_for
 from fastmlp.kernels.simd import load, store
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import ROW_ENTRY, SparseRows
+from fastmlp.kernels.steps import Descent
 from fastmlp.kernels.team import run_team
 from fastmlp.kernels.tiles import Lanes, target
 
 ODD = (1, 2, 7, 17, 300)
 VECTORS = (1, 3, 10)  # of a tile: samples in turns or not; one pass or two; whole strips, and a part of one
 FORMS = ("dense", "sparse", "pairs", "nonzeros")
+ADD = Descent(np.float32(1))  # the step that adds the gradient
 
 
 def nan(shape):
@@ -88,8 +90,8 @@ def prepare_columns(columns, X, batch, lanes):
 
 
 @entry
-def update_W1(W1, dhidden, X, batch, columns, lanes):
-    by_form.update_W1(W1, dhidden, X, batch, columns, lanes)
+def update_W1(W1, dhidden, X, batch, columns, step, lanes):
+    by_form.update_W1(W1, dhidden, X, batch, columns, step, lanes)
 
 
 @entry
@@ -103,18 +105,18 @@ def hidden_backward(dhidden, hidden, dlogits, W2, n, n_classes, lanes):
 
 
 @entry
-def update_W2(W2, hidden, dlogits, n, n_classes, lanes):
-    output.update_W2(W2, hidden, dlogits, n, n_classes, lanes)
+def update_W2(W2, hidden, dlogits, n, n_classes, step, lanes):
+    output.update_W2(W2, hidden, dlogits, n, n_classes, step, lanes)
 
 
 @entry
-def update_b1(b1, dhidden, n, lanes):
-    output.update_b1(b1, dhidden, n, lanes)
+def update_b1(b1, dhidden, n, step, lanes):
+    output.update_b1(b1, dhidden, n, step, lanes)
 
 
 @entry
-def update_b2(b2, dlogits, n, n_classes, lanes):
-    softmax.update_b2(b2, dlogits, n, n_classes, lanes)
+def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
+    softmax.update_b2(b2, before, dlogits, n, n_classes, step, lanes)
 
 
 @entry
@@ -127,7 +129,7 @@ def forward(form, hidden, W1, b1, X, batch, lanes):
     hidden_forward(hidden, W1, b1, in_form(form, X, lanes, len(batch)), batch, batch[:3], lanes)
 
 
-def update(form, W1, dhidden, X, batch, lanes):
+def update(form, W1, dhidden, X, batch, lanes, step=ADD):
     """update_W1 of a form; what the columns held before does not matter."""
     rows = in_form(form, X, lanes, len(batch))
     ends, entries, room = columns_scratch(rows, X.shape[1], len(batch), 1)
@@ -135,7 +137,7 @@ def update(form, W1, dhidden, X, batch, lanes):
     columns.ends[...] = 77
     columns.entries.view(np.uint8)[...] = 0xFF
     prepare_columns(columns, rows, batch, lanes)
-    update_W1(W1, dhidden, rows, batch, columns, lanes)
+    update_W1(W1, dhidden, rows, batch, columns, step, lanes)
 
 
 @pytest.fixture(params=VECTORS)
@@ -206,20 +208,21 @@ def test_output_layer(B, C, lanes, rng):
 
     b1 = normal(rng, (lanes.units,))
     b1_before = b1.copy()
-    update_b1(b1, dhidden, B, lanes)
+    update_b1(b1, dhidden, B, ADD, lanes)
     steps = dhidden[:B].astype(float)
     assert_close(b1, b1_before + steps.sum(0), B, abs(b1_before) + abs(steps).sum(0))
 
     updated = W2.copy()
-    update_W2(updated, hidden, dlogits, B, C, lanes)
+    update_W2(updated, hidden, dlogits, B, C, ADD, lanes)
     assert_close(updated[:C], w + d @ h, B, abs(w) + abs(d) @ abs(h))
     assert (updated[C:] == 0).all()
 
-    b2 = normal(rng, (C4,))
-    b2_before = b2.copy()
+    b2, b2_before = nan((padded(C, target().width),)), aligned_zeros((padded(C, target().width),))
+    b2_before[:C] = rng.normal(size=C)
     dlogits[:C, B:] = 0
-    update_b2(b2, dlogits, B, C, lanes)
+    update_b2(b2, b2_before, dlogits, B, C, ADD, lanes)
     assert_close(b2[:C], b2_before[:C] + d.sum(1), B, abs(b2_before[:C]) + abs(d).sum(1))
+    assert not b2[C:].any()
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
@@ -311,7 +314,7 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
     for array in scratch[:-1]:
         array[...] = np.nan
     outcome = Outcome(nan((n,)), nan((n,)))
-    plan = EpochPlan.of(order, y, B, lr, C)
+    plan = EpochPlan.of(order, y, B, Descent(lr), C)
     run_team(2, lambda member: train_epoch(weights.packed, outcome, scratch, rows, plan, member, lanes))
     trained = [*weights.arrays().values(), outcome.losses, outcome.hits]
 
@@ -331,10 +334,10 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
         softmax_cross_entropy(dlogits, results, logits, b2, labels, C, scale, lanes)
         for t in range(tiles):
             hidden_backward(dhidden[t], hidden[t], dlogits, W2[t], count, C, lanes)
-            update_W2(W2[t], hidden[t], dlogits, count, C, lanes)
-            update_b1(b1[t], dhidden[t], count, lanes)
+            update_W2(W2[t], hidden[t], dlogits, count, C, ADD, lanes)
+            update_b1(b1[t], dhidden[t], count, ADD, lanes)
             update("dense", W1[t], dhidden[t], X, batch, lanes)
-        update_b2(b2, dlogits, count, C, lanes)
+        update_b2(b2, b2.copy(), dlogits, count, C, ADD, lanes)
         epoch_losses.append(results[0, :count])
         epoch_hits.append(results[1, :count])
     composed = [*alone.arrays().values(), np.concatenate(epoch_losses), np.concatenate(epoch_hits)]

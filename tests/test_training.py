@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastmlp.engine.optimisers import SGD
 from fastmlp.engine.training import _Rollback
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
@@ -24,10 +25,10 @@ def test_a_rollback_brings_back_every_weight(n):
     weights = Weights(300, 20, 3)
     weights["W1"] = rng.normal(size=(300, 20))
     before = [array.copy() for array in weights.packed]
-    rollback = _Rollback(weights.packed, to_sparse_rows(X, counts, weights.lanes, 4, 1))
-    rollback.save(weights.packed)
+    rollback = _Rollback([weights.packed], to_sparse_rows(X, counts, weights.lanes, 4, 1), SGD())
+    rollback.save()
     changed(weights, X)
-    rollback.restore(weights.packed)
+    rollback.restore()
     assert all(a.tobytes() == b.tobytes() for a, b in zip(before, weights.packed, strict=True))
 
 
@@ -36,4 +37,6 @@ def test_a_rollback_of_wide_sparse_inputs_keeps_the_rows_that_occur():
     X[:, [3, 77, 9_999]] = 1
     weights = Weights(10_000, 20, 3)
     counts, _ = nonzeros_by_row(X, 1)
-    assert _Rollback(weights.packed, to_sparse_rows(X, counts, weights.lanes, 4, 1))._W1.shape[1] == 3
+    assert (
+        _Rollback([weights.packed], to_sparse_rows(X, counts, weights.lanes, 4, 1), SGD())._copies[0].W1.shape[1] == 3
+    )

@@ -11,7 +11,15 @@ from typing import Any
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.machine import available_processors
 
-__all__ = ["check_class_names", "check_integer", "check_number", "default_threads", "is_unicode"]
+__all__ = [
+    "check_class_names",
+    "check_integer",
+    "check_number",
+    "check_share",
+    "check_size",
+    "default_threads",
+    "is_unicode",
+]
 
 _SMALLEST = 2.0**-126  # of normal float32
 _LARGEST = (2 - 2.0**-23) * 2.0**127
@@ -51,6 +59,27 @@ def check_number(name: str, value: Any) -> float:
     if not _SMALLEST <= number <= _LARGEST:  # NaN too
         raise InvalidValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
     return number
+
+
+def check_size(name: str, value: Any) -> float:
+    """Return `value` as a float of at least 0; TypeError or ValueError says what was wrong.
+
+    >>> check_size("l2", 0)
+    0.0
+    """
+    return 0.0 if not _is_bool(value) and isinstance(value, (int, float)) and value == 0 else check_number(name, value)
+
+
+def check_share(name: str, value: Any) -> float:
+    """Return `value` as a float from 0 to below 1; TypeError or ValueError says what was wrong.
+
+    >>> check_share("momentum", 0.9)
+    0.9
+    """
+    share = check_size(name, value)
+    if share >= 1:
+        raise InvalidValueError(f"{name} is {share}; it must lie between 0 and 1")
+    return share
 
 
 def check_class_names(value: Sequence[str], n: int) -> tuple[str, ...]:

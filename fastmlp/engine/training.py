@@ -14,6 +14,7 @@ import numpy as np
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import Score, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
+from fastmlp.engine.optimisers import Optimizer, OptimizerState, for_kernels, moments_of
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopwatch import Stopwatch
@@ -90,9 +91,10 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Trainee:
-    """What a `fit` trains: the weights, the generator that orders the samples, the learning rate and the threads."""
+    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples."""
 
     weights: Weights
+    state: OptimizerState
     rng: np.random.Generator
     lr: Callable[[], float]
     n_threads: int
@@ -141,14 +143,14 @@ class _Run:
         (self._n_classes,) = trainee.weights.shapes["b2"]
         self._X = self._packed(samples.X, watch)
         with watch.on("compile"):
-            compile_training(self._lanes, type(self._X))
+            compile_training(self._lanes, type(self._X), trainee.state.optimizer)
         with watch.on("pack"):
             # More threads than processors would only wait for each other.
             n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
             self._pace = Pace(n_threads)
             self._outcome = Outcome.of(len(self._y))
             self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, n_threads)
-            self._rollback = _Rollback(self._parameters, self._X)
+            self._rollback = _Rollback([self._parameters, *trainee.state.packed], self._X, trainee.state.optimizer)
 
     def _packed(self, X: Float32Array, watch: Stopwatch) -> Inputs:
         """X in the form that is fastest for these epochs; what packs it is compiled, or loaded from disk, first."""
@@ -179,17 +181,18 @@ class _Run:
         with HeldBack():
             with watch.on("train"):
                 state = rng.bit_generator.state
-                self._rollback.save(self._parameters)
+                self._rollback.save()
             try:
                 with watch.on("train"):
                     loss, accuracy = self._train_once()
                 measured = None if measure is None else measure()
             except BaseException as error:
-                self._rollback.restore(self._parameters)
+                self._rollback.restore()
                 rng.bit_generator.state = state
                 if isinstance(error, DivergenceError):
                     raise DivergenceError(f"training diverged in epoch {len(history.loss) + 1}: {error}") from None
                 raise
+            self._trainee.state.steps += -(-len(self._y) // self._options.batch_size)
             history.loss.append(loss)
             history.accuracy.append(accuracy)
             history.seconds.append(packing + watch.seconds["train"])
@@ -201,7 +204,8 @@ class _Run:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
         rng, n, lr = self._trainee.rng, len(self._y), self._trainee.lr()
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
-        plan = EpochPlan.of(order, self._y, self._options.batch_size, lr, self._n_classes)
+        optimiser = self._trainee.state.for_epoch(lr)
+        plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
@@ -233,35 +237,39 @@ class _Run:
 
 
 class _Rollback:
-    """The parameters from before an epoch: one copy, of W1 only the rows that a training on X can change.
+    """What an epoch changes, as it was before: one copy of each set of parameters, the weights' and the moments'.
 
-    A column of X without any nonzero leaves its row of W1 as it is. Dense inputs can change all of it, and where there
-    are more nonzeros than weights, to look for such columns costs more than their rows.
+    Of W1 only the rows that a training on X can change. A column of X without any nonzero leaves its row of W1 as it
+    is, unless there is a penalty on weights. Dense inputs can change all of it, and where there are more nonzeros than
+    weights, to look for such columns costs more than their rows.
     """
 
-    def __init__(self, parameters: Parameters, X: Inputs) -> None:
+    def __init__(self, sets: list[Parameters], X: Inputs, optimizer: Optimizer) -> None:
         self._rows: slice | Int64Array = slice(None)
-        if isinstance(X, SparseRows) and len(X.entries) < parameters.W1.size:
-            used = np.zeros(parameters.W1.shape[1], np.bool_)
+        _, n_columns, _ = sets[0].W1.shape
+        if isinstance(X, SparseRows) and len(X.entries) < sets[0].W1.size and optimizer.l2 == 0:
+            used = np.zeros(n_columns, np.bool_)
             used[X.entries["column"]] = True
             self._rows = np.flatnonzero(used)
-        self._W1: Float32Array = parameters.W1[:, self._rows].copy()
-        self._others = [array.copy() for array in parameters[1:]]
+        self._sets = sets
+        self._copies = [Parameters(each.W1[:, self._rows].copy(), *(a.copy() for a in each[1:])) for each in sets]
 
-    def save(self, parameters: Parameters) -> None:
-        """Keep the values of `parameters`."""
-        if isinstance(self._rows, slice):
-            self._W1[...] = parameters.W1
-        else:
-            np.take(parameters.W1, self._rows, axis=1, out=self._W1, mode="clip")
-        for ours, theirs in zip(self._others, parameters[1:], strict=True):
-            ours[...] = theirs
+    def save(self) -> None:
+        """Keep the values as they are."""
+        for ours, theirs in zip(self._copies, self._sets, strict=True):
+            if isinstance(self._rows, slice):
+                ours.W1[...] = theirs.W1
+            else:
+                np.take(theirs.W1, self._rows, axis=1, out=ours.W1, mode="clip")
+            for kept, array in zip(ours[1:], theirs[1:], strict=True):
+                kept[...] = array
 
-    def restore(self, parameters: Parameters) -> None:
-        """Put the values that were kept back into `parameters`."""
-        parameters.W1[:, self._rows] = self._W1
-        for ours, theirs in zip(self._others, parameters[1:], strict=True):
-            theirs[...] = ours
+    def restore(self) -> None:
+        """Put back the values that were kept."""
+        for ours, theirs in zip(self._copies, self._sets, strict=True):
+            theirs.W1[:, self._rows] = ours.W1
+            for kept, array in zip(ours[1:], theirs[1:], strict=True):
+                array[...] = kept
 
 
 # One sample of one input, on which kernels are run to have them compiled.
@@ -269,12 +277,14 @@ _ONE = np.ones((1, 1), np.float32)
 _ONE_COUNT = np.ones(1, np.int64)
 
 
-def compile_training(lanes: Lanes, form: type) -> None:
+def compile_training(lanes: Lanes, form: type, optimizer: Optimizer) -> None:
     """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
     count_nonzeros(_ONE, 1)
     X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
     assert X is not None
     parameters = empty_parameters(1, 1, 1, lanes)
     scratch = EpochScratch.of(parameters, X, 1, 1)
-    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 0.0, 1)
+    moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
+    optimiser = for_kernels(optimizer, 0.0, 0, moments)
+    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, optimiser, 1)
     run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

@@ -1,7 +1,8 @@
 """A net to a file and back: arrays and JSON metadata in an .npz, read without ever running code.
 
 The file is an uncompressed .npz of W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float32; `metadata`, JSON as bytes; and
-`digest`, the SHA-256 of all of them, so that an altered file is noticed.
+`digest`, the SHA-256 of all of them, so that an altered file is noticed. In format 2 there are also the moments that an
+optimiser remembers, such as velocity_W1, each of the shape of its array.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from fastmlp.files.json_safe import json_safe
 
 __all__ = ["FORMAT", "ModelFile", "read_model", "write_model"]
 
-FORMAT = 1
-"""The version of the format; a file with a higher one is refused."""
+FORMAT = 2
+"""The version of the format; a file with a higher one is refused. A file without moments says 1, for older readers."""
 
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
+_MOMENTS = ("velocity", "mean", "square")
 
 
 class ModelFile(NamedTuple):
@@ -39,15 +41,16 @@ class ModelFile(NamedTuple):
 def write_model(
     path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, Any]
 ) -> None:
-    """Write arrays W1, b1, W2, b2 and metadata (what JSON can hold) to `path`, whole or not at all.
+    """Write arrays W1, b1, W2, b2, moments if any, and metadata (what JSON can hold) to `path`, whole or not at all.
 
     NaN and infinity in the metadata become null: a loss that is beyond float32 must not cost the net.
     An existing file is replaced; temporary files that killed processes left beside it are removed. Raises OSError where
     the file cannot be written: an older one is as it was then.
     """
     path = Path(path)
-    stored: dict[str, Any] = {name: np.ascontiguousarray(arrays[name], np.float32) for name in _DIMENSIONS}
-    text = json.dumps(json_safe({"format": FORMAT, **metadata}), ensure_ascii=False, allow_nan=False).encode(
+    stored: dict[str, Any] = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    version = FORMAT if len(arrays) > len(_DIMENSIONS) else 1
+    text = json.dumps(json_safe({"format": version, **metadata}), ensure_ascii=False, allow_nan=False).encode(
         errors="surrogatepass"
     )
     stored["metadata"] = np.frombuffer(text, np.uint8)
@@ -93,6 +96,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     expected = {*_DIMENSIONS, "metadata", "digest"}
+    moments = {f"{moment}_{name}" for moment in _MOMENTS for name in _DIMENSIONS}
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a model file")
     with path.open("rb") as file:
@@ -101,11 +105,12 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 entries = archive.infolist()
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise ModelFileError(f"{path} is not a model of fastmlp: its arrays are compressed")
-            if {entry.filename for entry in entries} != {f"{name}.npy" for name in expected}:
+            names = {entry.filename.removesuffix(".npy") for entry in entries}
+            if not expected <= names <= expected | moments:
                 raise ModelFileError(f"{path} is not a model of fastmlp: it holds arrays other than a model's")
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in expected}
+                arrays = {name: stored[name] for name in names}
         except ModelFileError:
             raise
         except Exception as error:  # noqa: BLE001  (a dozen types, from BadZipFile to TokenError)
@@ -120,8 +125,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    for name, dimensions in _DIMENSIONS.items():
-        array = arrays[name]
+    for name, array in arrays.items():
+        dimensions = _DIMENSIONS[name.split("_")[-1]]
         if array.dtype != np.float32 or array.ndim != dimensions or array.size == 0:
             raise ModelFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}, not a net's")
         if not np.isfinite(array).all():
@@ -129,6 +134,9 @@ def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     W1, b1, W2, b2 = (arrays[name].shape for name in _DIMENSIONS)
     if not (W1[1:] == b1 == W2[:1] and W2[1:] == b2):
         raise ModelFileError(f"{path}: the shapes of W1 {W1}, b1 {b1}, W2 {W2} and b2 {b2} do not fit together")
+    for name, array in arrays.items():
+        if array.shape != arrays[name.split("_")[-1]].shape:
+            raise ModelFileError(f"{path}: {name} has the shape {array.shape}, which is not that of its weights")
 
 
 def _check_sizes(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
@@ -142,7 +150,8 @@ def _check_sizes(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mappi
 def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:
     """SHA-256 over each array's name, type, shape and bytes."""
     digest = hashlib.sha256()
-    for name in (*_DIMENSIONS, "metadata"):
+    moments = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
+    for name in (*_DIMENSIONS, "metadata", *moments):
         array = np.ascontiguousarray(stored[name])
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
         digest.update(array.tobytes())

@@ -120,11 +120,12 @@ def _update_pass(W1, dhidden, columns, values, at, part, step, lanes):
 
 @kernel
 def pairs_update_W1(W1, dhidden, X, batch, columns, step, lanes):
-    """The step of W1 by X^T dhidden for one tile, a pair of columns at a time: two rows of W1 are read and written once.
+    """The step of W1 by X^T dhidden for one tile, a pair of columns at a time: each row is visited once.
 
     The batch is summed before it changes W1: a weight that took each sample's small share alone would round it.
 
-    Writes W1 (D padded to 2, units) and the state of step; reads dhidden (B, units), columns (the batch by columns) and X's values.
+    Writes W1 (D padded to 2, units) and the state of step; reads dhidden (B, units), columns (the
+    batch by columns) and X's values.
     """
     _update_pass(W1, dhidden, columns, X.values, 0, first_pass(lanes), step, lanes)
     done = units(first_pass(lanes))

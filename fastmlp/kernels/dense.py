@@ -103,7 +103,8 @@ def _update_strip(W1, dhidden, X, batch, at, part, step):
 def dense_update_W1(W1, dhidden, X, batch, columns, step, lanes):
     """The step of W1 by X^T dhidden for one tile.
 
-    Writes W1 (D, units) and the state of step; reads dhidden (room, units) and the rows of X (n, D) numbered by batch (B,).
+    Writes W1 (D, units) and the state of step; reads dhidden (room, units) and the rows of X (n, D) numbered by
+    batch (B,).
     """
     at = 0
     while at + units(strip(lanes)) <= units(lanes):

@@ -122,7 +122,10 @@ def hidden_forward_two(hidden, W1, b1, X, batch, lanes):
 
 
 def update_W1(W1, dhidden, X, batch, columns, step, lanes):
-    """The step of W1 by X^T dhidden for one tile, by the kernel that fits the form of X; a sparse batch is read by columns."""
+    """The step of W1 by X^T dhidden for one tile, by the kernel that fits the form of X.
+
+    A sparse batch is read by columns.
+    """
     raise NotImplementedError("for kernels only")
 
 

@@ -72,7 +72,8 @@ def _update_block(W2, hidden, dlogits, c, n, step, lanes, block_lanes):
 def update_W2(W2, hidden, dlogits, n, n_classes, step, lanes):
     """The step of W2 by dlogits hidden for one tile and the first n samples.
 
-    Writes W2 (C padded, units), a row per class, and the state of step; reads hidden (room, units), dlogits (C padded, room).
+    Writes W2 (C padded, units), a row per class, and the state of step; reads hidden (room, units) and dlogits (C
+    padded, room).
     """
     c = 0
     while c + block_rows(lanes) <= n_classes:

@@ -108,9 +108,10 @@ def softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale
 
 @kernel
 def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
-    """The step of b2 by the sum of dlogits over the first n samples: from its values `before` to those that it has then.
+    """The step of b2 by the sum of dlogits over the first n samples, from its values `before`.
 
-    Writes b2 (C padded,) and the state of step; reads before (C padded,), 0 beyond C, and dlogits (C, room), 0 beyond n.
+    Writes b2 (C padded,) and the state of step; reads before (C padded,), 0 beyond C, and dlogits (C, room), 0 beyond
+    n.
     """
     one = vector(lanes)
     for c in range(n_classes):

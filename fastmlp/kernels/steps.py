@@ -23,7 +23,7 @@ from numba.extending import overload
 from fastmlp.arrays import Float32Array
 
 from .compiled import KERNEL_OPTIONS
-from .lanewise import add, divide, multiply, sqrt
+from .lanewise import add, divide, multiply, sqrt, without_subnormals
 from .layout import Parameters
 from .simd import add_rows, axpy, broadcast, load_rows, rows_of, store_rows
 
@@ -220,7 +220,7 @@ def _take_step_of_momentum(weights, offset, stride, gradient, step):
         rows = rows_of(gradient)
         w = load_rows(weights, offset, stride, rows)
         g = axpy(gradient, step.decay, w)
-        v = axpy(g, step.momentum, load_rows(step.velocity, offset, stride, rows))
+        v = without_subnormals(axpy(g, step.momentum, load_rows(step.velocity, offset, stride, rows)))
         store_rows(v, step.velocity, offset, stride)
         direction = axpy(multiply(broadcast(step.of_velocity, rows), v), step.of_gradient, g)
         store_rows(axpy(w, -step.lr, direction), weights, offset, stride)
@@ -263,9 +263,9 @@ def _take_step_of_adam(weights, offset, stride, gradient, step):
         w = load_rows(weights, offset, stride, rows)
         g = axpy(gradient, step.decay, w)
         m = multiply(broadcast(step.beta_1, rows), load_rows(step.mean, offset, stride, rows))
-        m = axpy(m, step.rest_1, g)
+        m = without_subnormals(axpy(m, step.rest_1, g))
         s = multiply(broadcast(step.beta_2, rows), load_rows(step.square, offset, stride, rows))
-        s = axpy(s, step.rest_2, multiply(g, g))
+        s = without_subnormals(axpy(s, step.rest_2, multiply(g, g)))
         store_rows(m, step.mean, offset, stride)
         store_rows(s, step.square, offset, stride)
         root = axpy(broadcast(step.epsilon, rows), step.root, sqrt(s))
