@@ -36,6 +36,7 @@ class Batch:
         self.images, self.y = images, data.y_train[:B].copy()
         self.labels = aligned_zeros((ROOM,))
         self.labels[:B] = self.y
+        self.weights = np.ones(ROOM, np.float32)
         self.numbers = rng.permutation(2 * B)[:B]  # of the images of this batch
         self.counts, _ = nonzeros_by_row(images, 1)
         self.X = images[self.numbers].astype(np.float64)
@@ -63,7 +64,7 @@ class Layer:
         self.b1 = normal(rng, (tiles, units), 0.1)
         self.W2 = normal(rng, (tiles, C4, units), H**-0.5)
         self.W2[:, C:] = 0
-        self.b2 = normal(rng, (C4,), 0.1)
+        self.b2 = normal(rng, (padded(C, target().width),), 0.1)
         self.hidden = normal(rng, (tiles, ROOM, units), 1)
         np.maximum(self.hidden, 0, out=self.hidden)
         self.logits = normal(rng, (tiles, C4, ROOM), tiles**-0.5)
@@ -210,7 +211,7 @@ def test_softmax_cross_entropy(benchmark, measure, batch, layer):
     dlogits, results = room(layer.dlogits.shape), room((2, ROOM))
     measure(
         loops.softmax_cross_entropy,
-        *(dlogits, results, layer.logits, layer.b2, batch.labels[:B], C, layer.lanes),
+        *(dlogits, results, layer.logits, layer.b2, batch.labels[:B], batch.weights, C, layer.lanes),
         setup=lambda: spoil(dlogits, results),
         operations=B * (200 * C + layer.logits[:, :, 0].size),
     )

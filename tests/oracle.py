@@ -265,11 +265,11 @@ def assert_softmax_cross_entropy(
     hits: NDArray[Any],
     logits: Array,
     y: NDArray[Any],
-    scale: float,
+    scale: Any,
 ) -> None:
     """Fail where dlogits (B, C), losses (B,) or hits (B,) are not those of `logits` (B, C) and labels `y`.
 
-    `scale` is the factor on dlogits = probs - onehot. The logits are those that the kernel saw, summed in float32 as it
+    `scale` is the factor on dlogits = probs - onehot, a number or one for each sample (B, 1). The logits are those that the kernel saw, summed in float32 as it
     sums them: a rounding of a logit of 1e4 would move a probability by 1e-3.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)

@@ -120,8 +120,8 @@ def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
 
 
 @entry
-def softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale, lanes):
-    softmax.softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale, lanes)
+def softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, scale, lanes):
+    softmax.softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, scale, lanes)
 
 
 def forward(form, hidden, W1, b1, X, batch, lanes):
@@ -230,22 +230,22 @@ def test_output_layer(B, C, lanes, rng):
 @pytest.mark.parametrize("B", ODD[:4])
 def test_softmax_cross_entropy(B, C, scale, rng):
     lanes, C4, room, tiles = Lanes(1), padded(C, 4), room_for(B), 2
-    logits, b2, labels = nan((tiles, C4, room)), nan((C4,)), nan((room,))
+    logits, b2, labels, weights = nan((tiles, C4, room)), nan((C4,)), nan((room,)), nan((room,))
     logits[:, :C, :B] = rng.normal(size=(tiles, C, B)) * scale
     logits[:, :C, 0] = 0  # all equal
     if B > 1:
         logits[:, 0, 1], logits[:, C - 1, 1] = 1e4, -1e4
     b2[:C] = rng.normal(size=C)
     y = rng.integers(0, C, B)
-    labels[:B] = y
+    labels[:B], weights[:B] = y, rng.random(B)
     dlogits, (losses, hits) = nan((C4, room)), (results := nan((2, room)))
-    softmax_cross_entropy(dlogits, results, logits, b2, labels[:B], C, np.float32(0.25), lanes)
+    softmax_cross_entropy(dlogits, results, logits, b2, labels[:B], weights, C, np.float32(0.25), lanes)
 
     exact = b2[:C, None] + np.zeros((C, B), np.float32)
     for tile in range(tiles):
         exact = exact + logits[tile, :C, :B]
     ours = dlogits[:C, :B].T, losses[:B], hits[:B] == 1
-    assert_softmax_cross_entropy(*ours, exact.T.astype(float), y, 0.25)
+    assert_softmax_cross_entropy(*ours, exact.T.astype(float), y, 0.25 * weights[:B, None].astype(float))
     assert set(hits[:B]) <= {0.0, 1.0}
     assert (dlogits[:C, B : padded(B, target().width)] == 0).all()
 
@@ -253,7 +253,7 @@ def test_softmax_cross_entropy(B, C, scale, rng):
 def test_nan_is_never_right(rng):
     logits, b2, labels = nan((1, 4, 32)), aligned_zeros((4,)), aligned_zeros((32,))
     dlogits, (losses, hits) = nan((4, 32)), (results := nan((2, 32)))
-    softmax_cross_entropy(dlogits, results, logits, b2, labels[:16], 3, np.float32(1), Lanes(1))
+    softmax_cross_entropy(dlogits, results, logits, b2, labels[:16], labels, 3, np.float32(1), Lanes(1))
     assert (hits[:16] == 0).all()
     assert np.isnan(losses[:16]).all()
 
@@ -331,7 +331,7 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
             forward("dense", hidden[t], W1[t], b1[t], X, batch, lanes)
             output_forward(logits[t], hidden[t], W2[t], count, lanes)
         labels, scale = plan.labels[first : first + count], -lr / np.float32(count)
-        softmax_cross_entropy(dlogits, results, logits, b2, labels, C, scale, lanes)
+        softmax_cross_entropy(dlogits, results, logits, b2, labels, plan.weights, C, scale, lanes)
         for t in range(tiles):
             hidden_backward(dhidden[t], hidden[t], dlogits, W2[t], count, C, lanes)
             update_W2(W2[t], hidden[t], dlogits, count, C, ADD, lanes)

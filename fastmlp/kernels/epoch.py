@@ -35,26 +35,45 @@ __all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
 
 
 class EpochPlan(NamedTuple):
-    """What an epoch does: the order of the samples, their labels in that order, batch size and optimiser."""
+    """What an epoch does: the order of the samples, labels and weights in that order, batch size and optimiser."""
 
     order: Int64Array  # (n,)
     labels: Float32Array  # (n + room,): whole numbers, in the order
+    weights: Float32Array  # (n + room,): in the order
+    totals: Float32Array  # (batches,): sums of the weights
     batch_size: int
     optimiser: Optimiser
     n_classes: int
     first_step: int  # of the epoch, counted from 0
 
     @classmethod
-    def of(cls, order: Int64Array, y: Int64Array, batch_size: int, optimiser: Optimiser, n_classes: int) -> EpochPlan:
-        """The plan for the labels y (n,), which are not yet in the order."""
-        labels = np.zeros(len(order) + target().width, np.float32)
-        labels[: len(order)] = y[order]
-        return cls(order, labels, batch_size, optimiser, n_classes, 0)
+    def of(
+        cls,
+        order: Int64Array,
+        y: Int64Array,
+        batch_size: int,
+        optimiser: Optimiser,
+        n_classes: int,
+        weights: Float32Array | None = None,
+    ) -> EpochPlan:
+        """The plan for labels y (n,) and weights (n,), by default 1, which are not yet in the order."""
+        n, room = len(order), target().width
+        labels, in_order = np.zeros(n + room, np.float32), np.ones(n + room, np.float32)
+        labels[:n] = y[order]
+        if weights is not None:
+            in_order[:n] = weights[order]
+        totals = np.add.reduceat(in_order[:n], range(0, n, batch_size), dtype=np.float64).astype(np.float32)
+        return cls(order, labels, in_order, totals, batch_size, optimiser, n_classes, 0)
 
     def part(self, first: int, last: int) -> EpochPlan:
         """The plan for the samples first to last of the order: whole batches, or what is left."""
+        step = first // self.batch_size
         return self._replace(
-            order=self.order[first:last], labels=self.labels[first:], first_step=first // self.batch_size
+            order=self.order[first:last],
+            labels=self.labels[first:],
+            weights=self.weights[first:],
+            totals=self.totals[step:],
+            first_step=step,
         )
 
 
@@ -113,7 +132,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             W1, b1, W2 = parameters.W1[tile], parameters.b1[tile], parameters.W2[tile]
             hidden, dhidden = scratch.hidden[tile], scratch.dhidden[tile]
             if step > 0:
-                steps = steps_of_arrays(plan.optimiser, tile, plan.first_step + step - 1, len(last))
+                steps = steps_of_arrays(plan.optimiser, tile, plan.first_step + step - 1, plan.totals[step - 1])
                 hidden_backward(dhidden, hidden, dlogits, W2, len(last), plan.n_classes, lanes)
                 update_W2(W2, hidden, dlogits, len(last), plan.n_classes, steps[2], lanes)
                 update_b1(b1, dhidden, len(last), steps[1], lanes)
@@ -129,10 +148,10 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         if not await_all(member, step + 1, lanes):
             return
         labels, b2 = plan.labels[step * B : step * B + len(batch)], scratch.b2[step % 2]
-        scale = gradient_scale(plan.optimiser, len(batch))
-        softmax_cross_entropy(dlogits, results, logits, b2, labels, plan.n_classes, scale, lanes)
+        weights, scale = plan.weights[step * B :], gradient_scale(plan.optimiser, plan.totals[step])
+        softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, plan.n_classes, scale, lanes)
         if member.rank == 0:
-            steps = steps_of_arrays(plan.optimiser, 0, plan.first_step + step, len(batch))
+            steps = steps_of_arrays(plan.optimiser, 0, plan.first_step + step, plan.totals[step])
             update_b2(scratch.b2[(step + 1) % 2], b2, dlogits, len(batch), plan.n_classes, steps[3], lanes)
             for i in range(len(batch)):
                 outcome.losses[step * B + i] = results[0, i]

@@ -84,21 +84,23 @@ def softmax(probs, logits, b2, labels, i, n_classes, lanes):
 
 
 @kernel
-def softmax_cross_entropy(dlogits, results, logits, b2, labels, n_classes, scale, lanes):
-    """dlogits = scale (softmax(logits) - onehot(labels)) of the n samples that have labels, with the loss of each.
+def softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, scale, lanes):
+    """dlogits = scale weight (softmax(logits) - onehot(labels)) of the n samples that have labels, and their losses.
 
-    scale = 1/n gives the gradient of the mean loss. Training passes -lr/n: all that follows is linear in dlogits, so
-    the step of gradient descent is multiplied by -lr once here, n C times and not D H.
+    scale = 1 / (sum of the weights) gives the gradient of the weighted mean of the losses. Gradient descent passes that
+    times -lr: all that follows is linear in dlogits, so its step is multiplied by -lr once here, n C times and not D H.
 
     Writes dlogits (C, room), 0 beyond n up to a whole vector, and results (2, room), the losses and the hits; reads
-    logits, b2 and labels (n,) as `softmax` does: the memory behind labels has room for a vector.
+    logits, b2 and labels (n,) as `softmax` does, and weights (n,): the memory behind labels and weights has room for a
+    vector.
     """
     one, n = vector(lanes), len(labels)
-    step, zero, room = broadcast(scale, one), broadcast(_ZERO, one), dlogits.shape[1]
+    zero, room = broadcast(_ZERO, one), dlogits.shape[1]
     for i in range(0, n, units(one)):
         total, loss, hit = softmax(dlogits, logits, b2, labels, i, n_classes, lanes)
         store(loss, results, i)
         store(hit, results, results.shape[1] + i)
+        step = multiply(broadcast(scale, one), load(weights, i, one))
         factor, label = divide(step, total), load(labels, i, one)
         for c in range(n_classes):
             target = where_equal(label, broadcast(np.float32(c), one), step, zero)

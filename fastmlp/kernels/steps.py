@@ -22,7 +22,7 @@ from numba.extending import overload
 
 from fastmlp.arrays import Float32Array
 
-from .compiled import KERNEL_OPTIONS
+from .compiled import KERNEL_OPTIONS, inlined
 from .lanewise import add, divide, multiply, sqrt, without_subnormals
 from .layout import Parameters
 from .simd import add_rows, axpy, broadcast, load_rows, rows_of, store_rows
@@ -120,19 +120,28 @@ def moves_alone(step):
     raise NotImplementedError("for kernels only")
 
 
-def gradient_scale(optimiser, n):
-    """What the gradient of the sum of n losses is multiplied by for `take_step`: 1/n, or -lr/n for plain descent."""
+def gradient_scale(optimiser, total):
+    """What the gradient of the weighted sum of losses is multiplied by for `take_step`, the weights' sum being `total`.
+
+    1 / total, and -lr times that for plain descent; 0 where no sample has any weight.
+    """
     raise NotImplementedError("for kernels only")
 
 
-def steps_of_arrays(optimiser, tile, t, n):
-    """The steps for W1, b1 and W2 of a tile, and for b2: step number t of an epoch, from 0, on a batch of n samples."""
+def steps_of_arrays(optimiser, tile, t, total):
+    """The steps for W1, b1 and W2 of a tile, and for b2: step number t of an epoch, from 0, with weights of this sum."""
     raise NotImplementedError("for kernels only")
 
 
 def _is(step, kind):
     """Whether a Numba type is that of a NamedTuple."""
     return getattr(step, "instance_class", None) is kind
+
+
+@inlined
+def _per_sample(decay, total):
+    """The penalty's share in a step; none where no sample has any weight."""
+    return decay / total if total > 0 else _ZERO
 
 
 # --- Gradient descent -------------------------------------------------------------------------------------------------
@@ -162,10 +171,10 @@ def _descend_with_decay(weights, offset, stride, gradient, step):
 
 
 @overload(gradient_scale, jit_options=KERNEL_OPTIONS)
-def _gradient_scale(optimiser, n):
+def _gradient_scale(optimiser, total):
     if _is(optimiser, Descent) or _is(optimiser, DescentWithDecay):
-        return lambda optimiser, n: -optimiser.lr / np.float32(n)
-    return lambda optimiser, n: np.float32(1.0) / np.float32(n)
+        return lambda optimiser, total: -optimiser.lr / total if total > 0 else _ZERO
+    return lambda optimiser, total: _ONE / total if total > 0 else _ZERO
 
 
 @overload(moves_alone, inline="always")
@@ -176,13 +185,13 @@ def _moves_alone(step):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_descent(optimiser, tile, t, n):
+def _steps_of_descent(optimiser, tile, t, total):
     if _is(optimiser, Descent):
-        return lambda optimiser, tile, t, n: (optimiser, optimiser, optimiser, optimiser)
+        return lambda optimiser, tile, t, total: (optimiser, optimiser, optimiser, optimiser)
     if _is(optimiser, DescentWithDecay):
 
-        def steps(optimiser, tile, t, n):
-            weights = DescentWithDecay(optimiser.lr, optimiser.decay / np.float32(n))
+        def steps(optimiser, tile, t, total):
+            weights = DescentWithDecay(optimiser.lr, _per_sample(optimiser.decay, total))
             biases = DescentWithDecay(optimiser.lr, _ZERO)
             return weights, biases, weights, biases
 
@@ -194,12 +203,12 @@ def _steps_of_descent(optimiser, tile, t, n):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_momentum(optimiser, tile, t, n):
+def _steps_of_momentum(optimiser, tile, t, total):
     if not _is(optimiser, Momentum):
         return None
 
-    def steps(optimiser, tile, t, n):
-        o, v, decay = optimiser, optimiser.velocity, optimiser.decay / np.float32(n)
+    def steps(optimiser, tile, t, total):
+        o, v, decay = optimiser, optimiser.velocity, _per_sample(optimiser.decay, total)
         of_gradient, of_velocity = (_ONE, o.momentum) if o.nesterov else (_ZERO, _ONE)
         return (
             MomentumStep(o.lr, decay, o.momentum, of_gradient, of_velocity, v.W1[tile]),
@@ -232,16 +241,16 @@ def _take_step_of_momentum(weights, offset, stride, gradient, step):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_adam(optimiser, tile, t, n):
+def _steps_of_adam(optimiser, tile, t, total):
     if not _is(optimiser, Adam):
         return None
 
-    def steps(optimiser, tile, t, n):
+    def steps(optimiser, tile, t, total):
         o, m, s = optimiser, optimiser.mean, optimiser.square
         power = o.t + t + 1
         rate = np.float32(o.lr / (1.0 - o.beta_1**power))
         root = np.float32(1.0 / np.sqrt(1.0 - o.beta_2**power))
-        decay = o.decay / np.float32(n)
+        decay = _per_sample(o.decay, total)
         a, b, c, d = np.float32(o.beta_1), np.float32(o.beta_2), np.float32(1 - o.beta_1), np.float32(1 - o.beta_2)
         return (
             AdamStep(rate, decay, a, b, c, d, root, o.epsilon, m.W1[tile], s.W1[tile]),
