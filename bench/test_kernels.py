@@ -17,7 +17,7 @@ from fastmlp.kernels.coding import Codes, to_coded
 from fastmlp.kernels.hidden import BatchColumns, columns_scratch
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
-from fastmlp.kernels.tiles import Lanes
+from fastmlp.kernels.tiles import Lanes, target
 
 B, D, C = 128, 784, 10
 ROOM, C4 = room_for(B), padded(C, 4)
