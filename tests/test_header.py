@@ -83,6 +83,34 @@ def test_where_both_readings_fit(text):
     assert "--header or --no-header" in str(caught.value)
 
 
+FRACTIONS = " 0.5,0.25,0.75" * 10
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2019,2020,region" + " 0.5,0.25,north 0.7,0.1,south" * 6, True),
+        ("2019,2020,north" + " 0.5,0.25,north 0.7,0.1,south" * 6, False),
+        (
+            "2019,2020,region" + " 5,25,north 7,1,south" * 6,
+            "'region' comes in no other row, or a sample, because column 1",
+        ),
+        ("2019,2020,region 5,25,north 7,1,south", False),  # too few to say so
+        ("2019,2020,2021" + FRACTIONS, "its numbers are whole and no others are"),
+        ("0,0,0" + FRACTIONS, False),  # names would differ
+        ("2019,2020" + " 0.5,0.25" * 10, False),
+        ("2.5,2020,2021" + FRACTIONS, False),
+    ],
+)
+def test_whole_numbers_that_may_be_names(text, found):
+    first, *below = rows(text)
+    if isinstance(found, bool):
+        assert has_header("own.csv", first, below) is found
+        return
+    with pytest.raises(DataError, match=found):
+        has_header("own.csv", first, below)
+
+
 def test_names_that_are_known():
     assert has_header("own.csv", ["0", "1", "2"], rows("7,3,4 9,5,4"), ["1"])
     assert has_header("own.csv", ["b", "a"], rows("x,y x,y"), ["a", "b"])

@@ -100,6 +100,7 @@ def test_chosen_columns_in_another_order():
         ),
         ("a,1\n1,2\n", "own.csv: the first row may be a header, .* --header or --no-header"),
         ("1,2\n3\n", "own.csv: row 2 has 1 columns where the first row has 2"),
+        ("1 2 3\n4 5 6\n", "own.csv has spaces between its numbers; put commas, semicolons or tabs there"),
         ("1_000,2\n", "row 1, column 1 is '1_000', not a number because of the separators in it; .*: write 1000 for"),
         ("1 000;2\n", "row 1, column 1 is '1 000', not a number because of the separators"),
         ("1,5;1.000,5\n", "in all 1 numbers with separators in the column 2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ LABEL_NAMES = (
 )
 """What columns of labels are called, in lower case; a name counts where there is none of an earlier group."""
 _SURE_LABEL_NAMES = {*LABEL_NAMES[0], *LABEL_NAMES[1]}  # y is a common class too: yes
+_FEWEST_ROWS = 10  # below the first, to say that it is another
 _SURE_COUNT = 4  # as many numbers that count up are no coincidence
 
 
@@ -117,7 +119,7 @@ def _numbers_as_names(name: str, columns: _Columns) -> bool:
     first, numbers, below = columns.first, columns.numbers, columns.below
     start = _counted(columns)
     if start is None:
-        return False
+        return _whole_numbers_as_names(name, columns)
     if first[0] == "" and columns.counts(0):  # above the numbers of the rows
         return True
     if len(numbers) < 2:
@@ -135,6 +137,24 @@ def _numbers_as_names(name: str, columns: _Columns) -> bool:
             f"its numbers count from {start} to {first[numbers[-1]]}",
             "the rows below it look like it" if alike else f"there are only {len(numbers)} of them",
         )
+    return False
+
+
+def _whole_numbers_as_names(name: str, columns: _Columns) -> bool:
+    """A first row with whole numbers that do not count: years, say, above decimals, or beside a text of its own."""
+    first, numbers, below = columns.first, columns.numbers, columns.below
+    if len(below) < _FEWEST_ROWS:
+        return False
+    names = {first[j] for j in numbers if first[j].isdigit()}
+    decimals = all(all("." in row[j] or "," in row[j] for row in below) for j in numbers)
+    formatted = decimals and len(names) == len(numbers) > 1
+    texts = [j for j in columns.texts if j in columns.of_text]
+    alone = bool(texts) and all(min(Counter(row[j] for row in below).values()) > 1 for j in texts)
+    if formatted and alone:
+        return True
+    if alone or (formatted and len(numbers) > 2):
+        text = f"{first[texts[0]]!r} comes in no other row" if alone else "its numbers are whole and no others are"
+        raise _unclear(name, text, f"column {numbers[0] + 1} has the number {first[numbers[0]]}")
     return False
 
 

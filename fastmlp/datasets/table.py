@@ -79,6 +79,9 @@ class Table:
         self._dialect, self._head = read_head(source)
         if not self._head:
             raise DataError(f"{source.name} is empty; give it one row per sample")
+        parts = self._head[0].cells[0].split()
+        if self.n_columns == 1 and len(parts) > 1 and all(number(part) is not None for part in parts):
+            raise DataError(f"{source.name} has spaces between its numbers; put commas, semicolons or tabs there")
 
     @property
     def n_columns(self) -> int:
