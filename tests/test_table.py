@@ -88,6 +88,18 @@ def test_chosen_columns_in_another_order():
     assert X.flags.c_contiguous
 
 
+def test_columns_are_taken_out_within_the_memory_of_the_table():
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 100, (5000, 7))
+    text = "".join(",".join(map(str, row)) + "\n" for row in values)
+    given = table("a,b,c,d,e,f,label\n" + text)
+    for kept in ([0, 1, 2, 3, 4, 5], [1, 2, 3], [0, 2, 5, 6], [6, 0, 3]):
+        X = given.inputs(given.columns(), kept)
+        np.testing.assert_array_equal(X, values[:, kept])
+        assert X.flags.c_contiguous and X.flags.writeable
+        assert (X.base is not None and X.base.size >= values.size) == (kept != [6, 0, 3])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

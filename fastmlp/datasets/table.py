@@ -41,6 +41,7 @@ __all__ = ["LabelledTable", "Table", "names_of"]
 
 _LOOKED_AT = 20_000  # cells, to find the header and the column of labels
 _FEWEST_ROWS = 10
+_ROWS_AT_ONCE = 1024
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _Codes = dict[str, int]
 
@@ -147,9 +148,10 @@ class Table:
         kept = [j for j in range(columns.n) if j != label and j not in dropped]
         if not kept:
             raise DataError(f"{self._source.name} has no inputs beside its labels and the numbers of its rows")
+        labels = _texts(table[:, label], watched[label])
         return LabelledTable(
-            _take(table, kept),
-            _texts(table[:, label], watched[label]),
+            _take(table, kept),  # which leaves nothing of the table as it was
+            labels,
             names_of(columns.header, kept),
             columns.header[label] if columns.header else str(label + 1),
             self._notes(columns, label, dropped),
@@ -314,11 +316,16 @@ def names_of(header: Sequence[str] | None, kept: Sequence[int]) -> tuple[str, ..
 
 
 def _take(table: Float32Array, kept: Sequence[int]) -> Float32Array:
-    """Return the columns `kept` in this order, C-contiguous; a copy only where these are not all."""
-    start, stop = kept[0], kept[-1] + 1
-    if list(kept) == list(range(start, stop)):
-        return np.ascontiguousarray(table[:, start:stop])
-    return np.take(table, kept, axis=1)
+    """Return the columns `kept` in this order, C-contiguous, in the memory of the table wherever that is possible."""
+    if list(kept) == list(range(table.shape[1])):
+        return table
+    if sorted(kept) != list(kept):
+        return np.take(table, kept, axis=1)
+    flat, n, width = table.reshape(-1), len(table), len(kept)
+    for start in range(0, n, _ROWS_AT_ONCE):  # what is written lies before what is still to be read
+        part = np.take(table[start : start + _ROWS_AT_ONCE], kept, axis=1)
+        flat[start * width : start * width + part.size] = part.reshape(-1)
+    return flat[: n * width].reshape(n, width)
 
 
 def _is_index(columns: Columns, index: int) -> bool:
