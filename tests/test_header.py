@@ -28,7 +28,10 @@ HEADERS = [
     ",a,b 0,7,3 1,9,5",
     "Id,0,1 1,7,3 2,9,5",
     "400.5,401.5,label 0.1,0.2,1 0.3,0.4,0",
-    "400.5,401.5,quality 0.1,0.2,1 0.3,0.4,0",
+    "400.5,401.5,quality" + " 0.1,0.2,1 0.3,0.4,0" * 5,
+    "2019,2020,2021,2022,region 5,3,7,2,north 6,2,1,1,south",
+    "2019,2020,2021,2022 5,3,7,2 6,2,1,1",
+    "2019,2020,2021,2022,7 5,3,7,2,0 6,2,1,1,1",
     "y,a,b x,1,2 y,3,4",
     "x,y 1,2",
     "kind,colour rose,red lily,white",
@@ -53,6 +56,9 @@ SAMPLES = [
     "7,1,2,3 5,1,2,3",
 ]
 UNCLEAR = {
+    "400.5,401.5,quality 0.1,0.2,1 0.3,0.4,0": "because column 3 has 'quality' above numbers",
+    "9,8,7,25" + " 5,6,7,north 7,1,2,south" * 6: "'25' comes in no other row, or a sample, because column 1",
+    "1,tree" + " 5,north 7,9" * 6: "'tree' comes in no other row, or a sample, because column 1 has the number 1",
     "a,1 1,2": r"because column 1 has 'a' above numbers, or a sample, because column 2 has the number 1",
     "1,two,x 3,4,y": "because column 2 has 'two' above numbers",
     "id,2019,2020,2021,region 1,5,6,7,north 2,6,7,8,south": "because column 1 has 'id' above numbers",

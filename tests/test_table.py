@@ -1,6 +1,7 @@
 """Tables of text: the same rules with labels and without."""
 
 import gzip
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -111,6 +112,7 @@ def test_columns_are_taken_out_within_the_memory_of_the_table():
             r"own.csv: row 4, column 2 \(b\) is empty; inputs must be numbers: fill missing values in",
         ),
         ("a,1\n1,2\n", "own.csv: the first row may be a header, .* --header or --no-header"),
+        ("a,b,c\n1,2\n3,4\n", "own.csv: row 2 has 2 columns where the first row has 3"),
         ("1,2\n3\n", "own.csv: row 2 has 1 columns where the first row has 2"),
         ("1 2 3\n4 5 6\n", "own.csv has spaces between its numbers; put commas, semicolons or tabs there"),
         ("1_000,2\n", "row 1, column 1 is '1_000', not a number because of the separators in it; .*: write 1000 for"),
@@ -161,7 +163,7 @@ def test_a_header_is_taken_or_not_as_it_is_said():
         table(text).inputs()
     assert table(text, header=True).inputs().shape == (2, 3)
     assert table(text, header=False).inputs().shape == (3, 3)
-    assert labelled(text, header=True).feature_names == ("0", "1")
+    assert labelled(text, header=True).feature_names == ("1", "2")
     assert labelled("a,b,label\n1,2,x\n3,4,y\n", header=True).labels == ["x", "y"]
     with pytest.raises(DataError, match=r"own\.csv has no column called kind; it has no header"):
         labelled("1,2,x\n3,4,y\n", "kind", header=False)
@@ -267,3 +269,69 @@ def labelled_source(source):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Table(source).inputs_and_labels()
+
+
+# Whatever the bytes are, and how much memory it takes
+
+MARKS = [
+    ",",
+    ";",
+    "\t",
+    "\n",
+    "\r",
+    '"',
+    "\0",
+    "sep=;\n",
+    "1,5",
+    "NA",
+    "nan",
+    "1e400",
+    "\ufeff",
+    "'",
+    "True",
+    "-",
+    "  ",
+]
+WHOLE = [
+    "Id,a,b,label\n" + "".join(f"{k},{k / 8},{-k},{'xyz'[k % 3]}\n" for k in range(30)),
+    "sep=;\r\na;b;label\r\n" + "".join(f"{k},5;{k * k % 7};{k % 2}\r\n" for k in range(30)),
+    ",".join(map(str, range(9)))
+    + "\n"
+    + "".join(",".join(str(k * j % 11) for j in range(9)) + "\n" for k in range(30)),
+]
+
+
+def test_any_bytes_give_a_table_or_a_sentence():
+    random, told = np.random.default_rng(0), []
+    for k in range(600):
+        content = bytearray(WHOLE[k % 3].encode(["utf-8", "utf-16"][k % 2]))
+        for _ in range(2):
+            place, count = int(random.integers(len(content))), int(random.integers(1, 9))
+            new = [random.bytes(count), b"", str(random.choice(MARKS)).encode()][random.integers(3)]
+            content[place : place + count * int(random.integers(2))] = new
+        packed = [bytes(content), gzip.compress(content, mtime=0), zipped(own=bytes(content))][k % 3]
+        for read in (lambda source: labelled_source(source), lambda source: Table(source).inputs()):
+            try:
+                read(Source("own.csv", packed))
+            except DataError as error:
+                told.append(str(error))
+    assert 300 < len(told) < 1200
+    assert all(sentence.startswith("own.csv") and "\n" not in sentence for sentence in told)
+
+
+def test_a_table_takes_no_more_memory_for_prediction_than_for_training():
+    rng = np.random.default_rng(0)
+    text = "".join(",".join(map(str, row)) + "\n" for row in rng.integers(0, 9, (3000, 120)))
+    header = ",".join(f"c{k}" for k in range(119)) + ",label\n"
+
+    def peak(read):
+        tracemalloc.start()
+        kept = read(table(header + text))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most, kept
+
+    training, _ = peak(lambda given: given.inputs_and_labels())
+    predicting, _ = peak(lambda given: given.inputs(given.columns(), range(119)))
+    assert predicting <= training
+    assert predicting < 1.5 * 3000 * 120 * 4 + len(text) + 2e6  # the text, the table, and no second one

@@ -30,6 +30,7 @@ __all__ = [
 _INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|level_0|__index_level_0__|row|row[._ ]?(names?|id|number|nr|no)")
 _MOST_SHOWN = 5
 _FEWEST_COUNTED = 10  # rows: fewer may count up by chance
+_FEW_CLASSES = 10  # may be classes in a short table too
 _MOST_CLASSES = 1000  # that numbers in order, from 0 or 1, are taken for
 
 
@@ -175,7 +176,7 @@ def _classes(column: Float64Array) -> tuple[bool, bool]:
     """Say whether the values of a column may be classes, and whether they count up without a gap, a strong sign."""
     found = np.unique(column)
     whole = bool((found == np.rint(found)).all())
-    few = 2 <= len(found) <= len(column) / 2
+    few = 2 <= len(found) <= max(len(column) / 2, _FEW_CLASSES)
     counted = found[0] in (0, 1) and found[-1] - found[0] == len(found) - 1 < _MOST_CLASSES
     return whole and few, bool(whole and few and counted)
 

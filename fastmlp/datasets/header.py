@@ -94,17 +94,25 @@ def _has_expected(name: str, columns: _Columns, expected: Sequence[str]) -> bool
 
 
 def _counted(columns: _Columns) -> int | None:
-    """Return the number from which the numbers in the first row count up in ones, if that is 0 or 1; else None."""
+    """Return the number from which the numbers in the first row count up in ones; None where they do not.
+
+    A few numbers count up by chance, unless they do so from 0 or 1. Beside many, the labels may have another number.
+    """
     cells = [columns.first[j] for j in columns.numbers]
-    return next((start for start in (0, 1) if cells == [str(start + k) for k in range(len(cells))]), None)
+    runs = [cells, cells[:-1], cells[1:]] if len(cells) > _SURE_COUNT else [cells]
+    for run in runs:
+        start = int(run[0]) if run[0].isdecimal() else -1
+        if (start in (0, 1) or len(run) >= _SURE_COUNT) and run == [str(start + k) for k in range(len(run))]:
+            return start
+    return None
 
 
 def _names_beside_numbers(name: str, columns: _Columns, over_numbers: list[int]) -> bool:
     """A first row with text above numbers, and numbers too."""
-    last = len(columns.first) - 1
     if _counted(columns) is not None and len(columns.numbers) > 1:
         return True
-    if over_numbers == columns.texts == [last] and len(columns.first) > 2:
+    last = len(columns.first) - 1
+    if over_numbers == columns.texts == [last] and len(columns.first) > 2 and len(columns.below) >= _FEWEST_ROWS:
         return True  # the name of the labels beside wavelengths or years, say
     text, number = over_numbers[0], columns.numbers[0]
     raise _unclear(
@@ -117,43 +125,41 @@ def _names_beside_numbers(name: str, columns: _Columns, over_numbers: list[int])
 def _numbers_as_names(name: str, columns: _Columns) -> bool:
     """A first row without text above numbers: are its numbers names, as of a frame with numbered columns?"""
     first, numbers, below = columns.first, columns.numbers, columns.below
+    decimals = [j for j in numbers if all("." in row[j] or "," in row[j] for row in below)]
     start = _counted(columns)
-    if start is None:
-        return _whole_numbers_as_names(name, columns)
-    if first[0] == "" and columns.counts(0):  # above the numbers of the rows
-        return True
-    if len(numbers) < 2:
-        return False
-    decimals = any(all("." in row[j] or "," in row[j] for row in below) for j in numbers)
-    if len(below) > 1 and (decimals or any(j in columns.of_text for j in numbers)):
-        return True
-    names = {first[j] for j in numbers}
-    alike = any({row[j] for j in numbers} == names or _counts_up([row[j] for j in numbers]) for row in below)
-    if len(numbers) >= _SURE_COUNT and not alike:
-        return True
-    if len(numbers) >= _SURE_COUNT - 1:
-        raise _unclear(
-            name,
-            f"its numbers count from {start} to {first[numbers[-1]]}",
-            "the rows below it look like it" if alike else f"there are only {len(numbers)} of them",
-        )
-    return False
+    if start is not None:
+        if first[0] == "" and columns.counts(0):  # above the numbers of the rows
+            return True
+        if len(numbers) > 1 and len(below) > 1 and (decimals or any(j in columns.of_text for j in numbers)):
+            return True
+        names = {first[j] for j in numbers}
+        alike = any({row[j] for j in numbers} == names or _counts_up([row[j] for j in numbers]) for row in below)
+        if len(numbers) >= _SURE_COUNT and not alike:
+            return True
+        if len(numbers) >= _SURE_COUNT - 1:
+            few = f"there are only {len(numbers)} of them"
+            raise _unclear(
+                name,
+                f"its numbers count from {start} to {first[numbers[-1]]}",
+                "the rows below it look like it" if alike else few,
+            )
+    return len(below) >= _FEWEST_ROWS and _unlike_the_others(name, columns, decimals)
 
 
-def _whole_numbers_as_names(name: str, columns: _Columns) -> bool:
-    """A first row with whole numbers that do not count: years, say, above decimals, or beside a text of its own."""
-    first, numbers, below = columns.first, columns.numbers, columns.below
-    if len(below) < _FEWEST_ROWS:
-        return False
-    names = {first[j] for j in numbers if first[j].isdigit()}
-    decimals = all(all("." in row[j] or "," in row[j] for row in below) for j in numbers)
-    formatted = decimals and len(names) == len(numbers) > 1
-    texts = [j for j in columns.texts if j in columns.of_text]
-    alone = bool(texts) and all(min(Counter(row[j] for row in below).values()) > 1 for j in texts)
+def _unlike_the_others(name: str, columns: _Columns, decimals: list[int]) -> bool:
+    """A first row with numbers that do not count: years, say, above decimals, or beside a text that comes only once.
+
+    `decimals` are the columns with a number there that have only decimals below.
+    """
+    first, numbers = columns.first, columns.numbers
+    different = len({first[j] for j in numbers}) == len(numbers) > 1
+    formatted = different and decimals == numbers and all(first[j].isdecimal() for j in numbers)
+    others = [j for j in range(len(first)) if j not in columns.of_numbers and not columns.recurs(j)]
+    alone = [j for j in others if min(Counter(row[j] for row in columns.below).values()) > 1]
     if formatted and alone:
         return True
     if alone or (formatted and len(numbers) > 2):
-        text = f"{first[texts[0]]!r} comes in no other row" if alone else "its numbers are whole and no others are"
+        text = f"{first[alone[0]]!r} comes in no other row" if alone else "its numbers are whole and no others are"
         raise _unclear(name, text, f"column {numbers[0] + 1} has the number {first[numbers[0]]}")
     return False
 

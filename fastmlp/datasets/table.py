@@ -247,7 +247,7 @@ class Table:
     def _read(self, columns: Columns, layout: Layout, watched: dict[int, _Codes]) -> Float32Array:
         """Return all rows (n, columns), each cell of a watched column being replaced by its number in the dict."""
         table, reason = self._load(columns, layout, watched)
-        if table is not None and all_finite(table):
+        if table is not None and table.shape[1] == columns.n and all_finite(table):
             return table
         del table
         with self._rows(columns) as rows:
@@ -280,7 +280,7 @@ class Table:
                         encoding=None,
                         quotechar='"',
                     )
-            except UnicodeDecodeError:
+            except (UnicodeDecodeError, DataError):
                 raise
             except ValueError as error:
                 return None, str(error)

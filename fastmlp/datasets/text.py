@@ -21,7 +21,7 @@ from fastmlp.errors import DataError
 __all__ = ["ZIP_MAGIC", "NotTextError", "open_text"]
 
 ZIP_MAGIC = b"PK\x03\x04"
-_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 _LOOKED_AT = 1024  # bytes, for zeros
 _UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -57,16 +57,31 @@ def _unzipped(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
         yield file
         return
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX/" not in each.filename]
-            if len(members) != 1:
-                raise DataError(f"{name} holds {len(members)} files; give it one table only, or unpack it")
-            if members[0].flag_bits & 1:
-                raise DataError(f"{name} is encrypted; unpack it first")
-            with archive.open(members[0]) as member:
-                yield member  # type: ignore[misc]
+        member = _only_member(file, name)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever zipfile raises over bytes that it cannot read is their fault
+        raise _damaged(name, error) from None
+    try:
+        with member:
+            yield member
     except _ZIP_DAMAGE as error:
-        raise DataError(f"{name} is damaged, it cannot be unpacked ({error}); get the file again") from None
+        raise _damaged(name, error) from None
+
+
+def _only_member(file: BinaryIO, name: str) -> BinaryIO:
+    """Open the one file in a .zip. Its size before it is unpacked is `file_size`, for whoever limits that."""
+    archive = zipfile.ZipFile(file)
+    members = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX/" not in each.filename]
+    if len(members) != 1:
+        raise DataError(f"{name} holds {len(members)} files; give it one table only, or unpack it")
+    if members[0].flag_bits & 1:
+        raise DataError(f"{name} is encrypted; unpack it first")
+    return archive.open(members[0])  # type: ignore[return-value]
+
+
+def _damaged(name: str, error: Exception) -> DataError:
+    return DataError(f"{name} is damaged, it cannot be unpacked ({error}); get the file again")
 
 
 def _encoding(file: BinaryIO, name: str) -> str:
