@@ -1,26 +1,22 @@
-"""A net to other programs and back: ONNX, and Keras's own files. The input is exactly what `forward` takes."""
+"""A net to other programs: ONNX, and Keras's own files. The input is exactly what `forward` takes."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fastmlp.errors import MissingLibraryError, ModelFileError
+from fastmlp.errors import MissingLibraryError
 from fastmlp.files.atomic import write_whole
 from fastmlp.machine import keep_to_cpu
 from fastmlp.network import NeuralNetwork
 
-__all__ = ["from_keras", "to_keras", "to_onnx"]
+__all__ = ["keras_on_cpu", "to_keras", "to_onnx"]
 
 # Old enough for every runtime of the last years; the four operators have not changed since.
 _OPSET, _IR_VERSION = 13, 8
-_WANTED = "Dense with relu, then Dense with softmax, both with biases"
 
 
 def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
@@ -63,7 +59,7 @@ def to_keras(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
 
     Raises ImportError where Keras is missing, OSError where `path` cannot be written.
     """
-    keras = _keras()
+    keras = keras_on_cpu()
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -81,68 +77,8 @@ def to_keras(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
     write_whole(Path(path), lambda file: file.write(content))
 
 
-def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
-    """Return the net that a .keras file holds: one hidden Dense layer with relu, one Dense layer with softmax.
-
-    The configuration is read before Keras is: a model with any other layer is refused, so that nothing in the file is
-    ever run. Raises fastmlp.files.model.ModelFileError for a file that is not such a model, ImportError where Keras is
-    missing, OSError where the file cannot be opened.
-    """
-    path = Path(path)
-    _check_architecture(path)
-    keras = _keras()
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-        W1, b1, W2, b2 = model.get_weights()
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        sentence = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelFileError(f"{path} cannot be read by Keras ({sentence})") from None
-    net = NeuralNetwork(W1.shape[1], input_size=W1.shape[0], output_size=W2.shape[1])
-    try:
-        net.W1, net.b1, net.W2, net.b2 = W1, b1, W2, b2
-    except (ValueError, TypeError) as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    _check_probabilities(path, model, net)
-    return net
-
-
-def _check_probabilities(path: Path, model: Any, net: NeuralNetwork) -> None:
-    """Refuse a model whose layers are joined in another way (skipped, used twice, of another rank): by its numbers."""
-    X = np.random.default_rng(0).standard_normal((16, net.input_size), np.float32)
-    try:
-        theirs = np.asarray(model.predict_on_batch(X), np.float32)
-    except (ValueError, TypeError):  # it takes other inputs, or gives several outputs
-        theirs = np.empty(0, np.float32)
-    ours = net.forward(X)
-    # Wide enough for a model that computes in half precision.
-    if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=0.05, atol=1e-4):
-        raise ModelFileError(
-            f"{path} gives probabilities other than those of {_WANTED}: its layers are joined in another way"
-        )
-
-
-def _check_architecture(path: Path) -> None:
-    """Refuse all but Input, Dense with relu, Dense with softmax, by the file's own configuration."""
-    if path.is_dir():
-        raise ModelFileError(f"{path} is a folder; name a .keras file")
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            config = json.loads(archive.read("config.json"))
-        layers = [(layer["class_name"], layer["config"]) for layer in config["config"]["layers"]]
-        dense = [
-            (kind, layer.get("activation"), layer.get("use_bias")) for kind, layer in layers if kind != "InputLayer"
-        ]
-    except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError, EOFError) as error:
-        raise ModelFileError(f"{path} is not a .keras file, or is cut off or damaged ({error})") from None
-    if config.get("class_name") not in ("Sequential", "Functional"):
-        raise ModelFileError(f"{path} holds a {config.get('class_name')}; it must be {_WANTED}")
-    if dense != [("Dense", "relu", True), ("Dense", "softmax", True)]:
-        shown = ", ".join(f"{kind} with {activation}" if activation else str(kind) for kind, activation, _ in dense)
-        raise ModelFileError(f"{path} holds the layers {shown or 'none'}; it must be {_WANTED}")
-
-
-def _keras() -> Any:
-    """Keras on TensorFlow, on the CPU and without its greetings."""
+def keras_on_cpu() -> Any:
+    """Return Keras on TensorFlow, on the CPU and without its greetings; raises ImportError where it is missing."""
     keep_to_cpu()
     try:
         import keras

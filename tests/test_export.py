@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from click.testing import CliRunner
 
 from fastmlp import NeuralNetwork
 from fastmlp.cli import main
-from fastmlp.errors import ModelFileError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -64,7 +62,8 @@ def test_onnxruntime_gives_our_probabilities(trained, mnist, tmp_path):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 def test_keras_gives_our_probabilities_and_the_net_comes_back(trained, mnist, tmp_path):
     keras = pytest.importorskip("keras")
-    from fastmlp.export import from_keras, to_keras
+    from fastmlp.export import to_keras
+    from fastmlp.keras_import import from_keras
 
     to_keras(trained, tmp_path / "net.keras")
     X = mnist.x_test[:1000]
@@ -95,61 +94,3 @@ def test_bad_outputs_are_refused_before_any_work(model, tmp_path, output, says):
     result = run("export", model, "--to", "onnx", "--output", tmp_path / output)
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.split())
-
-
-def dense(activation, **config):
-    return {"class_name": "Dense", "config": {"activation": activation, "use_bias": True, **config}}
-
-
-def keras_file(path, layers, kind="Sequential"):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps({"class_name": kind, "config": {"layers": layers}}))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("layers", "says"),
-    [
-        ([dense("relu"), dense("relu"), dense("softmax")], "holds the layers Dense with relu, Dense with relu"),
-        ([dense("tanh"), dense("softmax")], "Dense with tanh"),
-        ([dense("relu"), dense("softmax", use_bias=False)], "both with biases"),
-        ([{"class_name": "Lambda", "config": {}}, dense("relu"), dense("softmax")], "the layers Lambda, Dense"),
-        ([], "the layers none"),
-    ],
-)
-def test_another_architecture_is_refused_before_keras_reads_it(tmp_path, layers, says):
-    from fastmlp.export import from_keras
-
-    path = keras_file(tmp_path / "net.keras", layers)
-    with pytest.raises(ModelFileError, match=says):
-        from_keras(path)
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
-@pytest.mark.parametrize("kind", ["functional", "two outputs", "twice", "rows of rows"])
-def test_a_keras_model_is_taken_where_its_numbers_are_ours(tmp_path, kind):
-    keras = pytest.importorskip("keras")
-    from fastmlp.export import from_keras
-
-    X = keras.Input((5, 7) if kind == "rows of rows" else (7,))
-    relu, softmax = keras.layers.Dense(7, activation="relu"), keras.layers.Dense(7, activation="softmax")
-    outputs = {
-        "functional": lambda: softmax(relu(X)),
-        "two outputs": lambda: [relu(X), softmax(X)],
-        "twice": lambda: softmax(relu(relu(X))),
-        "rows of rows": lambda: softmax(relu(X)),
-    }[kind]()
-    keras.Model(X, outputs).save(tmp_path / "net.keras")
-    if kind == "functional":
-        np.testing.assert_array_equal(from_keras(tmp_path / "net.keras").W1, relu.get_weights()[0])
-    else:
-        with pytest.raises(ModelFileError, match=r"net\.keras gives probabilities other than those of Dense with relu"):
-            from_keras(tmp_path / "net.keras")
-
-
-def test_what_is_no_keras_file_is_refused(tmp_path):
-    (tmp_path / "net.keras").write_text("no zip", encoding="utf-8")
-    result = run("import", tmp_path / "net.keras", "--output", tmp_path / "net.npz")
-    assert result.exit_code == 3
-    assert "is not a .keras file" in result.stderr
-    assert not (tmp_path / "net.npz").exists()

@@ -24,7 +24,7 @@ PEERS = ("numpy", "jax", "torch", "keras-tuned")
 _EPOCHS = 5  # the first does not count
 _LARGE, _EPOCHS_IF_LARGE = 500, 4  # from this many hidden units on
 _TIMEOUT = 600.0
-_N_RANDOM = 10_000
+_N_RANDOM = 60_000  # as many as MNIST has
 _LR_RANDOM = 0.001  # large inputs: a net that diverges would be another measurement
 
 

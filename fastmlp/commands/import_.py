@@ -1,4 +1,4 @@
-"""`fastmlp import`: turn a Keras model of the same architecture into a model file."""
+"""`fastmlp import`: turn a Keras model that computes the same into a model file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ __all__ = ["import_"]
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def import_(keras_file: Path, output: Path, force: bool) -> None:
-    """Turn KERAS_FILE (.keras) into a model file; it must have one hidden ReLU layer and one softmax layer."""
+    """Turn KERAS_FILE (.keras) into a model file; it must have one hidden ReLU layer and one softmax layer.
+
+    Scaling layers before them are folded into the net, and Dropout is left out.
+    """
     check_outputs([output], [], force)
-    from fastmlp.export import from_keras
+    from fastmlp.keras_import import from_keras
 
     net = from_keras(keras_file)
     net.save(output)
@@ -26,3 +29,5 @@ def import_(keras_file: Path, output: Path, force: bool) -> None:
         f"{net.input_size} inputs, {net.hidden_size} hidden units, {net.output_size} classes: written to {output}",
         err=True,
     )
+    if net.input_scale != 1:
+        click.echo(f"the net takes inputs that are scaled by {net.input_scale:.4g} first, as the model did", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,11 @@ def make_session(
     A new one measures the test data after each epoch only where a file keeps the result.
     """
     new_net = _load_net(net, training.threads)  # before anything loads NumPy
-    data = load_data(choice)
-    from fastmlp.session import TrainingSession
+    with ThreadPoolExecutor(1) as pool:  # while the files are read, Numba is imported
+        loading = pool.submit(load_data, choice)
+        from fastmlp.session import TrainingSession
+
+        data = loading.result()
 
     kept: dict[str, Any] = {
         "output": files.model,

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from fastmlp.datasets.array_names import arrays_of_data, in_order
 from fastmlp.datasets.choice import STANDARD_INPUT
 from fastmlp.datasets.dataset import Dataset
-from fastmlp.datasets.idx import find_idx, parse_idx
+from fastmlp.datasets.idx_folder import is_set, read_idx_folder
 from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
 from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels
 from fastmlp.datasets.samples import as_rows
-from fastmlp.datasets.source import Source, expand_home, read_content
+from fastmlp.datasets.source import Source, expand_home
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
 from fastmlp.datasets.standard_input import named_source
 from fastmlp.engine.feature_names import column_order
@@ -62,7 +62,8 @@ def load_files(
       y_test`; or with `X, y`; or with other common names. Labels may be one-hot. Arrays of Python objects are refused.
     - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz` or `.zip`), a row per sample, with or without a header; or,
       where PyArrow is installed, a `.parquet` or `.feather`.
-    - a folder of IDX files with MNIST's names, plain or `.gz`; the t10k files may be missing.
+    - a folder of IDX files with the names of MNIST, EMNIST or QMNIST, plain or `.gz`; the test files may be missing.
+      Of several sets in a folder name one, as in `emnist/emnist-letters`.
     - `-` for standard input, or a pipe, with a table or an `.npz`.
 
     Images (n, h, w) become rows. Pixels (uint8 beyond 127, whole numbers from 0 to 255) are scaled by 1/255, with a
@@ -191,6 +192,9 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
         try:
             found = path.stat()
         except FileNotFoundError:
+            if is_set(path):
+                _refuse_table_options(path, label_column, header)
+                return [_Part(*part) for part in read_idx_folder(path.parent, path.name)]
             raise DataError(
                 f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and "
                 "synthetic"
@@ -201,7 +205,7 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
             raise DataError(f"{str(path)!r} cannot be the name of a file or folder") from None
         if stat.S_ISDIR(found.st_mode):
             _refuse_table_options(path, label_column, header)
-            return _read_folder(path)
+            return [_Part(*part) for part in read_idx_folder(path)]
         is_file = stat.S_ISREG(found.st_mode)
         is_empty = is_file and found.st_size == 0
     if is_file and kind_of_file(path.name) is None:
@@ -258,35 +262,6 @@ def _read_test(path: Path, train: _Part, label_column: str | int | None, header:
         if order is not None:
             test = test._replace(x=np.take(test.x, order, axis=1))
     return test
-
-
-def _read_folder(folder: Path) -> list[_Part]:
-    """Read IDX files that have MNIST's names."""
-
-    def part(prefix: str) -> _Part | None:
-        found = {}
-        for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"):
-            path = find_idx(folder, name)
-            if path is not None:
-                found[name] = parse_idx(read_content(path), str(path)), path.name
-        if len(found) == 1:
-            missing = "labels" if "images" in next(iter(found)) else "images"
-            raise DataError(f"{folder} has {next(iter(found))} but lacks its {missing}")
-        if not found:
-            return None
-        (x, x_name), (y, y_name) = found.values()
-        return _Part(x, y, x_name, y_name)
-
-    try:
-        train, test = part("train"), part("t10k")
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
-    if train is None:
-        raise DataError(
-            f"{folder} lacks train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz; "
-            "a folder must hold IDX files with MNIST's names"
-        )
-    return [train] if test is None else [train, test]
 
 
 def _read_arrays(source: Source, kind: str) -> list[_Part]:

@@ -24,11 +24,12 @@ _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 
 
 def find_idx(folder: Path, name: str) -> Path | None:
-    """Return the path of a file in a folder, plain or with `.gz`; None where there is none.
+    """Return the path of a file in a folder, plain or with `.gz`, also with a dot before `idx`; None where none is.
 
     Raises OSError where the folder must not be looked into: `Path.is_file` says False then, from Python 3.14 on.
     """
-    for path in (folder / name, folder / f"{name}.gz"):
+    dotted = name.replace("-idx", ".idx")
+    for path in (folder / name, folder / f"{name}.gz", folder / dotted, folder / f"{dotted}.gz"):
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISREG(path.stat().st_mode):
                 return path

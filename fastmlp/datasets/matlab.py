@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,9 +30,7 @@ def read_mat(file: BinaryIO, name: str) -> dict[str, NDArray[Any]]:
     except ImportError:
         raise MissingLibraryError("reading a MATLAB file needs SciPy: pip install scipy") from None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what SciPy finds odd, our checks below refuse
-            stored = loadmat(file)
+        stored = loadmat(file)
     except MemoryError as error:
         raise DataError(f"{name} is larger than the memory, or damaged ({error})") from None
     except Exception as error:  # noqa: BLE001 - whatever SciPy raises over bytes that it cannot read is the bytes' fault
