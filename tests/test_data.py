@@ -44,3 +44,12 @@ def test_a_guess_is_told_on_stderr(tmp_path):
     assert result.stderr == (
         f"warning: {path}: the first column, column 1, was taken for the labels; --label-column names another\n"
     )
+
+
+def test_a_path_is_short_for_dataset(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("a,label\n" + "1,x\n2,y\n" * 9, encoding="utf-8")
+    assert run(path, "--test-fraction", 0.5).stdout == run("--dataset", path, "--test-fraction", 0.5).stdout
+    twice = run(path, "--dataset", "mnist")
+    assert twice.exit_code == 2
+    assert "and --dataset mnist are two datasets; name one" in twice.stderr

@@ -257,7 +257,10 @@ def test_more_rows_than_one_piece_of_the_reader(tmp_path):
 def test_names_of_the_inputs_are_kept(tmp_path):
     assert load_files(write(tmp_path / "own.csv", table())).feature_names == ("a", "b")
     assert load_files(write(tmp_path / "own.csv", table(header=None))).feature_names is None
-    assert load_files(write(tmp_path / "own.csv", table(header="a,a,label"))).feature_names is None
+    with pytest.warns(
+        UserWarning, match="some columns have no name, or the same, so columns are known by their places"
+    ):
+        assert load_files(write(tmp_path / "own.csv", table(header="a,a,label"))).feature_names is None
 
 
 def test_how_it_was_read_is_noted(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fastmlp.commands.options import dataset_options, load_data
+from fastmlp.commands.training_options import is_given
 from fastmlp.datasets.choice import DatasetChoice
 
 __all__ = ["data"]
@@ -13,9 +14,15 @@ _MOST_NAMES = 10
 
 
 @click.command()
+@click.argument("path", required=False)
 @dataset_options()
-def data(choice: DatasetChoice) -> None:
-    """Find or download a dataset and say what is in it, and how it was read."""
+@click.pass_context
+def data(ctx: click.Context, path: str | None, choice: DatasetChoice) -> None:
+    """Find or download a dataset and say what is in it, and how it was read; PATH is short for --dataset PATH."""
+    if path is not None:
+        if is_given(ctx, "dataset"):
+            raise click.UsageError(f"{path} and --dataset {choice.dataset} are two datasets; name one")
+        choice = choice._replace(dataset=path)
     found = load_data(choice)
 
     import numpy as np

@@ -148,11 +148,14 @@ class Table:
         kept = [j for j in range(columns.n) if j != label and j not in dropped]
         if not kept:
             raise DataError(f"{self._source.name} has no inputs beside its labels and the numbers of its rows")
+        feature_names = names_of(columns.header, kept)
+        if columns.header is not None and feature_names is None:
+            _warn(f"{columns.name}: some columns have no name, or the same, so columns are known by their places only")
         labels = _texts(table[:, label], watched[label])
         return LabelledTable(
             _take(table, kept),  # which leaves nothing of the table as it was
             labels,
-            names_of(columns.header, kept),
+            feature_names,
             columns.header[label] if columns.header else str(label + 1),
             self._notes(columns, label, dropped),
         )
