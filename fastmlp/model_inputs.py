@@ -118,6 +118,8 @@ def _from_table(
         columns = table.columns(names if len(names) > 1 else ())
         return table.inputs(columns, _columns_in_model(columns, net, label_column))
     except NotTextError:
+        if kind_of_file(source.name) is not None:
+            raise
         raise DataError(f"{source.name} is neither a picture, nor an .npz file, nor a CSV in UTF-8") from None
 
 
@@ -133,8 +135,8 @@ def _columns_in_model(columns: Columns, net: NeuralNetwork, label_column: str | 
         spare = [j for j, cell in enumerate(header) if cell not in known and _is_spare(cell, label_column)]
     if spare and (wanted is not None or columns.n - len(spare) == net.input_size):
         names = shown(columns.called(j) for j in spare)
-        what = "which holds labels or only numbers the rows" if len(spare) == 1 else "which are no inputs of the model"
-        warnings.warn(f"{columns.name}: {names}, {what}, was left out", UserWarning, stacklevel=5)
+        are = "are no inputs of the model, were" if len(spare) > 1 else "is no input of the model, was"
+        warnings.warn(f"{columns.name}: {names}, which {are} left out", UserWarning, stacklevel=5)
         kept = [j for j in kept if j not in spare]
     if wanted is None or header is None:
         _check_width(columns.name, len(kept), net)
@@ -142,7 +144,7 @@ def _columns_in_model(columns: Columns, net: NeuralNetwork, label_column: str | 
     try:
         order = column_order(columns.name, [header[j] for j in kept], wanted, stacklevel=5)
     except InvalidValueError as error:
-        hint = "; leave the column of labels out" if len(kept) == net.input_size + 1 else ""
+        hint = "; leave the column of labels out" if len(kept) == net.input_size + 1 and not spare else ""
         raise DataError(f"{error}{hint}") from None
     return kept if order is None else [kept[place] for place in order]
 

@@ -133,12 +133,12 @@ def test_columns_are_taken_by_their_names():
 @pytest.mark.parametrize("names", [NAMES, None])
 def test_labels_and_numbers_of_rows_are_left_out(text, label_column, names):
     net = net_of(feature_names=names)
-    with pytest.warns(UserWarning, match="which holds labels or only numbers the rows, was left out"):
+    with pytest.warns(UserWarning, match="which is no input of the model, was left out"):
         assert read(text, net, label_column=label_column) == [[1, 2, 3]]
 
 
 def test_the_labels_that_a_number_named_in_training_are_left_out():
-    with pytest.warns(UserWarning, match="column 1, which holds labels or only numbers the rows, was left out"):
+    with pytest.warns(UserWarning, match="column 1, which is no input of the model, was left out"):
         assert read("9,1,2,3\n8,4,5,6\n", label_column=1) == [[1, 2, 3], [4, 5, 6]]
     with pytest.warns(UserWarning, match="column 4, which"):
         assert read("1,2,3,9\n", label_column=-1) == [[1, 2, 3]]

@@ -72,7 +72,7 @@ BAD = {
     "text.csv": (lambda: b"a,b\n1,x\n", r"row 2, column 2 \(b\) is 'x', not a number"),
     "ragged.csv": (lambda: b"1,2\n1\n", "row 2 has 1 columns where the first row has 2"),
     "header.csv": (lambda: b"a,b\n", "has a header but no rows"),
-    "binary.csv": (lambda: b"\xff\xfe\x00", "is neither a picture, nor an .npz file"),
+    "binary.csv": (lambda: b"\xff\xfe\x00", "is not UTF-8 text; save it as CSV in UTF-8"),
     "nan.csv": (lambda: b"1,2\nnan,3\n", "row 2, column 1 is 'nan', a missing value"),
     "underscore.csv": (lambda: b"a,b\n1_000,2\n", r"row 2, column 1 \(a\) is '1_000', not a number"),
     "narrow.csv": (lambda: b"1\n", "has 1 inputs per sample and the model takes 2"),
@@ -234,7 +234,7 @@ def test_the_table_of_the_training_is_taken_with_its_labels(tmp_path):
     trained = run("train", "--dataset", path, "--label-column", "tree", "--hidden-size", 3, "--epochs", 1, "-o", model)
     assert "column 1, which only numbers or names the rows, was left out" in trained.stderr
     whole = run("predict", model, path, "--json")
-    assert "column 1, column 4 (tree), which are no inputs of the model, was left out" in whole.stderr
+    assert "column 1, column 4 (tree), which are no inputs of the model, were left out" in whole.stderr
     path.write_text("\n".join(["b,a", *(",".join(row.split(",")[2:0:-1]) for row in rows)]), encoding="utf-8")
     turned = run("predict", model, path, "--json")
     assert "come in another order than in training" in turned.stderr
