@@ -157,3 +157,9 @@ def test_row_numbers(values, named, unnamed):
         warnings.simplefilter("error")
         assert numbers_rows(values, named=True) == named
         assert numbers_rows(values, named=False) == unnamed
+
+
+def test_a_name_that_two_columns_have():
+    with pytest.raises(DataError, match=r"own\.csv has 2 columns called a; name one by its number"):
+        label_column_index(columns("a,b,a"), "a")
+    assert label_column_index(columns("a,b,a"), 3) == 2

@@ -113,6 +113,7 @@ def test_columns_are_taken_out_within_the_memory_of_the_table():
         ),
         ("a,1\n1,2\n", "own.csv: the first row may be a header, .* --header or --no-header"),
         ("a,b,c\n1,2\n3,4\n", "own.csv: row 2 has 2 columns where the first row has 3"),
+        ("a;b\n1;2\n;\n", "own.csv: row 3 is empty but for its separators; delete it"),
         ("1,2\n3\n", "own.csv: row 2 has 1 columns where the first row has 2"),
         ("1 2 3\n4 5 6\n", "own.csv has spaces between its numbers; put commas, semicolons or tabs there"),
         ("1_000,2\n", "row 1, column 1 is '1_000', not a number because of the separators in it; .*: write 1000 for"),
@@ -198,6 +199,14 @@ def test_names_of_rows_are_left_out():
     text = ",a,b,label\nMazda,1,2,x\nDatsun,3,4,y\n"
     with pytest.warns(UserWarning, match="which only numbers or names the rows"):
         assert table(text).inputs_and_labels().X.tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_column_without_name_and_content_is_left_out():
+    """Where each row ends with a separator."""
+    with pytest.warns(UserWarning, match="column 4, which is empty, was left out"):
+        assert table("a,b,label,\n1,2,x,\n3,4,y,\n").inputs_and_labels().X.tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(DataError, match=r"column 4 is empty; every row needs a label|row 1, column 4 is empty"):
+        labelled("1,2,x,\n3,4,y,\n")
 
 
 def test_what_is_named_so_and_does_not_number_the_rows_is_an_input():

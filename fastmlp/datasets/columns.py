@@ -85,8 +85,11 @@ def label_column_index(columns: Columns, label_column: str | int) -> int:
     `label_column` that is neither.
     """
     name, n, header = columns
-    if header is not None and str(label_column) in header:
-        return header.index(str(label_column))
+    named = [index for index, cell in enumerate(header or ()) if cell == str(label_column)]
+    if len(named) > 1:
+        raise DataError(f"{name} has {len(named)} columns called {label_column}; name one by its number")
+    if named:
+        return named[0]
     try:
         number = int(label_column) if isinstance(label_column, str) else operator.index(label_column)
     except TypeError:

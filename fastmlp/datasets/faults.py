@@ -103,6 +103,8 @@ def find_faults(rows: Iterable[Row], columns: Columns, layout: Layout) -> Faults
     faults, label = Faults(columns), layout.label
     inputs = [j for j in range(columns.n) if j not in layout.ignored and j != label]
     for row in rows:
+        if not any(row.cells) and columns.n > 1:
+            raise DataError(f"{columns.name}: row {row.line} is empty but for its separators; delete it")
         if len(row.cells) != columns.n:
             raise DataError(
                 f"{columns.name}: row {row.line} has {len(row.cells)} columns where the first row has {columns.n}"

@@ -209,7 +209,8 @@ class Table:
         self, columns: Columns, layout: Layout, named: list[int], table: Float32Array, watched: dict[int, _Codes]
     ) -> list[int]:
         """Return the columns that only number the rows; what other watched columns hold is put into the table."""
-        dropped = [j for j in named if numbers_rows(_texts(table[:, j], watched[j]), named=True)]
+        empty = [j for j in named if set(watched[j]) == {""}]  # where each row ends with a separator
+        dropped = [j for j in named if j in empty or numbers_rows(_texts(table[:, j], watched[j]), named=True)]
         for j in watched.keys() - {layout.label, *dropped}:
             values = self._numbers(table[:, j], watched[j])
             if values is None:
@@ -221,7 +222,8 @@ class Table:
                 _warn(f"{columns.name}: {columns.called(j)} is an input; leave it out if it only names the rows")
         if dropped:
             names = shown(columns.called(j) for j in dropped)
-            _warn(f"{columns.name}: {names}, which only numbers or names the rows, was left out")
+            what = "is empty" if dropped == empty else "only numbers or names the rows"
+            _warn(f"{columns.name}: {names}, which {what}, was left out")
         elif layout.label != 0 and numbers_rows(table[:, 0].astype(np.float64), named=False):
             _warn(
                 f"{columns.name}: {columns.called(0)} counts the rows and is an input; leave it out if it only numbers "
