@@ -4,30 +4,39 @@ A `FastmlpError`, an `OSError` and a lack of memory become a sentence. Any other
 its traceback.
 
 The commands are in `fastmlp.commands`. Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 data not available,
-130 interrupted.
+130 interrupted; 141 where nobody reads what is printed, as the shell has it for other programs.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
+import threading
+import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from keyword import iskeyword
+from types import FrameType
 from typing import Any
 
 import click
 
 from fastmlp import __version__
 from fastmlp.errors import DataError, FastmlpError, ModelFileError, ResultsFileError
+from fastmlp.printable import printable
 
 __all__ = ["main"]
 
 COMMANDS = ("train", "compare", "report", "evaluate", "predict", "export", "import", "data", "info", "warmup")
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
+_EXIT_NOBODY_READS = 141  # 128 + SIGPIPE
+_ONE_PRESS = 0.5  # seconds in which several Ctrl-C count as one
 _DEFECT = (
     f"This is a bug in fastmlp {__version__}, not a mistake of yours: please report it to its developers, with the "
     "lines above and the output of `fastmlp info`."
@@ -51,19 +60,33 @@ class _Commands(click.Group):
         command: click.Command = getattr(import_module(f"fastmlp.commands.{module}"), module)
         return command
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command and end with its exit code; without arguments it is that of the program's command line."""
+        run: Callable[..., Any] = super().main
         _print_any_character()
         try:
-            with _warnings_as_lines():
-                return super().main(*args, **kwargs)
+            with _warnings_as_lines(), _presses_counted_once():
+                code = _exit_code(partial(run, *args, **options | {"standalone_mode": False}))
         except KeyboardInterrupt:
-            sys.exit(_EXIT_INTERRUPTED)
+            code = _EXIT_INTERRUPTED
+        except BrokenPipeError:  # of an error that was to be shown
+            _leave_nothing_to_print()
+            code = _EXIT_NOBODY_READS
+        if not args and options.get("args") is None:
+            with suppress(ValueError):  # in another thread than the main one
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the way out
+        sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            _flush()
+            return result
         except KeyboardInterrupt:
             ctx.exit(_EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            _leave_nothing_to_print()
+            ctx.exit(_EXIT_NOBODY_READS)
         except (FastmlpError, OSError, MemoryError) as error:
             raise _as_click_error(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -71,6 +94,26 @@ class _Commands(click.Group):
         except Exception as error:
             error.add_note(_DEFECT)  # shown below the traceback
             raise
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    """Run a command; show its error, if it has one, and return its exit code."""
+    try:
+        result = run()
+    except click.ClickException as error:
+        if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # whose message is a page
+            vars(error)["message"] = printable(error.message)
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        if isinstance(error.__cause__, EOFError):  # click's word for the end of what somebody types: here it is a bug
+            raise error.__cause__ from None
+        return _EXIT_INTERRUPTED
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # rich has seen it
+            return _EXIT_NOBODY_READS
+        raise
+    return result if isinstance(result, int) else 0
 
 
 def _as_click_error(error: FastmlpError | OSError | MemoryError) -> click.ClickException:
@@ -93,13 +136,54 @@ def _print_any_character() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _flush() -> None:
+    """Print what waits to be printed. Raises OSError where that is impossible; Python would try again at the end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _leave_nothing_to_print()
+        raise
+
+
+def _leave_nothing_to_print() -> None:
+    """Let what waits to be printed go nowhere."""
+    with suppress(OSError, AttributeError):  # a stream that is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+
+
+@contextmanager
+def _presses_counted_once() -> Iterator[None]:
+    """Let several Ctrl-C within half a second count as one, while the first is being dealt with."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+    last = -_ONE_PRESS
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _ONE_PRESS:
+            last = now
+            signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
     """Show each warning as one line on stderr."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, (UserWarning, RuntimeWarning)):
-            click.echo(f"warning: {' '.join(str(message).split())}", err=True)
+            click.echo(f"warning: {printable(' '.join(str(message).split()))}", err=True)
 
     with warnings.catch_warnings():
         for category in (UserWarning, RuntimeWarning):

@@ -87,22 +87,18 @@ def _gives_logits(path: Path) -> bool:
     """Whether the model lacks the softmax; all but the layers that can be folded are refused, by the configuration."""
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a .keras file")
-    try:
-        with path.open("rb") as file:
-            older = file.read(len(_HDF5)) == _HDF5
-            if not older:
-                with zipfile.ZipFile(file) as archive:
-                    config = json.loads(archive.read("config.json"))
-                layers = [(str(layer["class_name"]), dict(layer["config"])) for layer in config["config"]["layers"]]
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001 - zipfile, its decompressors and json each fail in their own ways
-        raise ModelFileError(f"{path} is not a .keras file, or is cut off or damaged ({error})") from None
-    if older:
-        raise ModelFileError(
-            f"{path} is in Keras's older HDF5 format; "
-            "load it in Keras and save it as .keras: keras.models.load_model('net.h5').save('net.keras')"
-        )
+    with path.open("rb") as file:
+        if file.read(len(_HDF5)) == _HDF5:
+            raise ModelFileError(
+                f"{path} is in Keras's older HDF5 format; "
+                "load it in Keras and save it as .keras: keras.models.load_model('net.h5').save('net.keras')"
+            )
+        try:
+            with zipfile.ZipFile(file) as archive:
+                config = json.loads(archive.read("config.json"))
+            layers = [(str(layer["class_name"]), dict(layer["config"])) for layer in config["config"]["layers"]]
+        except Exception as error:  # noqa: BLE001 - zipfile, its decompressors and json each fail in their own ways
+            raise ModelFileError(f"{path} is not a .keras file, or is cut off or damaged ({error})") from None
     if config.get("class_name") not in ("Sequential", "Functional"):
         raise ModelFileError(f"{path} holds a {config.get('class_name')}; it must be {_WANTED}")
     steps = [step for kind, layer in layers for step in _steps(kind, layer)]

@@ -18,7 +18,7 @@ from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import Samples, as_rows, as_samples
 from fastmlp.engine.settings import check_class_names, check_integer, check_number, default_threads
-from fastmlp.engine.training import Callback, FitOptions, History, Trainee
+from fastmlp.engine.training import Callback, FitOptions, History, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
@@ -223,7 +223,7 @@ class NeuralNetwork:
                 net._weights[name] = array
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} holds metadata that describes no net ({error})") from None
         return net
 
@@ -251,9 +251,13 @@ class NeuralNetwork:
         goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch.
         """
         options = FitOptions.checked(batch_size, number_epochs, shuffle, callback)
-        samples = self._samples(X, Y)
-        trainee = Trainee(self._weights, self._rng, lambda: self.lr, self._threads)
-        return fit_weights(trainee, samples, options, self._validation_samples(validation))
+        samples, others = self._samples(X, Y), self._validation_samples(validation)
+        measure = None if others is None else measure_on(self._weights, others, self._threads)
+        return fit_weights(self._trainee(), samples, options, measure)
+
+    def _trainee(self) -> Trainee:
+        """What a training changes of this net, and what it needs to know of it."""
+        return Trainee(self._weights, self._rng, lambda: self.lr, self._threads)
 
     # --- Inference ----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +33,7 @@ __all__ = [
     "plot_history",
     "plot_units",
     "save_figure",
+    "without_formulas",
 ]
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -187,6 +189,15 @@ def save_figure(figure: Figure, path: Path, description: str | None = None) -> N
         warnings.warn(message, stacklevel=3)
 
 
+def without_formulas(name: str) -> str:
+    """Return the name as matplotlib shows it as it is: between two dollars it would read a formula.
+
+    >>> without_formulas("$x")
+    '\\\\$x'
+    """
+    return printable(name).replace("$", r"\$")
+
+
 def _image_side(input_size: int) -> int | None:
     """Return the side of the square image that the inputs make, None where they make none worth the name."""
     side = math.isqrt(input_size)
@@ -339,4 +350,5 @@ def _told(mistake: Mistake, names: tuple[str, ...], between: str) -> str:
 
 def _short(name: str, length: int) -> str:
     """Return the name, cut where it has more than `length` letters."""
-    return name if len(name) <= length else f"{name[: length - 1]}…"
+    shown = printable(name)
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"

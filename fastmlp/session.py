@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastmlp.datasets import Dataset
 from fastmlp.engine.settings import check_integer
+from fastmlp.engine.training import FitOptions, Measure, measure_on
+from fastmlp.engine.training import fit as fit_weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import ModelFile, read_model
+from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.model_inputs import as_model_sees
-from fastmlp.network import History, NeuralNetwork
+from fastmlp.network import History, NeuralNetwork, Score
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -55,7 +59,7 @@ class TrainingRecord:
                 None if every is None else check_integer("checkpoint_every", every),
                 _check_dataset(dataset),
             )
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise ModelFileError(f"{path} does not say how it was trained, so its training cannot be resumed") from None
 
     def as_metadata(self) -> dict[str, Any]:
@@ -155,46 +159,50 @@ class TrainingSession(Generic[Net]):
             dataset=record.dataset if dataset is None else dataset,
         )
         session.history = record.history
-        session._epochs_saved = session.epochs
+        if output is None or Path(output) == Path(path):
+            session._epochs_saved = session.epochs
         return session
 
     @property
     def epochs(self) -> int:
         """The epochs done so far, including those before a resume."""
-        return len(self.history.val_accuracy)  # the last of an epoch's values to be recorded
+        return len(self.history.loss)
+
+    @property
+    def epochs_saved(self) -> int:
+        """How many of the epochs the file `output` holds; 0 where this session has neither read nor written it."""
+        return self._epochs_saved
 
     def train(self, epochs: int, *, callback: Callable[[int, History], None] | None = None) -> History:
         """Train until `epochs` epochs have been done in all; return the history of those done by this call.
 
         `callback(epoch, history)` is called after each epoch with its number and the session's whole history.
 
-        Raises what `NeuralNetwork.fit` raises, and OSError where the model cannot be saved. After Ctrl-C, which reaches
-        the caller as KeyboardInterrupt, weights and history are those of the last full epoch: `save` keeps them.
+        A checkpoint that cannot be written (a full disk) costs a UserWarning, and the next one tries again. Raises what
+        `NeuralNetwork.fit` raises, and OSError where the model cannot be saved at the end. After Ctrl-C, which reaches
+        the caller as KeyboardInterrupt, weights and history are those of the last full epoch, which includes measuring
+        it: `save` keeps them.
         """
-        start, fitted = self.epochs, History()
+        start, compiled = self.epochs, self.history.compile_seconds
 
-        def after_epoch(_epoch: int, history: History) -> None:
-            nonlocal fitted
-            fitted = history
-            self._record_epoch(start, fitted)
+        def after_epoch(_epoch: int, _history: History) -> None:
             if callback is not None:
                 callback(self.epochs, self.history)
             if self.checkpoint_every is not None and self.epochs % self.checkpoint_every == 0:
-                self.save()
+                self._save_checkpoint()
 
         if check_integer("epochs", epochs) > start:
-            X, y, compiled = self.data.x_train, self.data.y_train, self.history.compile_seconds
-            try:
-                fitted = self.net.fit(X, y, self.batch_size, epochs - start, callback=after_epoch)
-            except KeyboardInterrupt:
-                self._record_epoch(start, fitted)  # Ctrl-C may have broken off the first attempt
-                raise
-            finally:
-                self.history.compile_seconds = compiled + fitted.compile_seconds
+            X, y = self.data.x_train, self.data.y_train
+            if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
+                options = FitOptions.checked(self.batch_size, epochs - start, shuffle=True, callback=after_epoch)
+                samples, measure = self.net._samples(X, y), self._measure_of(self.net)
+                fit_weights(self.net._trainee(), samples, options, measure, self.history)
+            else:
+                self._fit_other(epochs - start, after_epoch)
             if self.output is not None and self._epochs_saved < self.epochs:
                 self.save()
         added = {name: getattr(self.history, name)[start:] for name in _PER_EPOCH}
-        return History(**added, compile_seconds=fitted.compile_seconds)
+        return History(**added, compile_seconds=self.history.compile_seconds - compiled)
 
     def save(self) -> None:
         """Write the net and what is needed to resume its training to `output`, whole or not at all.
@@ -207,20 +215,37 @@ class TrainingSession(Generic[Net]):
         self.net.save(self.output, training=record.as_metadata())
         self._epochs_saved = self.epochs
 
-    def _record_epoch(self, start: int, fitted: History) -> None:
-        """Record the last epoch of `fitted`, the history of a fit begun after `start` epochs, unless that was done.
+    def _save_checkpoint(self) -> None:
+        """Save; where that fails, say so and go on: there may be room again at the next checkpoint."""
+        try:
+            self.save()
+        except OSError as error:
+            warnings.warn(
+                f"the checkpoint after epoch {self.epochs} could not be written ({error.filename or self.output}: "
+                f"{error.strerror or error}); training goes on, and the next checkpoint tries again",
+                UserWarning,
+                stacklevel=5,
+            )
 
-        A call that Ctrl-C broke off can be repeated: each value is put in its own place.
-        """
-        n = len(fitted.seconds)
-        if self.epochs == start + n:
-            return
-        score = (math.nan, math.nan)
-        if self.validate:
-            score = self.net.score(self.data.x_test, self.data.y_test)
-        values = (fitted.loss[n - 1], fitted.accuracy[n - 1], fitted.seconds[n - 1], *score)
-        for name, value in zip(_PER_EPOCH, values, strict=True):
-            getattr(self.history, name)[start + n - 1 :] = [value]
+    def _measure_of(self, net: NeuralNetwork) -> Measure:
+        """What says how good our own net is on the test data, where that is to be measured."""
+        if not self.validate:
+            return lambda: Score(math.nan, math.nan)
+        return measure_on(net._weights, net._samples(self.data.x_test, self.data.y_test), net._threads)
+
+    def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
+        """Train a net that only has a public `fit`, and record each epoch once it is measured."""
+
+        def record(epoch: int, fitted: History) -> None:
+            score = self.net.score(self.data.x_test, self.data.y_test) if self.validate else (math.nan, math.nan)
+            values = (fitted.loss[-1], fitted.accuracy[-1], fitted.seconds[-1], *score)
+            with HeldBack():
+                for name, value in zip(_PER_EPOCH, values, strict=True):
+                    getattr(self.history, name).append(value)
+            callback(epoch, self.history)
+
+        fitted = self.net.fit(self.data.x_train, self.data.y_train, self.batch_size, epochs, callback=record)
+        self.history.compile_seconds += fitted.compile_seconds
 
 
 def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,3 +115,68 @@ def test_an_output_is_refused_before_any_work(tmp_path):
         check_writable(tmp_path / "no" / "model.npz")
     with pytest.raises(OSError, match="cannot be written"):
         check_writable(Path("/proc/model.npz"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_a_file_that_is_replaced_hands_on_its_permissions_and_owner(tmp_path):
+    path, seen = tmp_path / "private", []
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 5678)
+
+    def write(file):
+        seen.append(os.fstat(file.fileno()).st_mode & 0o777)  # already while it is written
+        file.write(b"new")
+
+    write_whole(path, write)
+    found = path.stat()
+    assert (path.read_bytes(), seen, found.st_mode & 0o777) == (b"new", [0o600], 0o600)
+    if os.geteuid() == 0:
+        assert (found.st_uid, found.st_gid) == (1234, 5678)
+
+
+def circle(folder):
+    (folder / "a").symlink_to(folder / "b")
+    (folder / "b").symlink_to(folder / "a")
+    return folder / "a"
+
+
+def below_a_file(folder):
+    (folder / "file").touch()
+    return folder / "file" / "model.npz"
+
+
+def read_only(folder):
+    path = folder / "model.npz"
+    path.touch()
+    path.chmod(0o400)
+    return path
+
+
+NOT_WRITABLE = {
+    "too long": (lambda folder: folder / ("n" * 300), "cannot be written: its name is too long"),
+    "too long while it is written": (lambda folder: folder / ("n" * 250), "its name is too long (while it is written"),
+    "too long a path": (lambda folder: folder / "/".join(["n" * 200] * 30), "its name is too long"),
+    "links in a circle": (circle, "cannot be written: Too many levels of symbolic links"),
+    "below a circle": (lambda folder: circle(folder) / "model.npz", "Too many levels of symbolic links"),
+    "below a file": (below_a_file, "cannot be written: Not a directory"),
+    "read-only": (read_only, "is read-only; make it writable, or name another file"),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and limits are POSIX's")
+@pytest.mark.parametrize("case", NOT_WRITABLE)
+def test_what_no_file_could_be_written_to_is_refused(tmp_path, case):
+    make, says = NOT_WRITABLE[case]
+    path = make(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OSError, match=re.escape(says)) as refusal:
+        check_writable(path, force=True)
+    assert str(refusal.value).startswith(str(path))
+    assert sorted(tmp_path.iterdir()) == before
+    if case != "read-only":  # which only a command asks for
+        with pytest.raises(OSError, match=r"^\[Errno \d+\]") as failure:
+            write_whole(path, lambda file: file.write(b"x"))
+        assert failure.value.filename == str(path)
+        assert sorted(tmp_path.iterdir()) == before

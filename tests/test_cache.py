@@ -199,12 +199,25 @@ def rename_the_class(folder: Path) -> None:
     (folder / "small.py").write_text(SMALL_KERNEL.replace("Pair", "Couple"), encoding="utf-8")
 
 
-def fill_with(content: bytes, suffix: str):
+def fill_with(content: bytes):
     def damage(folder: Path) -> None:
-        (path,) = folder.rglob(f"*{suffix}")
+        (path,) = folder.rglob("*.nbc")
         path.write_bytes(content)
 
     return damage
+
+
+def cut_off(folder: Path) -> None:
+    (path,) = folder.rglob("*.nbc")
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def alter_machine_code(folder: Path) -> None:
+    """What Numba alone would load, and end in a crash."""
+    (path,) = folder.rglob("*.nbc")
+    content = path.read_bytes()
+    start = content.index(b"\x7fELF")
+    path.write_bytes(content[: start + 64] + bytes(len(content) - start - 64))
 
 
 def test_what_only_kernels_call_is_refused_to_python():
@@ -215,8 +228,8 @@ def test_what_only_kernels_call_is_refused_to_python():
 @pytest.mark.long
 @pytest.mark.parametrize(
     "damage",
-    [rename_the_class, fill_with(b"", ".nbi"), fill_with(b"garbage", ".nbc")],
-    ids=["renamed class", "empty index", "damaged code"],
+    [rename_the_class, fill_with(b""), fill_with(b"garbage"), cut_off, alter_machine_code],
+    ids=["renamed class", "empty", "garbage", "cut off", "altered code"],
 )
 def test_what_cannot_be_loaded_is_compiled_again(run_python, tmp_path, damage):
     """Numba unpickles what an older fastmlp left, with the names of its classes, before it sees that it is old."""
@@ -316,3 +329,53 @@ def test_the_tile_is_made_for_the_processor_that_is_named(
 
 def host_features() -> set[str]:
     return {name for name, present in llvm.get_host_cpu_features().items() if present}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damage", [b"", b"garbage " * 4000, None], ids=["empty", "garbage", "cut off"])
+def test_with_every_file_damaged_everything_is_compiled_again(train, installed, cache, damage):
+    paths = list(cache.rglob("*.nbc"))
+    assert len(paths) > 10
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    outcome = train(installed.folder, cache)
+    assert {kernel: hits for kernel, (hits, _) in outcome["kernels"].items() if hits} == {}
+    assert outcome["end"] == installed.first["end"]
+    again = train(installed.folder, cache)
+    assert {kernel: misses for kernel, (_, misses) in again["kernels"].items() if misses} == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("program", "environment"),
+    [
+        ("import numba; numba.__version__ = '0.1.2'", {}),
+        ("", {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse,+sse2"}),
+        ("", {"NUMBA_CPU_FEATURES": "+sse,+sse2"}),
+    ],
+    ids=["another Numba", "another processor", "other features"],
+)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
+def test_what_was_compiled_for_another_numba_or_processor_is_not_loaded(
+    run_python, installed, cache, program, environment
+):
+    done = run_python(
+        f"{program}\n" + PROGRAM.replace("DENSITY", "0.2"),
+        cwd=installed.folder,
+        env={"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(installed.folder), **environment},
+    )
+    kernels = json.loads(done.stdout)["kernels"]
+    assert {kernel: hits for kernel, (hits, _) in kernels.items() if hits} == {}
+    assert sum(misses for _, misses in kernels.values()) > 0
+
+
+def test_without_the_compiler_a_sentence_says_so(run_python):
+    done = run_python(
+        "try:\n    from fastmlp import NeuralNetwork\n"
+        "except Exception as error:\n    print(type(error).__name__, error)",
+        env={"NUMBA_DISABLE_JIT": "1"},
+    )
+    assert done.stdout == (
+        "FastmlpError NUMBA_DISABLE_JIT is set, and fastmlp's kernels exist only compiled: unset it\n"
+    )

@@ -6,12 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from fastmlp import __version__
+from fastmlp import NeuralNetwork, __version__
 from fastmlp.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
@@ -196,3 +197,141 @@ def test_the_threads_of_another_net_are_set_before_numpy_is_loaded():
         "from fastmlp.cli import main; main(['train', '--net', 'numpy', '--threads', '1', '--lr', '0.1'])\n"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True, cwd=ROOT) == "1 False\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as POSIX does")
+def test_ctrl_c_pressed_again_and_again_ends_with_130(small, tmp_path):
+    path = tmp_path / "net.npz"
+    args = ["train", "--dataset", small, "-H", "5", "--epochs", "10000000", "-o", str(path), "--checkpoint-every", "1"]
+    process = subprocess.Popen([sys.executable, "-m", "fastmlp", *args], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    for line in process.stderr:
+        if line.startswith("epoch 3/"):
+            break
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.returncode == 130, err
+    assert re.search(
+        rf"interrupted after \d+ of 10000000 epochs, which are saved; continue with --resume {path}\n", err
+    )
+    assert "Traceback" not in err and "ignored" not in err
+
+
+def test_ctrl_c_where_the_file_is_current_says_how_to_go_on(small, tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    assert run("train", "--dataset", small, "-H", 5, "-e", 2, "-o", path).exit_code == 0
+    before = path.read_bytes()
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastmlp.session.fit_weights", interrupted)
+    result = run("train", "--resume", path, "-e", 9)
+    assert result.exit_code == 130
+    assert f"interrupted after 2 of 9 epochs, which are saved; continue with --resume {path}\n" in result.stderr
+    assert path.read_bytes() == before
+    result = run("train", "--resume", path, "-e", 9, "-o", tmp_path / "other.npz")
+    assert f"interrupted after 2 of 9 epochs, which are saved; continue with --resume {tmp_path}" in result.stderr
+    assert (tmp_path / "other.npz").exists()  # it goes on from there
+    result = run("train", "--dataset", small, "-e", 9, "-o", tmp_path / "new.npz")
+    assert result.stderr.endswith("interrupted after 0 of 9 epochs\n")
+
+
+def test_ctrl_c_while_the_finished_epochs_are_saved_says_what_the_file_has(small, tmp_path, monkeypatch):
+    path, save = tmp_path / "net.npz", NeuralNetwork.save
+
+    def interrupted(net, *args, **options):
+        if options["training"]["epochs"] > 2:
+            raise KeyboardInterrupt
+        save(net, *args, **options)
+
+    monkeypatch.setattr(NeuralNetwork, "save", interrupted)
+    result = run("train", "--dataset", small, "-H", 5, "-e", 9, "-o", path, "--checkpoint-every", 1)
+    assert result.exit_code == 130
+    assert "interrupted after 3 of 9 epochs, 2 of which are saved; continue with --resume" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [["info"], ["info", "--json"], ["data", "--dataset"], ["evaluate"], ["predict", "--csv"]]
+)
+@pytest.mark.skipif(os.name != "posix", reason="the shell's pipes are POSIX's")
+def test_a_reader_that_has_gone_ends_it_quietly(small, tmp_path, args):
+    model, rows = tmp_path / "net.npz", tmp_path / "rows.csv"
+    if args[0] in ("evaluate", "predict"):
+        assert run("train", "--dataset", small, "-H", 5, "-e", 1, "-o", model).exit_code == 0
+        rows.write_text(("0," * 15 + "0\n") * 20, encoding="utf-8")
+    more = {"data": [small], "evaluate": [model], "predict": [model, rows]}.get(args[0], [])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastmlp", *map(str, [*args, *more])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141
+    assert [line for line in err.splitlines() if not line.startswith("warning: ")] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("args", [["info"], ["info", "--json"], ["data"]])
+def test_output_that_cannot_be_written_gets_a_sentence(small, args):
+    more = ["--dataset", small] if args == ["data"] else []
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fastmlp", *args, *more],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "Error: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_compiler_a_sentence_says_so():
+    done = subprocess.run(
+        [sys.executable, "-m", "fastmlp", "train", "--dataset", "synthetic"],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: NUMBA_DISABLE_JIT is set, and fastmlp's kernels exist only compiled: unset it\n"
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["cp1252:strict", *(pytest.param(name, marks=pytest.mark.long) for name in ("cp437", "ascii", "utf-16"))],
+)
+def test_what_an_encoding_lacks_is_shown_by_number(tmp_path, encoding):
+    table, model = tmp_path / "墨水.csv", tmp_path / "żółw.npz"
+    table.write_text("a,b,label\n" + "1,2,墨水\n3,4,żółw\n" * 20, encoding="utf-8")
+    rows = tmp_path / "ряд.csv"
+    rows.write_text("1,2\n3,4\n", encoding="utf-8")
+    for args in (
+        ["train", "--dataset", table, "-H", 3, "-e", 1, "-o", model],
+        ["data", "--dataset", table],
+        ["evaluate", model],
+        ["predict", model, rows],
+        ["predict", model, rows, "--csv"],
+        ["predict", model, tmp_path / "нет.csv"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "fastmlp", *map(str, args)],
+            env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            capture_output=True,
+            cwd=ROOT,
+            check=False,
+        )
+        printed = (done.stdout + done.stderr).decode(encoding.partition(":")[0], "replace")
+        assert "Traceback" not in printed, printed
+        assert done.returncode == (3 if args[-1] == tmp_path / "нет.csv" else 0), printed

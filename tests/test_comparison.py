@@ -16,6 +16,7 @@ from runs import FASTMLP, NUMPY, tiny, write_fake
 from fastmlp import contenders
 from fastmlp.cli import main
 from fastmlp.comparison.comparison import Comparison, ComparisonPlan
+from fastmlp.files.scratch import scratch_folder
 from fastmlp.network import NeuralNetwork
 
 
@@ -328,3 +329,108 @@ def test_ctrl_c_keeps_what_is_finished(tiny_file):
     assert not results["complete"]
     assert [row["net"] for row in results["results"]] == ["fastmlp", "numpy"]
     assert "interrupted" in stderr and "Traceback" not in stderr
+
+
+# --- What a run leaves behind: nothing --------------------------------------------------------------------------------
+
+# The fake forks a process that holds its pipes, writes the numbers of both, and goes on as the test has it.
+FORKS = (
+    "child = os.fork()\n"
+    "        if child == 0: time.sleep(120) or os._exit(0)\n"
+    "        with open({pids!r}, 'w') as file: file.write(f'{{os.getpid()}} {{child}}\\n')\n"
+    "        {then}"
+)
+
+
+def is_running(pid):
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+@pytest.mark.parametrize(
+    ("then", "error"),
+    [
+        ("os._exit(3)", "its process ended with exit code 3 and printed nothing"),
+        ("raise ValueError('broken')", "ValueError: broken"),
+        ("time.sleep(120)", "it was stopped after 5 s; --timeout sets another limit"),
+        ("pass", None),
+    ],
+    ids=["crash", "error", "timeout", "result"],
+)
+def test_what_a_run_has_started_ends_with_it(fake, tmp_path, then, error):
+    pids, start = tmp_path / "pids", time.monotonic()
+    results, _ = compared({"fake": fake(FORKS.format(pids=str(pids), then=then))}, timeout=5)
+    assert time.monotonic() - start < 30
+    assert results["results"][0].get("error") == error
+    numbers = pids.read_text(encoding="utf-8").split()
+    assert len(numbers) == 2
+    wait_until(lambda: not any(map(is_running, numbers)))
+
+
+COMPARE = """
+import sys
+from fastmlp import contenders
+from fastmlp.cli import main
+contenders.MODULES["fake"] = contenders._Module("fake_net", ("numpy",), "")
+main(["compare", "--net", "fake", "-H", "4", "-e", "1", "-r", "1", "--threads", "1", "--dataset", sys.argv[1]])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_however_it_ends_no_process_and_no_folder_remains(fake, tiny_file, tmp_path, monkeypatch, name):
+    pids, temporary = tmp_path / "pids", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    fake(FORKS.format(pids=str(pids), then="time.sleep(120)"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMPARE, tiny_file], stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    )
+    wait_until(lambda: pids.exists() and pids.read_text(encoding="utf-8").endswith("\n"))
+    assert len(list(temporary.iterdir())) == 1
+    process.send_signal(getattr(signal, name))
+    _, stderr = process.communicate(timeout=30)
+    assert "Traceback" not in stderr
+    wait_until(lambda: not any(map(is_running, pids.read_text(encoding="utf-8").split())))
+    if name == "SIGKILL":
+        assert process.returncode == -signal.SIGKILL
+        monkeypatch.setattr("tempfile.tempdir", None)
+        with scratch_folder("fastmlp-compare-") as folder:
+            assert list(temporary.iterdir()) == [folder]
+    else:
+        assert process.returncode == 128 + getattr(signal, name)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: folder / ("n" * 300), "its name is too long"),
+        (lambda folder: (folder / "a").symlink_to(folder / "a") or folder / "a", "Too many levels of symbolic links"),
+        (lambda folder: (folder / "file").touch() or folder / "file", "is a file"),
+        (lambda folder: (folder / "file").touch() or folder / "file" / "report", "Not a directory"),
+        (lambda folder: (folder / "results.json").mkdir() or folder, "results.json is a folder"),
+    ],
+    ids=["too long", "circle", "file", "below a file", "folder in place of a file"],
+)
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, make, says):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    path = make(folder)
+    before = sorted(folder.rglob("*"))
+    result = compare("-o", path, "--force")
+    assert result.exit_code == 2
+    assert says in " ".join(result.stderr.split())
+    assert "comparing" not in result.stderr
+    assert sorted(folder.rglob("*")) == before

@@ -171,3 +171,45 @@ def test_command_tells_bad_input(saved_results, tmp_path):
     folder = CliRunner().invoke(main, ["report", str(saved_results), "--output", "/proc/report"])
     assert folder.exit_code == 2 and "cannot be written" in folder.stderr
     assert CliRunner().invoke(main, ["report", str(saved_results), "--csv", "--json"]).exit_code == 2
+
+
+# --- Names that are no names ------------------------------------------------------------------------------------------
+
+NASTY = "a|b\\c`d<script>alert(1)</script>\n# e $x$ *f* [g](h)\x1b[2J"
+
+
+@pytest.fixture
+def nasty(results):
+    """The results of a comparison whose names are what nobody would call anything."""
+    results["data"]["name"] = NASTY
+    results["parameters"]["nets"] = [*results["parameters"]["nets"], NASTY]
+    for row in results["results"]:
+        if row["net"] == "numpy":
+            row["net"] = NASTY
+    results["results"][-1]["error"] = f"=HYPERLINK({NASTY})"
+    results["environment"]["cpu"] = NASTY
+    return results
+
+
+def test_names_are_escaped_in_markdown(nasty):
+    text = markdown(nasty)
+    shown = r"a\|b\\c\`d\<script\>alert(1)\</script\>\\n\# e $x$ \*f\* \[g](h)\\x1b\[2J"
+    assert f"| {shown} |" in text
+    assert f"\n{shown}, 60,000 samples" in text
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")}) == 1
+    assert "\x1b" not in text and "\n#" not in text
+
+
+def test_names_are_escaped_in_the_page_and_in_plots(nasty, tmp_path):
+    page = write_report(nasty, tmp_path / "report").read_text(encoding="utf-8")
+    assert "<script>" not in page and "\x1b" not in page
+    assert r"a|b\c`d&lt;script&gt;alert(1)&lt;/script&gt;\n# e $x$" in page
+
+
+def test_names_are_escaped_on_a_terminal_and_are_no_formulas(nasty):
+    text = terminal(nasty)
+    assert "\x1b" not in text and r"</script>\n# e $x$" in text
+    rows = list(csv.DictReader(io.StringIO(csv_text(nasty))))
+    assert rows[-1]["error"] == f"'=HYPERLINK({NASTY})"
+    assert {row["net"] for row in rows} > {NASTY}
+    assert all(float(row["train_seconds"]) > 0 for row in rows if not row["error"])

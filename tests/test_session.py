@@ -1,6 +1,8 @@
 """A session in Python: what it records, what it saves, and that it resumes to the same bits."""
 
+import errno
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from fastmlp import Dataset, NeuralNetwork, TrainingSession, contenders
+from fastmlp.engine import training
 from fastmlp.errors import DivergenceError, InvalidTypeError, InvalidValueError, ModelFileError
 from fastmlp.files.model import read_model
 from fastmlp.session import TrainingRecord
@@ -161,24 +164,54 @@ def test_ctrl_c_leaves_the_last_full_epoch_which_can_be_saved(tmp_path):
         assert again.history.val_loss == whole.history.val_loss
 
 
-def test_ctrl_c_while_the_test_data_is_measured_loses_no_epoch(monkeypatch):
-    measure, interrupts = NeuralNetwork.score, [True]
+def test_ctrl_c_while_the_test_data_is_measured_takes_the_epoch_back(monkeypatch):
+    measure, calls = training.score, []
 
-    def interrupted(net, X, Y):
-        if interrupts:
-            interrupts.pop()
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 3:  # the first is on a few rows, before training
             raise KeyboardInterrupt
-        return measure(net, X, Y)
+        return measure(*args)
 
     session, whole = new_session(), new_session()
     whole.train(1)
-    monkeypatch.setattr(NeuralNetwork, "score", interrupted)
+    monkeypatch.setattr(training, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
         session.train(20)
     assert session.epochs == 1
     assert_same_bits(session.net, whole.net)
     assert session.history.val_loss == whole.history.val_loss
     assert len(session.history.loss) == len(session.history.seconds) == 1
+    session.train(3)
+    whole.train(3)
+    assert_same_bits(session.net, whole.net)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_and_tried_again(tmp_path, monkeypatch):
+    path, room = tmp_path / "net.npz", []
+    save = NeuralNetwork.save
+
+    def full(net, *args, **options):
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        save(net, *args, **options)
+
+    def free(epoch, _history):
+        if epoch == 4:
+            room.append(True)
+        assert path.exists() == (epoch > 4)
+
+    monkeypatch.setattr(NeuralNetwork, "save", full)
+    session = new_session(output=path, checkpoint_every=2)
+    says = "checkpoint after epoch 2 could not be written .*No space left on device.; training goes on"
+    with pytest.warns(UserWarning, match=says) as warned:
+        session.train(5, callback=free)
+    assert len(warned) == 1
+    assert (session.epochs_saved, read_model(path).metadata["training"]["epochs"]) == (5, 5)
+    room.clear()
+    with pytest.raises(OSError, match="No space left"), pytest.warns(UserWarning, match="epoch 6"):
+        session.train(7)
+    assert (session.epochs, session.epochs_saved) == (7, 5)
 
 
 def test_divergence_leaves_the_last_full_epoch(tmp_path):

@@ -76,6 +76,11 @@ def test_resume_into_another_file_leaves_the_first(data, tmp_path):
         (["--plot", "{folder}/history.gif"], 2, "must end in .png, .svg or .pdf"),
         (["--output", "{folder}/a.png", "--plot", "{folder}/a.png"], 2, "is named for two outputs"),
         (["--output", "/dev/null", "--force"], 2, "is a device, a pipe or a socket"),
+        (["--output", "{folder}/{long}"], 2, "its name is too long"),
+        (["--output", "{circle}", "--force"], 2, "Too many levels of symbolic links"),
+        (["--output", "{there}/net.npz"], 2, "Not a directory"),
+        (["--output", "{closed}", "--force"], 2, "is read-only; make it writable, or name another file"),
+        (["--resume", "{closed}", "--epochs", "3"], 2, "is read-only; make it writable, or name another file"),
         (["--checkpoint-every", "2"], 2, "saves to --output"),
         (["--net", "numpy", "--output", "{folder}/new.npz"], 2, "only fastmlp's own net can be saved and resumed"),
         (["--resume", "{there}", "--epochs", "1"], 2, "has already been trained for 1: give a larger total"),
@@ -92,8 +97,13 @@ def test_bad_files_get_one_sentence_before_any_work(data, tmp_path, args, code, 
     train(data, "--epochs", 1, "--output", there)
     damaged.write_bytes(there.read_bytes()[:999])
     wide.write_text("a,b,label\n" + "1,2,ash\n3,4,elm\n" * 9, encoding="utf-8")
+    closed, circle = folder / "closed.npz", tmp_path / "circle"
+    closed.write_bytes(there.read_bytes())
+    closed.chmod(0o400)
+    circle.symlink_to(circle)
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    names = {"there": there, "folder": folder, "damaged": damaged, "wide": wide}
+    names = {"there": there, "folder": folder, "damaged": damaged, "wide": wide, "closed": closed, "circle": circle}
+    names["long"] = "n" * 245 + ".npz"  # which has no room for a temporary name beside it
     given = [arg.format(**names) for arg in args]
     result = run("train", *([] if "--dataset" in given or "--resume" in given else ["--dataset", data]), *given)
     assert result.exit_code == code, result.stderr

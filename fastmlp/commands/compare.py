@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +18,7 @@ from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_opti
 from fastmlp.contenders import MODULES, available, not_installed
 from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.errors import MissingLibraryError
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan, Event
@@ -122,7 +127,7 @@ def _interrupted(comparison: Comparison, output: Path | None) -> bool:
     from fastmlp.commands.progress import ComparisonReporter
 
     try:
-        with ComparisonReporter(comparison.plan) as reporter:
+        with _ending_tidily(), ComparisonReporter(comparison.plan) as reporter:
 
             def on_event(event: Event) -> None:
                 reporter.event(event)
@@ -130,13 +135,33 @@ def _interrupted(comparison: Comparison, output: Path | None) -> bool:
                     try:
                         _save(comparison.results(), output)
                     except OSError as error:  # there may be room again at the end
-                        click.echo(f"warning: the results so far could not be saved: {error}", err=True)
+                        click.echo(f"warning: the results so far could not be saved: {printable(error)}", err=True)
 
             comparison.measure(on_event, reporter.round)
     except KeyboardInterrupt:
         click.echo("interrupted; these are the results so far", err=True)
         return True
     return False
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    """Let a request to end (SIGTERM), or a closed terminal (SIGHUP), end processes and temporary files too."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ending = [
+        number for number in (getattr(signal, name) for name in names) if signal.getsignal(number) == signal.SIG_DFL
+    ]
+    for number in ending:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ending:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _report(results: dict[str, Any], output: Path | None, form: str) -> bool:
@@ -148,7 +173,7 @@ def _report(results: dict[str, Any], output: Path | None, form: str) -> bool:
         if finished:
             from fastmlp.comparison.report import write_report
 
-            click.echo(f"report written to {write_report(results, output)}", err=True)
+            click.echo(f"report written to {printable(write_report(results, output))}", err=True)
     return finished
 
 
@@ -166,6 +191,6 @@ def _announcement(plan: ComparisonPlan, name: str, n: int, seconds: float) -> st
     about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     runs = len(plan.rounds) * len(plan.modules)
     return (
-        f"comparing {', '.join(plan.modules)} at {sizes} hidden units on {name} ({n} samples): epochs {plan.epochs}, "
-        f"repeats {plan.repeats}, threads {plan.threads}; {runs} runs, about {about}"
+        f"comparing {', '.join(plan.modules)} at {sizes} hidden units on {printable(name)} ({n} samples): "
+        f"epochs {plan.epochs}, repeats {plan.repeats}, threads {plan.threads}; {runs} runs, about {about}"
     )

@@ -7,6 +7,7 @@ import click
 from fastmlp.commands.options import dataset_options, load_data
 from fastmlp.commands.training_options import is_given
 from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.printable import printable
 
 __all__ = ["data"]
 
@@ -28,7 +29,7 @@ def data(ctx: click.Context, path: str | None, choice: DatasetChoice) -> None:
     import numpy as np
 
     def line(what: str, told: str) -> None:
-        click.echo(f"{what:14} {told}")
+        click.echo(f"{what:14} {printable(told)}")
 
     line("dataset", found.name)
     for what, told in found.notes:

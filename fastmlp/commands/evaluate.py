@@ -13,6 +13,7 @@ from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data, threads_option
 from fastmlp.datasets.choice import STANDARD_INPUT, DatasetChoice
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.evaluation import Evaluation
@@ -75,10 +76,10 @@ def evaluate(
 
     if plot:
         plots.plot_confusion(seen, data.x_test, plot, f"Confusion matrix: {title}")
-        click.echo(f"picture written to {plot}", err=True)
+        click.echo(f"picture written to {printable(plot)}", err=True)
     if plot_units:
         plots.plot_units(net, plot_units)
-        click.echo(f"picture written to {plot_units}", err=True)
+        click.echo(f"picture written to {printable(plot_units)}", err=True)
 
 
 def _recorded(model: Path, training: Any) -> DatasetChoice:
@@ -105,7 +106,7 @@ def _warn_of_training_rows(choice: DatasetChoice, training: Any) -> None:
     trained_on = DatasetChoice.from_training(training)
     if trained_on and choice.record("")["source"] == trained_on.dataset:
         click.echo(
-            f"warning: the model was trained on rows of {choice.dataset}; leave out --dataset to measure it on the "
+            f"warning: the model was trained on rows of {printable(choice.dataset)}; leave out --dataset to measure it on the "
             "others only",
             err=True,
         )
@@ -142,7 +143,7 @@ def _print(seen: Evaluation, title: str) -> None:
 
     console = Console(highlight=False)
     console.width = 10_000
-    console.print(Text(title))
+    console.print(Text(printable(title)))
     console.print(f"loss {seen.loss:.4f}, accuracy {seen.accuracy:.4f}: ", end="")
     console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples were taken for another class")
 
@@ -152,18 +153,19 @@ def _print(seen: Evaluation, title: str) -> None:
     for name, precision, recall, support in zip(
         seen.class_names, seen.precision, seen.recall, seen.support, strict=True
     ):
-        classes.add_row(Text(name), percent(precision), percent(recall), f"{support:,}")
+        classes.add_row(Text(printable(name)), percent(precision), percent(recall), f"{support:,}")
     console.print(classes)
 
     if len(seen.class_names) <= _MOST_CLASSES:
         matrix = Table(title="Confusion matrix: rows are true classes, columns predicted ones")
         matrix.add_column("", justify="left")
         for name in seen.class_names:
-            matrix.add_column(Text(name), justify="right")
+            matrix.add_column(Text(printable(name)), justify="right")
         for true, counts in enumerate(seen.confusion):
             shown = [f"[bold]{n}[/]" if k == true else str(n or ".") for k, n in enumerate(counts)]
-            matrix.add_row(Text(seen.class_names[true]), *shown)
+            matrix.add_row(Text(printable(seen.class_names[true])), *shown)
         console.print(matrix)
     for pair in seen.most_confused(_MOST_PAIRS):
         names = seen.class_names
-        console.print(Text(f"{pair.samples} times {names[pair.true]} was taken for {names[pair.predicted]}"))
+        what = f"{pair.samples} times {names[pair.true]} was taken for {names[pair.predicted]}"
+        console.print(Text(printable(what)))

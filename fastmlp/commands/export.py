@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fastmlp.commands.options import MODEL, check_outputs
+from fastmlp.printable import printable
 
 __all__ = ["export"]
 
@@ -26,6 +27,6 @@ def export(model: Path, kind: str, output: Path, force: bool) -> None:
 
     net = NeuralNetwork.load(model)
     (to_onnx if kind == "onnx" else to_keras)(net, output)
-    click.echo(f"written to {output}", err=True)
+    click.echo(f"written to {printable(output)}", err=True)
     if net.input_scale != 1:
         click.echo(f"its inputs are the original values multiplied by {net.input_scale:.6g}", err=True)

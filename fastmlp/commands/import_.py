@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fastmlp.commands.options import MODEL, check_outputs
+from fastmlp.printable import printable
 
 __all__ = ["import_"]
 
@@ -26,7 +27,8 @@ def import_(keras_file: Path, output: Path, force: bool) -> None:
     net = from_keras(keras_file)
     net.save(output)
     click.echo(
-        f"{net.input_size} inputs, {net.hidden_size} hidden units, {net.output_size} classes: written to {output}",
+        f"{net.input_size} inputs, {net.hidden_size} hidden units, {net.output_size} classes: "
+        f"written to {printable(output)}",
         err=True,
     )
     if net.input_scale != 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +59,10 @@ def make_session(
     A new one measures the test data after each epoch only where a file keeps the result.
     """
     new_net = _load_net(net, training.threads)  # before anything loads NumPy
-    with ThreadPoolExecutor(1) as pool:  # while the files are read, Numba is imported
-        loading = pool.submit(load_data, choice)
-        from fastmlp.session import TrainingSession
-
-        data = loading.result()
+    # While the files are read, Numba is imported; the other way round, Ctrl-C would have to wait for the files.
+    threading.Thread(target=_import_early, args=("fastmlp.session",), daemon=True).start()
+    data = load_data(choice)
+    from fastmlp.session import TrainingSession
 
     kept: dict[str, Any] = {
         "output": files.model,
@@ -78,6 +79,11 @@ def make_session(
     contender = new_net(hidden_size, training.lr, **sizes, seed=training.seed, n_threads=training.threads)
     measured = bool(files.model or files.plot)
     return TrainingSession(contender, data, batch_size=training.batch_size, validate=measured, **kept)
+
+
+def _import_early(module: str) -> None:
+    with suppress(Exception):  # whoever imports it in earnest is told
+        import_module(module)
 
 
 def _load_net(name: str, threads: int | None) -> type[Contender]:

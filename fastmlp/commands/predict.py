@@ -13,6 +13,8 @@ import click
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option, header_option, threads_option
+from fastmlp.files.spreadsheet import as_text_cell
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.datasets.source import Source
@@ -50,7 +52,7 @@ def predict(
     inputs = [read_inputs(_source(name), net, label_column=label_column, header=header) for name in files]
     for name, _, factor in inputs:
         if factor != 1:
-            click.echo(f"{name}: scaled by {factor:.4g}, as the model's training data was", err=True)
+            click.echo(f"{printable(name)}: scaled by {factor:.4g}, as the model's training data was", err=True)
     with compile_notice():
         rows = [
             {
@@ -82,7 +84,10 @@ def _source(name: str) -> Source:
 def _print_csv(rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
-    writer.writerows([r["file"], r["row"], r["class"], *(f"{p:.6g}" for p in r["probabilities"])] for r in rows)
+    writer.writerows(
+        [as_text_cell(r["file"]), r["row"], as_text_cell(r["class"]), *(f"{p:.6g}" for p in r["probabilities"])]
+        for r in rows
+    )
 
 
 def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: set[str]) -> None:
@@ -91,5 +96,5 @@ def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: se
         place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]
         probabilities = r["probabilities"]
         likeliest = sorted(range(len(names)), key=lambda k: -probabilities[k])[:_MOST_CLASSES]
-        told = ", ".join(f"{names[k]} {100 * probabilities[k]:.1f} %" for k in likeliest)
-        click.echo(f"{place}: {r['class']}  ({told})")
+        told = ", ".join(f"{printable(names[k])} {100 * probabilities[k]:.1f} %" for k in likeliest)
+        click.echo(f"{printable(place)}: {printable(r['class'])}  ({told})")

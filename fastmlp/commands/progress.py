@@ -17,6 +17,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from fastmlp.printable import printable
+
 if TYPE_CHECKING:
     from fastmlp.comparison.comparison import ComparisonPlan, Event
     from fastmlp.network import History
@@ -99,7 +101,7 @@ class ComparisonReporter:
                 return
             line = f"{event.result['train_seconds']:.2f} s, test accuracy {event.result['test_accuracy']:.4f}"
         else:
-            line = f"failed: {event.error}"
+            line = f"failed: {printable(event.error)}"
         self._console.print(f"{event.net}, {where}: {line}", soft_wrap=True, markup=False)
 
     def round(self, done: int, in_all: int) -> None:
@@ -118,7 +120,7 @@ class ComparisonReporter:
 def result_table(row: dict[str, Any]) -> None:
     """Print the results of training on stdout, as a table that is whole even where the terminal is narrow."""
     # Text, because rich would take square brackets in a file's name for markup.
-    table = Table(title=Text(f"{row['net']}, {row['hidden_size']} hidden units, {row['dataset']}"))
+    table = Table(title=Text(f"{row['net']}, {row['hidden_size']} hidden units, {printable(row['dataset'])}"))
     for name in ("Time", "Test accuracy", "Test loss", "Train accuracy", "Train loss"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row(

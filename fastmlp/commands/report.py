@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fastmlp.commands.report_options import print_results, report_options
+from fastmlp.printable import printable
 
 __all__ = ["report"]
 
@@ -22,4 +23,4 @@ def report(results: Path, output: Path | None, form: str) -> None:
     content = read_results(results)
     print_results(content, form)
     if output:
-        click.echo(f"report written to {write_report(content, output)}", err=True)
+        click.echo(f"report written to {printable(write_report(content, output))}", err=True)

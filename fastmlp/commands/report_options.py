@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,16 +52,27 @@ def report_options(function: _Command) -> _Command:
 
 
 def _check_folder(folder: Path, force: bool) -> None:
-    """Refuse a folder that cannot be written, or that is not empty, as wrong usage."""
+    """Refuse a folder that cannot be written, or that is not empty, as wrong usage; nothing is changed there."""
+    from fastmlp.comparison.report.page import files_of_report
     from fastmlp.files.atomic import check_writable
 
     try:
-        check_writable(folder / "report.html" if folder.is_dir() else folder, force=True)
-        occupied = folder.is_dir() and any(folder.iterdir())
+        there = os.path.isdir(folder)  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        if there and not force and any(folder.iterdir()):
+            raise click.UsageError(
+                f"{folder} is not empty; name another folder, or use --force to replace what is in it"
+            )
+        if not there:
+            check_writable(folder)
+            folder.mkdir()
+        try:
+            for path in files_of_report(folder):
+                check_writable(path, force=True)
+        finally:
+            if not there:
+                folder.rmdir()
     except OSError as error:
         raise click.UsageError(str(error)) from error
-    if occupied and not force:
-        raise click.UsageError(f"{folder} is not empty; name another folder, or use --force to replace what is in it")
 
 
 def print_results(results: dict[str, Any], form: str) -> None:

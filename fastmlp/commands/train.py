@@ -15,6 +15,7 @@ from fastmlp.commands.options import HIDDEN_SIZE, as_json_option, dataset_option
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given, training_files, training_options
 from fastmlp.contenders import MODULES, measure
 from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.network import History
@@ -61,15 +62,15 @@ def train(
     session = make_session(ctx, hidden_size, training, choice, net, files)
     with compile_notice():
         history = _train(session, training.epochs, net)
+        if files.model:
+            click.echo(f"model written to {printable(files.model)}", err=True)
         result = measure(session.net, session.data, history)
-    if files.model:
-        click.echo(f"model written to {files.model}", err=True)
     hidden_size = len(session.net.b1)
     if files.plot:
         from fastmlp.plots import plot_history
 
         plot_history(session.history, files.plot, f"Training of {hidden_size} hidden units on {session.data.name}")
-        click.echo(f"picture written to {files.plot}", err=True)
+        click.echo(f"picture written to {printable(files.plot)}", err=True)
     row = {"net": net, "dataset": session.data.name, "hidden_size": hidden_size, **asdict(result)}
     row["history"] = {name: getattr(history, name) for name in ("loss", "accuracy", "seconds")}
     if not as_json:
@@ -108,15 +109,21 @@ def _train(session: TrainingSession[Any], epochs: int, net: str) -> History:
     from fastmlp.commands.progress import EpochReporter
 
     done, data, hidden_size = session.epochs, session.data, len(session.net.b1)
-    what = f"{hidden_size} hidden units on {data.name}, {len(data.x_train)} samples"
+    what = f"{hidden_size} hidden units on {printable(data.name)}, {len(data.x_train)} samples"
     click.echo(f"{net}: {what}, epochs {done + 1} to {epochs}", err=True)
     try:
         with EpochReporter(epochs, len(data.x_train), done) as reporter:
             return session.train(epochs, callback=reporter.epoch)
     except KeyboardInterrupt:
-        saved = ""
-        if session.output and session.epochs > done:
-            session.save()
-            saved = f", which are saved; continue with --resume {session.output}"
-        click.echo(f"interrupted after {session.epochs} of {epochs} epochs{saved}", err=True)
+        try:
+            if session.output and session.epochs > session.epochs_saved:
+                session.save()
+        finally:
+            click.echo(f"interrupted after {session.epochs} of {epochs} epochs{_saved(session)}", err=True)
         raise
+
+
+def _saved(session: TrainingSession[Any]) -> str:
+    """Return what to say of the epochs that the file of an interrupted session holds."""
+    which = "which" if session.epochs_saved == session.epochs else f"{session.epochs_saved} of which"
+    return f", {which} are saved; continue with --resume {printable(session.output)}" if session.epochs_saved else ""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import statistics
 import sys
+import threading
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
@@ -34,6 +36,7 @@ _SCORE_CALLS = 3
 
 def main() -> None:
     """Read the spec from stdin, train, and write what happens to stdout."""
+    _end_with_parent()
     spec = RunSpec(**json.loads(sys.stdin.readline()))
     events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # a library that prints cannot spoil the events
@@ -42,6 +45,22 @@ def main() -> None:
     except Exception as error:
         _write(events, {"error": ": ".join(filter(None, (type(error).__name__, str(error))))})
         raise  # the traceback goes to stderr
+
+
+def _end_with_parent() -> None:
+    """Have this process, and those that it starts, ended once the one that started it is gone, even if killed."""
+    if os.name != "posix" or os.getpgrp() != os.getpid():  # started by hand: the group is not this process's own
+        return
+    import select
+
+    hung_up = select.poll()
+    hung_up.register(sys.stdin.fileno(), 0)  # no event but the end of the pipe
+
+    def watch() -> None:
+        hung_up.poll()
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 def train(spec: RunSpec, events: TextIO) -> None:

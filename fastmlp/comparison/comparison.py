@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from fastmlp.comparison.run import ContenderRun, RunFailedError
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, save_arrays
 from fastmlp.contenders import not_installed
 from fastmlp.errors import DivergenceError, InvalidValueError
+from fastmlp.files.scratch import scratch_folder
 from fastmlp.machine import processors_for
 from fastmlp.network import NeuralNetwork
 
@@ -130,8 +130,7 @@ class Comparison:
         are done and the number that there will be.
         """
         planned = self.plan.rounds
-        with tempfile.TemporaryDirectory(prefix="fastmlp-compare-") as name:
-            folder = Path(name)
+        with scratch_folder("fastmlp-compare-") as folder:
             save_arrays(
                 folder, {part: getattr(self._data, part) for part in ("x_train", "y_train", "x_test", "y_test")}
             )

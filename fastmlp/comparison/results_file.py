@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,55 +17,95 @@ __all__ = ["SCHEMA", "read_results", "write_results"]
 
 SCHEMA = 2
 
+_LARGEST_COUNT = 2**53  # beyond, a float no longer tells whole numbers apart
+_LARGEST = 1e45  # of what is multiplied and divided: larger than any float32
+
+
+def _is_number(value: Any) -> bool:
+    """Whether `value` is a number of which a float can be made, and none that JSON only writes, such as 1e999."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _LARGEST_COUNT if isinstance(value, int) else math.isfinite(value)
+
+
+def _is_time(value: Any) -> bool:
+    return _is_number(value) and value >= 0
+
+
+def _is_positive(value: Any) -> bool:
+    """Whether `value` is a number that others may be divided by."""
+    return _is_number(value) and 1 / _LARGEST <= value <= _LARGEST
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and 0 <= value <= _LARGEST_COUNT
+
+
+def _is_size(value: Any) -> bool:
+    return _is_count(value) and value > 0
+
+
+def _or_none(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or kind(value)
+
 
 def _is_interval(value: Any) -> bool:
-    """Whether `value` is two numbers, or None where there were too few repeats."""
-    return value is None or (
-        isinstance(value, list) and len(value) == 2 and all(isinstance(bound, (int, float)) for bound in value)
-    )
+    """Whether `value` is two numbers."""
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
 
 
-# What tables and plots read, by kind: a type or several, a list of one kind, a dict by key, or an interval.
-_NUMBER = (int, float)
-_MAYBE = (int, float, type(None))
-_HISTORY = {"seconds": [_NUMBER], "val_loss": [_MAYBE], "val_accuracy": [_NUMBER]}
-_FAILED = {"net": str, "hidden_size": int, "error": str}
+# What tables and plots read, by kind: a type, a function that tells whether a value is one, a list of one kind, or a
+# dict by key. Values that JSON cannot hold, and those of which too few repeats were made, are None.
+_VALUE, _INTERVAL = _or_none(_is_number), _or_none(_is_interval)
+_HISTORY = {"seconds": [_is_positive], "val_loss": [_VALUE], "val_accuracy": [_is_number]}
+_FAILED = {"net": str, "hidden_size": _is_size, "error": str}
 _ROW = {
     "net": str,
-    "hidden_size": int,
+    "hidden_size": _is_size,
     "version": str,
-    "train_seconds": _NUMBER,
-    "compile_seconds": _NUMBER,
-    "import_seconds": _NUMBER,
-    "epoch_seconds": _NUMBER,
-    "peak_memory_bytes": _MAYBE,
-    "test_accuracy": _NUMBER,
-    "test_loss": _MAYBE,
-    "train_accuracy": _NUMBER,
-    "train_loss": _MAYBE,
-    "ratio": _MAYBE,
-    "spread": {"train_seconds": _is_interval, "epoch_seconds": _is_interval, "ratio": _is_interval},
-    "parity": {"relative": _MAYBE, "passed": bool},
-    "seconds_to_accuracy": dict.fromkeys(ACCURACIES, _MAYBE),
-    "score_seconds": {"one": _MAYBE, "all": _MAYBE},
+    "train_seconds": _is_positive,
+    "compile_seconds": _is_time,
+    "import_seconds": _is_time,
+    "epoch_seconds": _is_positive,
+    "peak_memory_bytes": _VALUE,
+    "test_accuracy": _is_number,
+    "test_loss": _VALUE,
+    "train_accuracy": _is_number,
+    "train_loss": _VALUE,
+    "ratio": _or_none(_is_positive),
+    "spread": {"train_seconds": _INTERVAL, "epoch_seconds": _INTERVAL, "ratio": _INTERVAL},
+    "parity": {"relative": _VALUE, "passed": bool},
+    "seconds_to_accuracy": dict.fromkeys(ACCURACIES, _VALUE),
+    "score_seconds": {"one": _VALUE, "all": _VALUE},
     "history": _HISTORY,
 }
 _RESULTS = {
     "parameters": {
-        "hidden_sizes": [int],
+        "hidden_sizes": [_is_size],
         "nets": [str],
-        "epochs": int,
-        "batch_size": int,
-        "lr": _NUMBER,
-        "repeats": int,
-        "threads": int,
+        "epochs": _is_size,
+        "batch_size": _is_size,
+        "lr": _is_positive,
+        "repeats": _is_size,
+        "threads": _is_size,
         "dataset": str,
-        "seed": int,
+        "seed": _is_whole,
     },
-    "environment": {"peak_gflops": _NUMBER, "cpu": str, "python": str, "platform": str},
-    "rounds": {"planned": int, "run": int, "disturbed": int},
+    "environment": {"peak_gflops": _is_positive, "cpu": str, "python": str, "platform": str},
+    "rounds": {"planned": _is_count, "run": _is_count, "disturbed": _is_count},
     "complete": bool,
-    "data": {"name": str, "n_train": int, "n_test": int, "nonzeros": int, "input_size": int, "output_size": int},
+    "data": {
+        "name": str,
+        "n_train": _is_size,
+        "n_test": _is_size,
+        "nonzeros": _is_count,
+        "input_size": _is_size,
+        "output_size": _is_size,
+    },
     "results": [dict],
 }
 
@@ -102,10 +143,13 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ResultsFileError(
             f"{path} has schema {schema}, and this fastmlp reads schema {SCHEMA}: run the comparison again"
         )
-    faults = list(_faults(results, _RESULTS, ""))
+    faults = _faults(results, _RESULTS, "")
     if not faults:
         for k, row in enumerate(results["results"]):
-            faults += _faults(row, _FAILED if "error" in row else _ROW, f".results[{k}]")
+            kind = _FAILED if "error" in row else _ROW
+            faults += _faults(row, kind, f".results[{k}]")
+            if not faults and kind is _ROW:
+                faults += _contradictions(results, row, f"results[{k}]")
     if faults:
         raise ResultsFileError(f"{path} is damaged: {faults[0]}")
     return results
@@ -115,27 +159,31 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not a number in JSON")
 
 
-def _faults(value: Any, kind: Any, where: str) -> Iterator[str]:
-    """Yield a sentence for each place where `value` is not of its kind."""
+def _faults(value: Any, kind: Any, where: str) -> list[str]:
+    """Return a sentence for each place where `value` is not of its kind."""
     name = where.lstrip(".") or "it"
     if isinstance(kind, dict):
         if not isinstance(value, dict):
-            yield f"{name} is not an object"
-            return
-        for key, of_key in kind.items():
-            if key in value:
-                yield from _faults(value[key], of_key, f"{where}.{key}")
-            else:
-                yield f"{name} lacks '{key}'"
-    elif isinstance(kind, list):
+            return [f"{name} is not an object"]
+        lacking = [f"{name} lacks '{key}'" for key in kind if key not in value]
+        return lacking + [
+            fault for key in kind if key in value for fault in _faults(value[key], kind[key], f"{where}.{key}")
+        ]
+    if isinstance(kind, list):
         if not isinstance(value, list):
-            yield f"{name} is not a list"
-            return
-        for k, item in enumerate(value):
-            yield from _faults(item, kind[0], f"{where}[{k}]")
-    elif not (_is_interval(value) if kind is _is_interval else _is_of_type(value, kind)):
-        yield f"{name} is {json.dumps(value)[:40]}"
+            return [f"{name} is not a list"]
+        return [fault for k, item in enumerate(value) for fault in _faults(item, kind[0], f"{where}[{k}]")]
+    right = isinstance(value, kind) if isinstance(kind, type) else kind(value)
+    return [] if right else [f"{name} is {json.dumps(value)[:40]}"]
 
 
-def _is_of_type(value: Any, kind: Any) -> bool:
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+def _contradictions(results: Mapping[str, Any], row: Mapping[str, Any], where: str) -> list[str]:
+    """Return a sentence for each thing in a row with a result that does not go with the rest."""
+    faults = [
+        f"{where}.{key} is {json.dumps(row[key])[:40]}, which parameters.{key}s lacks"
+        for key in ("net", "hidden_size")
+        if row[key] not in results["parameters"][f"{key}s"]
+    ]
+    if len({len(series) for series in row["history"].values() if isinstance(series, list)}) != 1:
+        faults.append(f"{where}.history has not one value per epoch")
+    return faults

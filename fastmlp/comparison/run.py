@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -22,6 +23,9 @@ from fastmlp.machine import environment_for
 
 __all__ = ["ContenderRun", "RunFailedError"]
 
+_LOOK_SECONDS = 0.1  # how often a process that says nothing is looked at
+_EXIT_SECONDS = 5.0  # for a process that has closed its pipe to say with what code it ends
+
 
 class RunFailedError(Exception):
     """A run gave no result; the message says why."""
@@ -30,13 +34,16 @@ class RunFailedError(Exception):
 class ContenderRun:
     """The process of a run (`fastmlp.comparison.child`): it starts with the first epoch and ends with the context.
 
-    `timeout` is in seconds that the run itself took; the turns of others do not count.
+    The processes that it has started end with it. `timeout` is in seconds that the run itself took; the turns of others
+    do not count.
     """
 
     def __init__(self, spec: RunSpec, timeout: float) -> None:
         self._spec, self._timeout = spec, timeout
         self._seconds = 0.0
         self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()  # that the process wrote, and "" at the end
+        self._ended = False
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the context
 
     def __enter__(self) -> ContenderRun:
@@ -46,7 +53,7 @@ class ContenderRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            _kill(self._process)
+            self._end(self._process)
             with contextlib.suppress(BrokenPipeError):
                 self._process.__exit__(kind, error, trace)
         self._stderr.close()
@@ -56,45 +63,36 @@ class ContenderRun:
 
         Raises RunFailedError, with a sentence, where the process ends early or has used up its time.
         """
-        line = "\n"
-        if self._process is None:
-            self._process = self._start()
-            line = json.dumps(asdict(self._spec)) + "\n"
-        process, timed_out = self._process, threading.Event()
-        assert process.stdin is not None and process.stdout is not None
-
-        def give_up() -> None:
-            timed_out.set()
-            _kill(process)
-
-        start = time.monotonic()
-        timer = threading.Timer(min(max(self._timeout - self._seconds, 0), threading.TIMEOUT_MAX), give_up)
+        start, line = time.monotonic(), "\n"
         try:
-            timer.start()
+            if self._process is None:
+                self._process = self._start()
+                line = json.dumps(asdict(self._spec)) + "\n"
+            process = self._process
+            assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(line)
                 process.stdin.flush()
-            line = process.stdout.readline()
-            if line.endswith("}\n"):
-                event = json.loads(line)
-                if "error" in event:
-                    raise RunFailedError(" ".join(event["error"].split()))
-                result: dict[str, Any] | None = event.get("result")
-                if result is not None:
-                    _kill(process)  # some libraries are slow to exit, or crash on the way
-                    process.wait()  # the system's cleaning up must not fall into the next net's epoch
-                return result
-            process.wait()
+            line = self._next_line(process, start + self._timeout - self._seconds)
         finally:
-            timer.cancel()
             self._seconds += time.monotonic() - start
-        if timed_out.is_set():
-            raise RunFailedError(f"it was stopped after {self._timeout:g} s; --timeout sets another limit")
+        if line.endswith("}\n"):
+            event = json.loads(line)
+            if "error" in event:
+                raise RunFailedError(" ".join(event["error"].split()))
+            result: dict[str, Any] | None = event.get("result")
+            if result is not None:
+                # Some libraries are slow to exit, or crash on the way, which must not fall into the next net's epoch.
+                self._end(process)
+            return result
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_EXIT_SECONDS)
+        self._end(process)
         self._stderr.seek(0)
         raise RunFailedError(_last_words(self._stderr.read().decode(errors="replace"), process.returncode))
 
     def _start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "fastmlp.comparison.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -104,17 +102,50 @@ class ContenderRun:
             start_new_session=True,  # Ctrl-C reaches only this process, which then ends the other
             encoding="utf-8",
         )
+        assert process.stdout is not None
+        # The thread has a descriptor of its own, which it may still read when the pipe is closed here.
+        arguments = os.dup(process.stdout.fileno()), self._lines
+        threading.Thread(target=_read_lines, args=arguments, daemon=True).start()
+        return process
+
+    def _next_line(self, process: subprocess.Popen[str], deadline: float) -> str:
+        """Return the next line that the process writes, or "" where it has ended; RunFailedError after the deadline.
+
+        The end of the pipe is not waited for: processes that it has started may hold it open after its own end.
+        """
+        while True:
+            try:
+                return self._lines.get(timeout=min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+            except queue.Empty:
+                if self._ended:
+                    return ""
+                if process.poll() is not None:
+                    self._end(process)  # and look once more for what it wrote last
+                elif time.monotonic() >= deadline:
+                    self._end(process)
+                    raise RunFailedError(
+                        f"it was stopped after {self._timeout:g} s; --timeout sets another limit"
+                    ) from None
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """End the process and those that it has started, once: later its number may be another's."""
+        if self._ended:
+            return
+        self._ended = True
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End a process that is still running, and those that it has started."""
-    if process.poll() is not None:
-        return
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
+def _read_lines(descriptor: int, lines: queue.SimpleQueue[str]) -> None:
+    """Put each line that is written to a pipe, and "" at its end, into `lines`."""
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            lines.put(line)
+    lines.put("")
 
 
 def _last_words(stderr: str, code: int) -> str:

@@ -17,7 +17,7 @@ from fastmlp.kernels.compiled import compiled_for
 from fastmlp.kernels.layout import empty_parameters
 from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.softmax import Outcome
-from fastmlp.kernels.team import Member, run_team
+from fastmlp.kernels.team import Member, run_team, told_to_stop
 from fastmlp.kernels.tiles import Lanes
 
 __all__ = ["Score", "forward", "probabilities_and_losses", "score"]
@@ -85,21 +85,27 @@ def _run(
     usable = fill(0, min(n, _ROWS_ALONE))
     if n > _ROWS_ALONE and usable:
         seconds = (time.perf_counter() - start) / _ROWS_ALONE * (n - _ROWS_ALONE)
-        usable = _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if seconds < _SECONDS_FOR_THREADS else n_threads)
+        quick = seconds < _SECONDS_FOR_THREADS
+        usable = _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if quick else n_threads, inline=quick)
     if not usable:
         refuse_unusable("X", X)
 
 
-def _fill_by_pieces(fill: Callable[[int, int], bool], first: int, last: int, n_threads: int | None) -> bool:
+def _fill_by_pieces(
+    fill: Callable[[int, int], bool], first: int, last: int, n_threads: int | None, inline: bool
+) -> bool:
     """Fill the rows from first to last, as `fill` does. Threads take the next piece when they have done one."""
     pieces = range(first, last, _ROWS_OF_PIECE)
     starts = iter(pieces)  # a step of it is one step for all threads: none gets the same
     answers: list[bool] = []
 
-    def work(_: Member) -> None:
-        answers.extend(fill(start, min(start + _ROWS_OF_PIECE, last)) for start in starts)
+    def work(member: Member) -> None:
+        for start in starts:
+            if told_to_stop(member):
+                return
+            answers.append(fill(start, min(start + _ROWS_OF_PIECE, last)))
 
-    run_team(min(n_threads or default_threads(), len(pieces)), work)
+    run_team(min(n_threads or default_threads(), len(pieces)), work, inline=inline)
     return all(answers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.machine import available_processors
 
-__all__ = ["check_class_names", "check_integer", "check_number", "default_threads"]
+__all__ = ["check_class_names", "check_integer", "check_number", "default_threads", "is_unicode"]
 
 _SMALLEST = 2.0**-126  # of normal float32
 _LARGEST = (2 - 2.0**-23) * 2.0**127
@@ -45,6 +46,8 @@ def check_number(name: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise InvalidTypeError(f"{name} is {value!r}; it must be a number above 0") from None
+    except OverflowError:  # an integer beyond all floats
+        number = math.inf
     if not _SMALLEST <= number <= _LARGEST:  # NaN too
         raise InvalidValueError(f"{name} is {number}; it must be a number above 0 that float32 can hold")
     return number
@@ -60,7 +63,18 @@ def check_class_names(value: Sequence[str], n: int) -> tuple[str, ...]:
         raise InvalidTypeError(f"class_names is {value!r}; it must be one string per class")
     if len(value) != n or len(set(value)) != len(value):
         raise InvalidValueError(f"class_names must be {n} different names, one per class")
+    if not all(is_unicode(name) for name in value):
+        raise InvalidValueError("class_names has a name that is no Unicode, so that no file could hold it")
     return tuple(value)
+
+
+def is_unicode(name: str) -> bool:
+    r"""Whether `name` is text that every file can hold: Python strings may have half a character, too.
+
+    >>> is_unicode("r\u00f3\u017ca"), is_unicode("\udcff")
+    (True, False)
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def default_threads() -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inference import score
+from fastmlp.engine.inference import Score, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
@@ -21,6 +21,7 @@ from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError, InvalidTypeError
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form
+from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
@@ -28,7 +29,9 @@ from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes
 from fastmlp.machine import available_processors
 
-__all__ = ["Callback", "FitOptions", "History", "Trainee", "compile_training", "fit"]
+__all__ = ["Callback", "FitOptions", "History", "Measure", "Trainee", "compile_training", "fit", "measure_on"]
+
+_FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
 
 @dataclass
@@ -50,6 +53,9 @@ class History:
 
 Callback = Callable[[int, History], None]
 """Called after each epoch with its number, from 1, and the history so far."""
+
+Measure = Callable[[], Score]
+"""Called after the training of each epoch, and part of it: says how good the net is on other samples."""
 
 
 @dataclass(frozen=True)
@@ -92,33 +98,35 @@ class Trainee:
     n_threads: int
 
 
-def fit(trainee: Trainee, samples: Samples, options: FitOptions, validation: Samples | None = None) -> History:
-    """Train for the epochs of `options`; the net is measured on the `validation` samples after each.
+def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
+    """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
+    count_nonzeros(validation.X, n_threads, "validation X")
+    # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
+    like = Weights(*weights.shapes["W1"], *weights.shapes["b2"])
+    score(like, validation.X[:_FEW], validation.y[:_FEW], 1)
+    return lambda: score(weights, validation.X, validation.y, n_threads)
 
-    Raises DivergenceError. After it, and after Ctrl-C, weights and generator are those after the last full epoch.
+
+def fit(
+    trainee: Trainee,
+    samples: Samples,
+    options: FitOptions,
+    measure: Measure | None = None,
+    history: History | None = None,
+) -> History:
+    """Train for the epochs of `options`, each followed by `measure`; return `history`, or a new one, with them added.
+
+    Raises DivergenceError. After it, after Ctrl-C, and after an error of `measure`, weights, generator and history are
+    all three those after the last full epoch: they change together, in `_Run.epoch`.
     """
     options = options.for_samples(len(samples.y))
-    weights, n_threads = trainee.weights, trainee.n_threads
-    if validation is not None:
-        count_nonzeros(validation.X, n_threads, "validation X")
-    history, watch = History(), Stopwatch()
+    history = History() if history is None else history
+    watch = Stopwatch()
     run = _Run(trainee, samples, options, watch)
-    history.compile_seconds = watch.seconds["compile"]
+    history.compile_seconds += watch.seconds["compile"]
     packing = watch.seconds["pack"]  # is time of the first epoch
     for epoch in range(1, options.number_epochs + 1):
-        watch.seconds["train"] = packing if epoch == 1 else 0.0
-        with watch.on("train"):
-            try:
-                loss, accuracy = run.epoch()
-            except DivergenceError as error:
-                raise DivergenceError(f"training diverged in epoch {epoch}: {error}") from None
-        history.loss.append(loss)
-        history.accuracy.append(accuracy)
-        history.seconds.append(watch.seconds["train"])
-        if validation is not None:
-            val = score(weights, validation.X, validation.y, n_threads)
-            history.val_loss.append(val.loss)
-            history.val_accuracy.append(val.accuracy)
+        run.epoch(history, measure, packing if epoch == 1 else 0.0)
         if options.callback is not None:
             options.callback(epoch, history)
     return history
@@ -159,27 +167,47 @@ class _Run:
                 return packed
         raise AssertionError("the last form takes any X")
 
-    def epoch(self) -> tuple[float, float]:
-        """Train once through all samples; return mean loss and accuracy, each batch taken before its update.
+    def epoch(self, history: History, measure: Measure | None, packing: float) -> None:
+        """Train once through all samples, measure, and add the epoch to the history.
 
-        Where that fails, weights and generator are put back to what they were before the epoch.
+        Where anything of that fails or is interrupted, nothing has changed: weights and generator are put back, so that
+        the next epoch draws this one's order again. Ctrl-C ends the training and the measuring at their next meeting,
+        but is raised only there and at the end: what keeps, puts back and adds is never broken off. `packing` is
+        seconds that count as the epoch's.
         """
+        rng, watch = self._trainee.rng, Stopwatch()
+        with HeldBack():
+            with watch.on("train"):
+                state = rng.bit_generator.state
+                self._rollback.save(self._parameters)
+            try:
+                with watch.on("train"):
+                    loss, accuracy = self._train_once()
+                measured = None if measure is None else measure()
+            except BaseException as error:
+                self._rollback.restore(self._parameters)
+                rng.bit_generator.state = state
+                if isinstance(error, DivergenceError):
+                    raise DivergenceError(f"training diverged in epoch {len(history.loss) + 1}: {error}") from None
+                raise
+            history.loss.append(loss)
+            history.accuracy.append(accuracy)
+            history.seconds.append(packing + watch.seconds["train"])
+            if measured is not None:
+                history.val_loss.append(measured.loss)
+                history.val_accuracy.append(measured.accuracy)
+
+    def _train_once(self) -> tuple[float, float]:
+        """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
         rng, n, lr = self._trainee.rng, len(self._y), self._trainee.lr()
-        state = rng.bit_generator.state
-        self._rollback.save(self._parameters)
-        try:
-            order = rng.permutation(n) if self._options.shuffle else np.arange(n)
-            plan = EpochPlan.of(order, self._y, self._options.batch_size, lr, self._n_classes)
-            first = 0
-            while first < n:
-                last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
-                self._train(plan.part(first, last), self._outcome.part(first, last))
-                first = last
-            return self._checked_result(lr)
-        except BaseException:
-            self._rollback.restore(self._parameters)
-            rng.bit_generator.state = state  # the next fit draws this epoch's order again
-            raise
+        order = rng.permutation(n) if self._options.shuffle else np.arange(n)
+        plan = EpochPlan.of(order, self._y, self._options.batch_size, lr, self._n_classes)
+        first = 0
+        while first < n:
+            last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
+            self._train(plan.part(first, last), self._outcome.part(first, last))
+            first = last
+        return self._checked_result(lr)
 
     def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tokenize
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,9 +25,6 @@ __all__ = ["FORMAT", "ModelFile", "read_model", "write_model"]
 
 FORMAT = 1
 """The version of the format; a file with a higher one is refused."""
-
-_DAMAGE = (OSError, EOFError, RuntimeError, SyntaxError, MemoryError, tokenize.TokenError, zipfile.BadZipFile)
-"""What zipfile and NumPy raise where bytes are not as they were written."""
 
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
 
@@ -51,7 +47,9 @@ def write_model(
     """
     path = Path(path)
     stored: dict[str, Any] = {name: np.ascontiguousarray(arrays[name], np.float32) for name in _DIMENSIONS}
-    text = json.dumps(json_safe({"format": FORMAT, **metadata}), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(json_safe({"format": FORMAT, **metadata}), ensure_ascii=False, allow_nan=False).encode(
+        errors="surrogatepass"
+    )
     stored["metadata"] = np.frombuffer(text, np.uint8)
     stored["digest"] = np.frombuffer(_digest(stored), np.uint8)
     remove_leftovers(path)
@@ -89,6 +87,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"{path} was altered or damaged after it was saved: its digest does not match")
     del stored["metadata"]
     _check_shapes(path, stored)
+    _check_sizes(path, stored, metadata)
     return ModelFile(stored, metadata)
 
 
@@ -107,16 +106,14 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in expected}
-        except _DAMAGE as error:
-            raise ModelFileError(f"{path} is not a model of fastmlp, or is cut off or damaged ({error})") from None
         except ModelFileError:
             raise
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001  (a dozen types, from BadZipFile to TokenError)
             if "allow_pickle" in str(error):
                 raise ModelFileError(
                     f"{path} holds Python objects, and reading those could run code: it is refused"
                 ) from None
-            raise ModelFileError(f"{path} is damaged ({error})") from None
+            raise ModelFileError(f"{path} is not a model of fastmlp, or is cut off or damaged ({error})") from None
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # bytes, without an array's header
         raise ModelFileError(f"{path} is damaged: not all that it holds are arrays")
     return arrays
@@ -132,6 +129,14 @@ def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     W1, b1, W2, b2 = (arrays[name].shape for name in _DIMENSIONS)
     if not (W1[1:] == b1 == W2[:1] and W2[1:] == b2):
         raise ModelFileError(f"{path}: the shapes of W1 {W1}, b1 {b1}, W2 {W2} and b2 {b2} do not fit together")
+
+
+def _check_sizes(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that speaks of another net than the arrays: to make that one might take all memory."""
+    (input_size, hidden_size), (output_size,) = arrays["W1"].shape, arrays["b2"].shape
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("output_size", output_size)):
+        if metadata.get(name, size) != size:
+            raise ModelFileError(f"{path}: its {name} is {metadata[name]!r}, but its arrays are those of {size}")
 
 
 def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:

@@ -17,6 +17,10 @@ from typing import Any
 
 import numba
 
+from fastmlp.errors import FastmlpError
+
+from .checked_files import CheckedFiles
+
 __all__ = [
     "KERNEL_OPTIONS",
     "SOURCE_DIGEST",
@@ -27,6 +31,9 @@ __all__ = [
     "inlined",
     "kernel",
 ]
+
+if numba.config.DISABLE_JIT:
+    raise FastmlpError("NUMBA_DISABLE_JIT is set, and fastmlp's kernels exist only compiled: unset it")
 
 
 def _source_digest(folder: Path) -> str:
@@ -77,7 +84,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
-        return _with_forgiving_cache(numba.njit(cache=True, **options)(function))
+        return _with_checked_cache(numba.njit(cache=True, **options)(function))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
@@ -126,18 +133,18 @@ def _for_kernels_only(dispatcher: Any) -> Any:
     return dispatcher
 
 
-def _with_forgiving_cache(dispatcher: Any) -> Any:
-    """Let a full disk, or a file in the cache that cannot be read, cost a function only its place in the cache."""
-    # Numba has no public name for a function's cache; this attribute has stood since 2015.
+def _with_checked_cache(dispatcher: Any) -> Any:
+    """Keep the compiled code in checked files: damage, and a full disk, cost a function only its place there."""
+    # Numba has no public name for a function's cache and what it consists of; these have stood since 2015.
     cache = dispatcher._cache
+    stamp = cache._impl.locator.get_source_stamp(), SOURCE_DIGEST
+    cache._cache_file = CheckedFiles(cache.cache_path, cache._impl.filename_base, stamp)
     load, save = cache.load_overload, cache.save_overload
 
     def load_where_possible(*args: Any) -> Any:
         try:
             return load(*args)
-        except Exception:  # noqa: BLE001  (unpickling a damaged file, or a class that is gone, may raise anything)
-            with contextlib.suppress(OSError):
-                cache.flush()
+        except Exception:  # noqa: BLE001  (unpickling what names a class that is gone may raise anything)
             return None
 
     def save_where_possible(*args: Any) -> None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from .atomics import atomic_add, atomic_load, yield_processor
 from .compiled import inlined
+from .interrupts import HeldBack
 from .layout import aligned_zeros
 
-__all__ = ["Member", "arrive", "await_all", "run_team", "share_of", "stopped"]
+__all__ = ["Member", "arrive", "await_all", "run_team", "share_of", "stopped", "told_to_stop"]
 
 # Positions in the shared state, a cache line apart. Each is an int64.
 _ARRIVED = 0  # how often members have come to a meeting, all together
@@ -68,8 +69,13 @@ def share_of(n: int, member: Member) -> tuple[int, int]:
     return n * member.rank // member.size, n * (member.rank + 1) // member.size
 
 
+def told_to_stop(member: Member) -> bool:
+    """Whether this member's work is for nothing, because another has failed or Ctrl-C was pressed."""
+    return bool(member.state[_STOP])
+
+
 def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -> None:
-    """Run work(member) in `size` threads and wait for all of them.
+    """Run work(member) in `size` threads; when this returns or raises, none of them is running.
 
     An exception in one member stops the others at their next meeting and is raised here; so is KeyboardInterrupt,
     which Python delivers to the main thread while it waits. A team of one runs in the caller's thread, and cannot be
@@ -80,34 +86,45 @@ def run_team(size: int, work: Callable[[Member], Any], *, inline: bool = True) -
         work(Member(state, 0, 1))
         return
     errors: list[BaseException] = []
-    running: list[tuple[threading.Thread, threading.Event]] = []
 
-    def run(rank: int, finished: threading.Event) -> None:
+    def stop() -> None:
+        state[_STOP] = 1
+
+    def fail(error: BaseException) -> None:
+        errors.append(error)
+        stop()
+
+    def run(rank: int, permit: threading.Lock, finished: threading.Event) -> None:
+        if not permit.acquire(blocking=False):
+            return  # the caller was first: it does not wait for this thread
         try:
             work(Member(state, rank, size))
         except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
-            errors.append(error)
-            state[_STOP] = 1
+            fail(error)
         finally:
             finished.set()
 
-    try:
-        for rank in range(size):
-            finished = threading.Event()
-            thread = threading.Thread(target=run, args=(rank, finished), name=f"fastmlp-{rank}", daemon=True)
-            thread.start()
-            running.append((thread, finished))
-    except BaseException as error:  # noqa: BLE001  (raised again once those that run have stopped)
-        errors.append(error)
-        state[_STOP] = 1
-    # An event and not Thread.join: after an interrupted join, Python 3.11 believes that the thread has ended.
-    for thread, finished in running:
-        while not finished.is_set():
-            try:
-                finished.wait()
-            except BaseException as error:  # noqa: BLE001  (raised again once all have stopped)
-                errors.append(error)
-                state[_STOP] = 1
-        thread.join()  # it is at its last instructions
+    team: list[tuple[threading.Thread, threading.Lock, threading.Event]] = []
+    with HeldBack(stop):
+        try:
+            for rank in range(size):
+                permit, finished = threading.Lock(), threading.Event()
+                thread = threading.Thread(
+                    target=run, args=(rank, permit, finished), name=f"fastmlp-{rank}", daemon=True
+                )
+                team.append((thread, permit, finished))  # before it runs, so that none is ever forgotten
+                thread.start()
+        except BaseException as error:  # noqa: BLE001  (raised again once those that run have stopped)
+            fail(error)
+        for thread, permit, finished in team:
+            if errors and permit.acquire(blocking=False):
+                continue  # it has not begun, perhaps was not even started, and never will
+            # An event and not Thread.join: after an interrupted join, Python 3.11 believes that the thread has ended.
+            while not finished.is_set():
+                try:
+                    finished.wait()
+                except BaseException as error:  # noqa: BLE001  (raised again once all have stopped)
+                    fail(error)
+            thread.join()  # it is at its last instructions
     if errors:
         raise errors[0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from fastmlp.comparison.results_file import write_results
 from fastmlp.errors import MissingLibraryError
 from fastmlp.files.atomic import write_whole
 from fastmlp.plots import save_figure
+from fastmlp.printable import printable
 
-__all__ = ["PAGE", "RESULTS", "headline", "protocol", "write_report"]
+__all__ = ["PAGE", "RESULTS", "files_of_report", "headline", "protocol", "write_report"]
 
 Results = Mapping[str, Any]
 
 PAGE = "report.html"
 RESULTS = "results.json"
+_SUFFIXES = ("png", "svg")  # of the plots
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -37,6 +39,12 @@ tr.ours td { font-weight: 700; } tr.unranked td { color: #777; }
 .wide { overflow-x: auto; } img { max-width: 100%; display: block; margin: 1rem 0; } code { background: #f4f4f4; }
 footer, .note { color: #555; font-size: .92rem; }
 """
+
+
+def files_of_report(folder: Path) -> list[Path]:
+    """Return the files that `write_report` writes into `folder`."""
+    plots = [f"{name}.{suffix}" for name in PLOTS for suffix in _SUFFIXES]
+    return [folder / name for name in (RESULTS, PAGE, *plots)]
 
 
 def write_report(results: Results, folder: Path) -> Path:
@@ -61,7 +69,7 @@ def _write_plots(results: Results, folder: Path) -> dict[str, bytes] | None:
     try:
         for name in PLOTS:
             figure = draw(name, results)
-            for suffix in ("png", "svg"):
+            for suffix in _SUFFIXES:
                 save_figure(figure, folder / f"{name}.{suffix}")
             pictures[name] = (folder / f"{name}.svg").read_bytes()
     except MissingLibraryError:
@@ -125,11 +133,16 @@ def headline(results: Results) -> str:
     return text
 
 
+def _text(text: str) -> str:
+    """Return `text` for a place in the page where only text belongs."""
+    return html.escape(printable(text))
+
+
 def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
-    name = escape(results["data"]["name"])
-    parts = [f"<h1>Small neural networks compared</h1>\n<p class='lead'>{escape(headline(results))}</p>"]
-    parts += [f"<p>{escape(line)}</p>" for line in notes(results)[:2]]
-    parts += [f"<p class='warn'>{escape(line)}</p>" for line in notes(results)[2:]]
+    name = _text(results["data"]["name"])
+    parts = [f"<h1>Small neural networks compared</h1>\n<p class='lead'>{_text(headline(results))}</p>"]
+    parts += [f"<p>{_text(line)}</p>" for line in notes(results)[:2]]
+    parts += [f"<p class='warn'>{_text(line)}</p>" for line in notes(results)[2:]]
     missing = failures(results)
     if missing:
         parts.append("<div class='warn'>Without a result:" + _list(missing) + "</div>")
@@ -139,7 +152,7 @@ def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
         rows = ranking(results, size)
         if rows:
             parts.append(f"<h3>{size} hidden units</h3>" + "".join(_table(rows, columns) for columns in TABLES))
-    parts.append(f"<p class='note'>{escape(DETAILS_NOTE)}</p>")
+    parts.append(f"<p class='note'>{_text(DETAILS_NOTE)}</p>")
     parts.append("<h2>How it was measured</h2>" + _list(protocol(results)))
     parts.append("<h2>Versions and machine</h2>" + _facts(results))
     parts.append(
@@ -160,15 +173,15 @@ def _section_of_plots(pictures: Mapping[str, bytes] | None) -> list[str]:
     parts = ["<h2>Plots</h2>"] if pictures else []
     for name, svg in pictures.items():
         source = base64.b64encode(svg).decode()
-        parts.append(f"<img alt='{escape(PLOTS[name][0])}' src='data:image/svg+xml;base64,{source}'>")
+        parts.append(f"<img alt='{_text(PLOTS[name][0])}' src='data:image/svg+xml;base64,{source}'>")
     return parts
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Any) -> str:
-    lines = ["<div class='wide'><table>", "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"]
+    lines = ["<div class='wide'><table>", "<tr>" + "".join(f"<th>{_text(name)}</th>" for name in columns) + "</tr>"]
     for row in rows:
         kind = "ours" if row["net"] == "fastmlp" else "" if row["parity"]["passed"] else "unranked"
-        texts = "".join(f"<td>{escape(text)}</td>" for text in cells(row, columns))
+        texts = "".join(f"<td>{_text(text)}</td>" for text in cells(row, columns))
         lines.append(f"<tr class='{kind}'>{texts}</tr>")
     return "\n".join([*lines, "</table></div>"])
 
@@ -176,9 +189,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Any) -> str:
 def _facts(results: Results) -> str:
     versions = {row["net"]: row["version"] for row in results["results"] if "error" not in row}
     facts = {**{f"net {net}": text for net, text in versions.items()}, **results["environment"]}
-    lines = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(_shown(value))}</td></tr>" for name, value in facts.items()
-    )
+    lines = "".join(f"<tr><td>{_text(name)}</td><td>{_text(_shown(value))}</td></tr>" for name, value in facts.items())
     return f"<div class='wide'><table>{lines}</table></div>"
 
 
@@ -187,4 +198,4 @@ def _shown(value: Any) -> str:
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return "<ul>" + "".join(f"<li>{_text(line)}</li>" for line in lines) + "</ul>"

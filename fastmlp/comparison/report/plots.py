@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastmlp.comparison.arithmetic import counted_seconds
 from fastmlp.comparison.report.tables import ranking
-from fastmlp.plots import new_figure
+from fastmlp.plots import new_figure, without_formulas
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,8 @@ def _loss(results: Results) -> Figure:
         _seconds_ticks(axes.yaxis)
         axes.grid(alpha=0.3, which="both")
     nets = [net for net in results["parameters"]["nets"] if net in handles]
-    figure.legend([handles[net] for net in nets], nets, loc="outside lower center", ncols=len(nets), frameon=False)
+    names = [without_formulas(net) for net in nets]
+    figure.legend([handles[net] for net in nets], names, loc="outside lower center", ncols=len(nets), frameon=False)
     return figure
 
 
@@ -105,7 +107,7 @@ def _speed_up(results: Results) -> Figure:
             axes.barh(place, row["ratio"], color=_STYLES.get(row["net"], _OTHER)[0], height=0.7)
             axes.plot([low, high], [place, place], color="#222222", lw=1.2)
             farthest = max(farthest, min(high, 1.5 * row["ratio"]))
-        axes.set_yticks(range(len(ranked)), [f"{row['net']}  {row['ratio']:.2f}" for row in ranked])
+        axes.set_yticks(range(len(ranked)), [f"{without_formulas(row['net'])}  {row['ratio']:.2f}" for row in ranked])
         axes.invert_yaxis()
         axes.axvline(1, color=_QUIET, lw=1, ls=":")
         axes.set(title=f"{size} hidden units", xlabel="training time / fastmlp's")
@@ -133,7 +135,7 @@ def draw(name: str, results: Results) -> Figure:
     figure = function(results)
     parameters = results["parameters"]
     figure.suptitle(
-        f"{title}\n{results['data']['name']}, batch {parameters['batch_size']}, lr {parameters['lr']:g}, "
+        f"{title}\n{printable(results['data']['name'])}, batch {parameters['batch_size']}, lr {parameters['lr']:g}, "
         f"epochs {parameters['epochs']}, threads {parameters['threads']}, repeats {parameters['repeats']}",
         fontsize=12, parse_math=False,
     )  # fmt: skip
@@ -151,8 +153,8 @@ def _plot_net(axes: Axes, net: str, x: Sequence[float], y: Sequence[float], smal
     colour, marker = _STYLES.get(net, _OTHER)
     ours = net == "fastmlp"
     (line,) = axes.plot(
-        x, y, label=net, color=colour, marker=marker, markersize=4 if small else 7, linewidth=2.4 if ours else 1.3,
-        zorder=3 if ours else 2,
+        x, y, label=without_formulas(net), color=colour, marker=marker, markersize=4 if small else 7,
+        linewidth=2.4 if ours else 1.3, zorder=3 if ours else 2,
     )  # fmt: skip
     return line
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.comparison.arithmetic import counted_seconds
 from fastmlp.comparison.results import ACCURACIES, PARITY
+from fastmlp.files.spreadsheet import as_text_cell
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -195,11 +198,10 @@ def print_tables(results: Mapping[str, Any], console: Console) -> None:
             for name in columns:
                 table.add_column(name, justify="left" if name == "Net" else "right", no_wrap=True)
             for row in rows:
-                table.add_row(*cells(row, columns))
+                table.add_row(*map(printable, cells(row, columns)))
             console.print(table, markup=False)
-    lines = [*notes(results), DETAILS_NOTE, *failures(results)]
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=not console.is_terminal)
+    for line in (*notes(results), DETAILS_NOTE, *failures(results)):
+        console.print(printable(line), markup=False, soft_wrap=not console.is_terminal)
 
 
 def markdown(results: Mapping[str, Any]) -> str:
@@ -208,12 +210,17 @@ def markdown(results: Mapping[str, Any]) -> str:
     lines = [_markdown_line(columns), "|" + "---|" * len(columns)]
     for size in results["parameters"]["hidden_sizes"]:
         lines += [_markdown_line(cells(row, columns)) for row in ranking(results, size)]
-    lines += ["", *notes(results), *(f"- {line}" for line in failures(results))]
+    lines += ["", *map(_markdown_text, notes(results)), *(f"- {_markdown_text(line)}" for line in failures(results))]
     return "\n".join(lines) + "\n"
 
 
 def _markdown_line(texts: Iterable[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+    return "| " + " | ".join(map(_markdown_text, texts)) + " |"
+
+
+def _markdown_text(text: str) -> str:
+    """Return `text` with a backslash before what Markdown would take for something else; it is one line."""
+    return re.sub(r"[\\`*_<>\[|#]", r"\\\g<0>", printable(text))
 
 
 _PLAIN = (
@@ -240,5 +247,5 @@ def csv_text(results: Mapping[str, Any]) -> str:
             line |= {f"score_seconds_{rows}": seconds for rows, seconds in row["score_seconds"].items()}
             line |= {f"seconds_to_{accuracy}": row["seconds_to_accuracy"][accuracy] for accuracy in ACCURACIES}
             line["parity"] = row["parity"]["relative"]
-        writer.writerow(line)
+        writer.writerow({name: as_text_cell(cell) if isinstance(cell, str) else cell for name, cell in line.items()})
     return file.getvalue()
