@@ -106,8 +106,8 @@ def _warn_of_training_rows(choice: DatasetChoice, training: Any) -> None:
     trained_on = DatasetChoice.from_training(training)
     if trained_on and choice.record("")["source"] == trained_on.dataset:
         click.echo(
-            f"warning: the model was trained on rows of {printable(choice.dataset)}; leave out --dataset to measure it on the "
-            "others only",
+            f"warning: the model was trained on rows of {printable(choice.dataset)}; leave out --dataset to measure it "
+            "on the others only",
             err=True,
         )
 
