@@ -80,7 +80,7 @@ class TrainingSession(Generic[Net]):
     val_accuracy are NaN then. The model file `output` is written at the end of `train`, and with `checkpoint_every=5`
     after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
 
-    A new net takes over the class names and the input scale of `data`; one that has them already gets `data` as
+    A new net takes over the names and the input scale of `data`; one that has them already gets `data` as
     `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
@@ -257,6 +257,8 @@ def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
                 f"make it with output_size={data.n_classes}"
             )
         net.class_names, net.input_scale = data.class_names, data.input_scale
+        if net.feature_names is None and data.x_train.shape[1] == net.input_size:
+            net.feature_names = data.feature_names
     return as_model_sees(data, net)
 
 
