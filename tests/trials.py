@@ -137,7 +137,7 @@ def kill(training: Training, folder: Path, count: int, longest: float) -> dict[s
 
 
 def interrupt(training: Training, folder: Path, count: int, longest: float) -> dict[str, int]:
-    """Press Ctrl-C within `longest` seconds, most often of the training, and often again; return how the trials went."""
+    """Press Ctrl-C within `longest` seconds, most often of the training, and often again; return how it went."""
     rng, seen = random.Random(0), {"trials": 0, "interrupted": 0, "in training": 0, "pressed again": 0}
 
     def press(pid: int, has_begun: Callable[[], bool]) -> None:
