@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
             {
                 "file": name,
                 "row": row,
-                "class": names[probs.argmax()],
+                "class": _likeliest(probs.tolist(), names),
                 "probability": float(probs.max()),
                 "probabilities": [float(p) for p in probs],
             }
@@ -82,16 +83,24 @@ def _source(name: str) -> Source:
         raise DataError(f"{name} cannot be read: {error.strerror}") from None
 
 
+def _likeliest(probabilities: list[float], names: tuple[str, ...]) -> str | None:
+    """Return the likeliest class; None where there are no probabilities, as the net's outputs overflow float32."""
+    return None if math.isnan(probabilities[0]) else names[probabilities.index(max(probabilities))]
+
+
 def _print_csv(rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
-    writer.writerows([r["file"], r["row"], r["class"], *(f"{p:.6g}" for p in r["probabilities"])] for r in rows)
+    writer.writerows([r["file"], r["row"], r["class"] or "", *(f"{p:.6g}" for p in r["probabilities"])] for r in rows)
 
 
 def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: set[str]) -> None:
     """Print a line for each row with its likeliest classes; the row's number only for files in `several`."""
     for r in rows:
         place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]
+        if r["class"] is None:
+            click.echo(f"{place}: no answer, as the net's outputs overflow float32")
+            continue
         probabilities = r["probabilities"]
         likeliest = sorted(range(len(names)), key=lambda k: -probabilities[k])[:_MOST_CLASSES]
         told = ", ".join(f"{names[k]} {100 * probabilities[k]:.1f} %" for k in likeliest)
