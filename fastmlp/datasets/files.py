@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.datasets.dataset import Dataset
-from fastmlp.datasets.idx import find_idx, parse_idx
+from fastmlp.datasets.idx import find_idx, read_idx
 from fastmlp.datasets.labels import number_classes
 from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.samples import as_rows, scale_pixels
-from fastmlp.datasets.source import Source, expand_home, read_content
+from fastmlp.datasets.source import Source, expand_home
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
 from fastmlp.datasets.table import Table
 from fastmlp.engine.settings import check_integer
@@ -155,7 +155,7 @@ def _read_folder(folder: Path) -> list[_Part]:
         for name in (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"):
             path = find_idx(folder, name)
             if path is not None:
-                found[name] = parse_idx(read_content(path), str(path)), path.name
+                found[name] = read_idx(path), path.name
         if len(found) == 1:
             missing = "labels" if "images" in next(iter(found)) else "images"
             raise DataError(f"{folder} has {next(iter(found))} but lacks its {missing}")

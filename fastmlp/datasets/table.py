@@ -143,7 +143,7 @@ class Table:
                         encoding=None,
                         quotechar='"',
                     )
-            except UnicodeDecodeError:
+            except (UnicodeDecodeError, DataError):
                 raise
             except ValueError as error:
                 reason = str(error)
