@@ -64,3 +64,24 @@ NOTHING = [np.zeros((28, 28)), np.full((300, 200), 7.0), np.random.default_rng(0
 def test_nothing_is_drawn(grey):
     with pytest.raises(InvalidValueError, match="there is no digit in the picture"):
         ink_on_paper(grey.astype(np.float32), 0.1)
+
+
+SHADOWS = {
+    "hard": np.where(COLUMNS + 0.3 * ROWS < -0.4, 0.6, 1),
+    "soft": 0.6 + 0.4 / (1 + np.exp(-(COLUMNS + 0.3 * ROWS + 0.4) * 20)),
+}
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_a_shadow_across_the_paper(shadow):
+    form, done = cleaned_form(255 * SHADOWS[shadow] * (1 - 0.85 * drawing()))
+    assert done[0] == "uneven light was evened out"
+    assert np.abs(form - PLAIN).mean() < 0.02
+
+
+def test_a_digit_that_fills_the_picture_is_no_shadow():
+    rows, columns = np.nonzero(drawing())
+    tight = drawing()[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    form, done = cleaned_form(255 * (1 - 0.85 * tight))
+    assert done == []
+    np.testing.assert_allclose(form, PLAIN, atol=1e-5)

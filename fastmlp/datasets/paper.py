@@ -18,10 +18,10 @@ _UNEVEN = 0.1  # grain from which on it is asked whether it is light that is une
 _SEGMENTS = 16  # of the edge: within one the light is even
 _SHADOW = 0.05  # of the edge: where there is more ink on it, it is a shadow, or the digit itself
 _TRACES = 0.01  # of the edge: so much ink on it is no shadow
+_DARKEST = 0.4  # of the light: a shadow is no darker
 _SAMPLES = 10_000  # pixels, at most, that the light is measured at
 _ROUNDS = 6
-_GRID = 100  # cells along the longer side, in which light from nearby is measured
-_WINDOW = 19  # cells: strokes are narrower
+_WINDOW = 0.19  # of the longer side: strokes are narrower
 _BORDER = 0.1  # of the picture's size: how wide a border along its edge may be
 
 
@@ -45,9 +45,10 @@ def ink_on_paper(grey: Float32Array, faint: float) -> Ink:
         done.append("a border along the edge was cut off")
     ink, noise = _ink_and_noise(grey, np.median(_edge(grey)))
     uneven = noise > _UNEVEN and _is_uneven(_edge(grey))
-    if uneven or _ink_at_edge(ink, noise, faint) > _SHADOW:
+    at_edge = _ink_at_edge(ink, noise, faint)
+    if uneven or at_edge > _SHADOW:
         even, even_noise = _in_even_light(grey, faint)
-        if uneven or _ink_at_edge(even, even_noise, faint) < _TRACES:  # a digit would still reach it
+        if uneven or _ink_at_edge(even, even_noise, faint) < at_edge / 3:  # a digit would still reach it
             ink, noise = even, even_noise
             done.append("uneven light was evened out")
     ink[ink <= noise] = 0
@@ -95,9 +96,11 @@ def _in_even_light(grey: Float32Array, faint: float) -> tuple[Float32Array, floa
     traces = _ink_at_edge(*first, faint)
     if first[1] < _UNEVEN and traces < _TRACES:
         return first
-    second = _ink_and_noise(*_without_light(grey, _nearby_paper(grey, dark), dark))
-    better = first[1] < 1.5 * second[1] and traces < 1.5 * _ink_at_edge(*second, faint)
-    return first if better else second
+    nearby = _nearby_paper(grey, dark)
+    if dark and nearby.min() < _DARKEST * nearby.max():  # that is ink
+        return first
+    second = _ink_and_noise(*_without_light(grey, nearby, dark))
+    return first if first[1] < 1.5 * second[1] and traces <= _ink_at_edge(*second, faint) else second
 
 
 def _without_light(grey: Float32Array, paper: Float32Array, dark: bool) -> tuple[Float32Array, np.float32]:
@@ -136,28 +139,22 @@ def _nearby_paper(grey: Float32Array, dark: bool) -> Float32Array:
 
     What is narrower than a window is filled in and all else stays in its place, which is a morphological closing.
     """
-    step = -(-max(grey.shape) // _GRID)
-    height, width = (-(-size // step) for size in grey.shape)
-    padded = np.pad(grey, ((0, height * step - len(grey)), (0, width * step - grey.shape[1])), mode="edge")
-    cells = padded.reshape(height, step, width, step).mean(axis=(1, 3))
-    sign = 1 if dark else -1
-    closed = -_largest_nearby(-_largest_nearby(sign * cells))
-    fine = np.repeat(np.repeat(sign * closed, step, axis=0), step, axis=1)
-    for axis in (0, 1):  # soften the steps between the cells
-        around = np.lib.stride_tricks.sliding_window_view(_padded(fine, step, axis), 2 * (step // 2) + 1, axis=axis)
-        fine = around.mean(axis=-1)
-    return np.asarray(fine[: len(grey), : grey.shape[1]], np.float32)
+    width = round(_WINDOW * max(grey.shape)) // 2 * 2 + 1
+    sign = np.float32(1 if dark else -1)
+    return -sign * _largest_nearby(-_largest_nearby(sign * grey, width), width)
 
 
-def _largest_nearby(cells: Float32Array) -> Float32Array:
-    """Return the largest value in the window around each cell."""
-    for axis in (0, 1):
-        cells = np.lib.stride_tricks.sliding_window_view(_padded(cells, _WINDOW, axis), _WINDOW, axis=axis).max(axis=-1)
-    return cells
-
-
-def _padded(array: Float32Array, width: int, axis: int) -> Float32Array:
-    return np.pad(array, [(width // 2, width // 2) if axis == k else (0, 0) for k in (0, 1)], mode="edge")
+def _largest_nearby(grey: Float32Array, width: int) -> Float32Array:
+    """Return the largest value in the square of this odd width around each pixel, as far as it is in the picture."""
+    for _ in range(2):  # along the columns, then along the rows
+        grey = np.pad(grey, ((width // 2, width // 2), (0, 0)), constant_values=-np.inf)
+        done = 1
+        while done < width:
+            step = min(done, width - done)
+            grey = np.maximum(grey[:-step], grey[step:])
+            done += step
+        grey = grey.T
+    return grey
 
 
 _POWERS = [(i, j) for i in range(4) for j in range(4 - i)]

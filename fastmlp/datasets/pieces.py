@@ -18,6 +18,8 @@ _NEAR = 0.12  # of the digit's size: pieces so near to it belong to it, unless t
 _SPECK = 0.1  # of the digit's size: what is smaller and lies apart is a speck, however near
 _SMALL = 0.35  # of the digit's size: what is smaller and not near is dirt; what is larger is something else
 
+_CUT_OFF = 0.6  # of the digit's size: the same for what the edge of the picture cuts off
+
 
 class Cleaned(NamedTuple):
     """Where the digit is (h, w), and what was left out, in words."""
@@ -64,6 +66,10 @@ class _Piece(NamedTuple):
         down = max(self.top, other.top) - min(self.bottom, other.bottom)
         return down, max(self.left, other.left) - min(self.right, other.right)
 
+    def reaches_edge(self, shape: tuple[int, ...]) -> bool:
+        """Whether the box reaches the edge of a picture of this shape."""
+        return min(self.top, self.left) == 0 or self.bottom == shape[0] or self.right == shape[1]
+
     def contains(self, other: _Piece) -> bool:
         """Whether the other's box lies within this one's."""
         return self.joined(other)[1:5] == self[1:5]
@@ -88,7 +94,7 @@ def digit_only(ink: BoolArray) -> Cleaned:
     pieces = _pieces(labels, count)
     lines = _lines(pieces, labels)
     rest = [piece for piece in pieces if piece not in lines]
-    specks = _specks(rest)
+    specks = _specks(rest, labels.shape)
     if not lines and not specks:
         return Cleaned(ink, [])
     kept = np.ones(count + 1, bool)
@@ -186,7 +192,7 @@ def _lines(pieces: list[_Piece], labels: Int64Array) -> list[_Piece]:
     return found if len(found) < len(pieces) else []
 
 
-def _specks(pieces: list[_Piece]) -> list[_Piece]:
+def _specks(pieces: list[_Piece], shape: tuple[int, ...]) -> list[_Piece]:
     """Return the pieces that are dirt; raises InvalidValueError where one is too large for dirt and lies apart."""
     ordered = sorted(pieces, key=lambda piece: -piece.area)
     digit, specks, others = ordered[0], [], 1
@@ -197,7 +203,7 @@ def _specks(pieces: list[_Piece]) -> list[_Piece]:
             gap <= _NEAR * digit.joined(piece).size and piece.size >= _SPECK * size and not _beside(digit, piece)
         ):
             digit = digit.joined(piece)
-        elif piece.size < _SMALL * size:
+        elif piece.size < (_CUT_OFF if piece.reaches_edge(shape) and not digit.reaches_edge(shape) else _SMALL) * size:
             specks.append(piece)
         else:
             others += 1
