@@ -47,14 +47,16 @@ def read_idx_content(path: Path) -> bytes:
 
     Raises DataError where it cannot be read, is no IDX file, or announces more than may be unpacked (see `limits`).
     """
-    with Source.at(path).decompressed() as file:
+    source = Source.at(path)
+    packed = source.is_gzipped()
+    with source.decompressed() as file:
         header = file.read(4)
         header += file.read(4 * header[3]) if len(header) == 4 else b""
         announced = _Header.of(header, str(path)).n_bytes
-        if announced > path.stat().st_size:  # then it is packed, or cut off
+        if packed:
             check_size(str(path), announced)
         file.seek(0)
-        return file.read(announced + 1)
+        return file.read(announced + 1) if packed else file.read()
 
 
 class _Header(NamedTuple):

@@ -88,15 +88,19 @@ class Source(NamedTuple):
         except MemoryError:
             raise DataError(f"{self.name} is too large for the memory of this machine") from None
 
+    def is_gzipped(self) -> bool:
+        """Whether the bytes are gzipped. Raises DataError as `open` does."""
+        with self.open() as file:
+            return file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+
     @contextmanager
     def decompressed(self) -> Iterator[BinaryIO]:
         """Open the bytes, decompressed as they are read where they are gzipped, to a limit (see `limits`).
 
         Raises DataError as `open` does.
         """
+        gzipped = self.is_gzipped()
         with self.open() as file:
-            gzipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-            file.seek(0)
             try:
                 yield bounded(gzip.GzipFile(fileobj=file), self.name) if gzipped else file  # type: ignore[arg-type]
             except _GZIP_DAMAGE as error:
