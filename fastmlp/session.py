@@ -195,7 +195,7 @@ class TrainingSession(Generic[Net]):
             X, y = self.data.x_train, self.data.y_train
             if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
                 options = FitOptions.checked(self.batch_size, epochs - start, shuffle=True, callback=after_epoch)
-                samples, measure = self.net._samples(X, y), self._measure_of(self.net)
+                samples, measure = self.net._samples(X, y, None), self._measure_of(self.net)
                 fit_weights(self.net._trainee(), samples, options, measure, self.history)
             else:
                 self._fit_other(epochs - start, after_epoch)
@@ -231,7 +231,7 @@ class TrainingSession(Generic[Net]):
         """What says how good our own net is on the test data, where that is to be measured."""
         if not self.validate:
             return lambda: Score(math.nan, math.nan)
-        return measure_on(net._weights, net._samples(self.data.x_test, self.data.y_test), net._threads)
+        return measure_on(net._weights, net._samples(self.data.x_test, self.data.y_test, None), net._threads)
 
     def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
         """Train a net that only has a public `fit`, and record each epoch once it is measured."""

@@ -239,3 +239,34 @@ def test_without_matplotlib_a_sentence_says_what_to_install(trained, tmp_path, m
     result = run("evaluate", trained[0], "--plot", tmp_path / "picture.png")
     assert result.exit_code == 1
     assert "pip install 'fastmlp[plot]'" in result.stderr
+
+
+def test_samples_without_an_answer_are_of_no_class():
+    net = picks_largest()
+    net.W1 = 1e30 * np.eye(3)
+    net.W2 = 1e10 * np.eye(3)
+    X = np.array([[1, 0, 0], [0, 1e-35, 0], [1, 0, 0], [0, 0, 1e-35], [0, 0, 1]])
+    with pytest.warns(RuntimeWarning, match="3 of 5 rows overflow"):
+        seen = evaluate(net, X, [0, 1, 0, 0, 2])
+    assert seen.confusion.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    assert seen.unanswered.tolist() == [2, 0, 1]
+    assert (seen.n_samples, seen.n_unanswered, seen.n_mistakes) == (5, 3, 1)
+    assert seen.accuracy == 1 / 5
+    assert seen.support.tolist() == [3, 1, 1]
+    assert seen.recall.tolist() == [0, 1, 0]
+    assert [mistake.row for mistake in seen.worst] == [3]
+    assert np.isnan(seen.loss)
+
+
+def test_the_command_counts_samples_without_an_answer(trained):
+    model, _ = trained
+    net = NeuralNetwork.load(model)
+    net.W1, net.W2 = np.full((3, 5), 1e30), np.full((5, 3), 1e30)
+    net.save(model, training={"dataset": None})
+    result = run("evaluate", model, "--dataset", trained[1])
+    assert result.exit_code == 0, result.output
+    assert "accuracy 0.0000: 0 of 9 samples were taken for another class" in result.stdout
+    assert "9 got no answer, as the net's outputs overflow float32, and count as wrong" in result.stdout
+    assert result.stderr.startswith("warning: the outputs of 9 of 9 rows overflow float32")
+    report = json.loads(run("evaluate", model, "--dataset", trained[1], "--json").stdout)["results"]
+    assert (report["accuracy"], report["loss"], report["unanswered"], report["worst"]) == (0, None, 9, [])

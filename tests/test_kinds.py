@@ -60,6 +60,7 @@ def npz():
         (b"ARROW1\0\0", "arrow"),
         (b"MATLAB 5.0 MAT-file", "mat"),
     ],
+    ids=["comma", "begins with PK", "empty", "npz", "zipped table", "start of an npz", "parquet", "feather", "mat"],
 )
 def test_by_the_content(content, kind):
     assert kind_of_content(Source("stdin", content)) == kind

@@ -21,7 +21,7 @@ from fastmlp.commands.predict import _source
 from fastmlp.errors import DataError
 
 pytest.importorskip("PIL.Image")
-from test_images import blank, bomb, picture
+from test_images import blank, bomb, picture, two_digits
 
 from fastmlp.datasets.images import read_digit
 
@@ -59,7 +59,10 @@ def digits(tmp_path):
 
 BAD = {
     "blank.png": (blank, "there is no digit in the picture"),
-    "huge.png": (bomb, "more than 89,478,485 pixels; crop it"),
+    "huge.png": (bomb, "has more than 178,956,970 pixels; crop it to the digit"),
+    "two.png": (two_digits, "there are 2 things in the picture that could be a digit; crop it to one"),
+    "drawn.svg": (lambda: b'<?xml version="1.0"?>\n<svg/>', "format SVG, which is not read"),
+    "telephone.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(50), "format HEIC, which is not read; save it as PNG"),
     "text.png": (lambda: b"no picture", "is not a picture in a known format"),
     "empty.png": (lambda: b"", "is empty"),
     "postscript.png": (
@@ -244,3 +247,32 @@ def test_the_table_of_the_training_is_taken_with_its_labels(tmp_path):
     refused = run("predict", model, path)
     assert (refused.exit_code, refused.stdout) == (3, "")
     assert "lacks the column b and has the column c, which the model does not know" in refused.stderr
+
+
+@pytest.mark.parametrize("form", ["lines", "json", "csv"])
+def test_outputs_that_overflow_give_no_class(tmp_path, model, form):
+    net = NeuralNetwork.load(model)
+    net.W1 = 1e30 * np.eye(3)
+    net.W2 = 1e10 * np.eye(3)
+    net.save(model)
+    (tmp_path / "two.csv").write_text("1,0,0\n0,1e-35,0\n", encoding="utf-8")
+    result = run("predict", model, tmp_path / "two.csv", *([] if form == "lines" else [f"--{form}"]))
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("warning: the outputs of 1 of 2 rows overflow float32: their probabilities are NaN")
+    if form == "lines":
+        first, second = result.stdout.splitlines()
+        assert first == f"{tmp_path / 'two.csv'} row 0: no answer, as the net's outputs overflow float32"
+        assert second.startswith(f"{tmp_path / 'two.csv'} row 1: elm  (elm 100.0 %")
+    elif form == "json":
+        first, second = json.loads(result.stdout)["results"]
+        assert (first["class"], first["probability"], second["class"]) == (None, None, "elm")
+    else:
+        assert [row["class"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["", "elm"]
+
+
+def test_what_was_cleaned_up_is_said(tmp_path, digits):
+    path = tmp_path / "one.png"
+    path.write_bytes(picture(speck=True))
+    result = run("predict", digits, path)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == f"warning: {path} was cleaned up: a speck was left out\n"

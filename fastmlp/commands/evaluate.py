@@ -118,6 +118,7 @@ def _as_json(seen: Evaluation, dataset: str) -> dict[str, Any]:
         "samples": seen.n_samples,
         "loss": seen.loss,
         "accuracy": seen.accuracy,
+        "unanswered": seen.n_unanswered,
         "classes": [
             {"class": name, "precision": float(precision), "recall": float(recall), "samples": int(support)}
             for name, precision, recall, support in zip(
@@ -146,6 +147,8 @@ def _print(seen: Evaluation, title: str) -> None:
     console.print(Text(printable(title)))
     console.print(f"loss {seen.loss:.4f}, accuracy {seen.accuracy:.4f}: ", end="")
     console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples were taken for another class")
+    if seen.n_unanswered:
+        console.print(f"{seen.n_unanswered:,} got no answer, as the net's outputs overflow float32, and count as wrong")
 
     classes = Table(title="Each class")
     for heading in ("Class", "Precision", "Recall", "Samples"):

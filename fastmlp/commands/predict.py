@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ def predict(
             {
                 "file": name,
                 "row": row,
-                "class": names[probs.argmax()],
+                "class": _likeliest(probs.tolist(), names),
                 "probability": float(probs.max()),
                 "probabilities": [float(p) for p in probs],
             }
@@ -81,11 +82,16 @@ def _source(name: str) -> Source:
     return named_source(name)
 
 
+def _likeliest(probabilities: list[float], names: tuple[str, ...]) -> str | None:
+    """Return the likeliest class; None where there are no probabilities, as the net's outputs overflow float32."""
+    return None if math.isnan(probabilities[0]) else names[probabilities.index(max(probabilities))]
+
+
 def _print_csv(rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
     writer.writerows(
-        [as_text_cell(r["file"]), r["row"], as_text_cell(r["class"]), *(f"{p:.6g}" for p in r["probabilities"])]
+        [as_text_cell(r["file"]), r["row"], as_text_cell(r["class"] or ""), *(f"{p:.6g}" for p in r["probabilities"])]
         for r in rows
     )
 
@@ -94,6 +100,9 @@ def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: se
     """Print a line for each row with its likeliest classes; the row's number only for files in `several`."""
     for r in rows:
         place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]
+        if r["class"] is None:
+            click.echo(f"{printable(place)}: no answer, as the net's outputs overflow float32")
+            continue
         probabilities = r["probabilities"]
         likeliest = sorted(range(len(names)), key=lambda k: -probabilities[k])[:_MOST_CLASSES]
         told = ", ".join(f"{printable(names[k])} {100 * probabilities[k]:.1f} %" for k in likeliest)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
+from fastmlp.datasets.limits import bounded, check_size
 from fastmlp.datasets.source import Source
 from fastmlp.errors import DataError
 
@@ -70,14 +71,15 @@ def _unzipped(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
 
 
 def _only_member(file: BinaryIO, name: str) -> BinaryIO:
-    """Open the one file in a .zip. Its size before it is unpacked is `file_size`, for whoever limits that."""
+    """Open the one file in a .zip. Raises DataError where there are others, or where it is too large once unpacked."""
     archive = zipfile.ZipFile(file)
     members = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX/" not in each.filename]
     if len(members) != 1:
         raise DataError(f"{name} holds {len(members)} files; give it one table only, or unpack it")
     if members[0].flag_bits & 1:
         raise DataError(f"{name} is encrypted; unpack it first")
-    return archive.open(members[0])  # type: ignore[return-value]
+    check_size(name, members[0].file_size)
+    return bounded(archive.open(members[0]), name)  # type: ignore[arg-type]  # the header may lie
 
 
 def _damaged(name: str, error: Exception) -> DataError:
