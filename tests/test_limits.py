@@ -116,10 +116,11 @@ def test_a_pipe_that_gives_too_much(a_megabyte):
 
 @pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="no such device")
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/urandom"])
-def test_devices(tmp_path, device):
-    link = tmp_path / "samples.csv"
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_devices(tmp_path, device, suffix):
+    link = tmp_path / f"samples.{suffix}"
     link.symlink_to(device)
-    with pytest.raises(DataError, match=r"samples.csv is a device, not a file or a pipe"):
+    with pytest.raises(DataError, match=rf"samples.{suffix} is a device, not a file or a pipe"):
         load_files(link)
 
 

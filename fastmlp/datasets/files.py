@@ -142,7 +142,7 @@ def _read(path: Path, label_column: str | int | None) -> list[_Part]:
         raise DataError(
             f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
         )
-    if found.st_size == 0:
+    if stat.S_ISREG(found.st_mode) and found.st_size == 0:
         raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")
     return _read_npz(path)
 

@@ -124,7 +124,7 @@ class _Spool:
         while chunk := rest.read(_COPIED_AT_ONCE):
             if self._file.tell() + len(chunk) > limit:
                 raise DataError(
-                    f"{name} gives more than the {limit:,} bytes that are allowed; if it is to, allow more with the "
+                    f"{name} gives more than the {limit:,} bytes that are allowed; allow more with the "
                     "variable FASTMLP_MAX_BYTES, or write them to a file and name that"
                 )
             self._file.write(chunk)
