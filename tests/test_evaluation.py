@@ -265,8 +265,8 @@ def test_the_command_counts_samples_without_an_answer(trained):
     net.save(model, training={"dataset": None})
     result = run("evaluate", model, "--dataset", trained[1])
     assert result.exit_code == 0, result.output
-    assert "accuracy 0.0000: 0 of 9 samples were taken for another class" in result.stdout
-    assert "9 got no answer, as the net's outputs overflow float32, and count as wrong" in result.stdout
-    assert result.stderr.startswith("warning: the outputs of 9 of 9 rows overflow float32")
+    assert "accuracy 0.0000: 0 of 60 samples were taken for another class" in result.stdout
+    assert "60 got no answer, as the net's outputs overflow float32, and count as wrong" in result.stdout
+    assert result.stderr.startswith("warning: the outputs of 60 of 60 rows overflow float32")
     report = json.loads(run("evaluate", model, "--dataset", trained[1], "--json").stdout)["results"]
-    assert (report["accuracy"], report["loss"], report["unanswered"], report["worst"]) == (0, None, 9, [])
+    assert (report["accuracy"], report["loss"], report["unanswered"], report["worst"]) == (0, None, 60, [])
