@@ -37,10 +37,12 @@ def frame_of(library, columns=COLUMNS):
     if library == "pandas objects":
         return frame.astype(object)
     if library == "pandas nullable":
-        return frame.convert_dtypes()
+        with np.errstate(invalid="ignore"):  # 1e300 is no whole number of 64 bits
+            return frame.convert_dtypes()
     if library == "pandas arrow":
         pytest.importorskip("pyarrow")
-        return frame.convert_dtypes(dtype_backend="pyarrow")
+        with np.errstate(invalid="ignore"):
+            return frame.convert_dtypes(dtype_backend="pyarrow")
     assert library == "pandas sparse"
     return frame.astype({"a": pandas.SparseDtype(int), "c": pandas.SparseDtype(bool)})
 
@@ -150,7 +152,8 @@ def test_exact_decimals_are_numbers():
     frame = pandas.DataFrame({"a": [decimal.Decimal("1.5"), None], "b": [1, 2]}, dtype=object)
     with pytest.raises(InvalidValueError, match="1 missing value in the column a"):
         rows_of_frame("X", frame)
-    assert rows_of_frame("X", frame.fillna(decimal.Decimal(2))).tolist() == [[1.5, 1], [2, 2]]
+    frame.loc[1, "a"] = decimal.Decimal(2)
+    assert rows_of_frame("X", frame).tolist() == [[1.5, 1], [2, 2]]
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -78,7 +78,7 @@ def test_an_idx_file_says_how_large_it_is(tmp_path, a_megabyte):
 
 def test_of_an_idx_file_no_more_is_read_than_it_announces(tmp_path):
     path = tmp_path / "labels.gz"
-    path.write_bytes(gzip.compress(to_idx(np.zeros(5, np.uint8))) + zeros(1 << 30))
+    path.write_bytes(gzip.compress(to_idx(np.zeros(5, np.uint8))) + zeros(200 << 20))
     before = peak_memory()
     with pytest.raises(DataError, match=r"labels.gz is damaged: it has more bytes than the 13 that its header"):
         read_idx(path)
@@ -116,10 +116,11 @@ def test_a_pipe_that_gives_too_much(a_megabyte):
 
 @pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="no such device")
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/urandom"])
-def test_devices(tmp_path, device):
-    link = tmp_path / "samples.csv"
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_devices(tmp_path, device, suffix):
+    link = tmp_path / f"samples.{suffix}"
     link.symlink_to(device)
-    with pytest.raises(DataError, match=r"samples.csv is a device, not a file or a pipe"):
+    with pytest.raises(DataError, match=rf"samples.{suffix} is a device, not a file or a pipe"):
         load_files(link)
 
 
@@ -136,3 +137,17 @@ def test_a_pipe_that_nobody_writes_to(tmp_path, monkeypatch, name):
 def test_a_folder(tmp_path):
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         Source.at(tmp_path)
+
+
+def test_a_table_that_says_at_its_end_how_large_it_is_is_not_read_as_numbers(tmp_path, a_megabyte, monkeypatch):
+    monkeypatch.setattr("numpy.loadtxt", None)
+    monkeypatch.setattr("io.TextIOWrapper", None)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"1,2,0\n" * 200_000))
+    with pytest.raises(DataError, match=r"bomb.csv.gz unpacks to more than the 1,048,576 bytes"):
+        load_files(tmp_path / "bomb.csv.gz")
+
+
+def test_a_file_that_is_cut_off_may_seem_large(tmp_path, a_megabyte):
+    content = gzip.compress(b"1,2,0\n3,4,1\n" * 20)
+    with pytest.raises(DataError, match=r"small.gz is damaged, it cannot be decompressed"):
+        decompress(content[:-4] + b"\xff\xff\xff\xff", "small.gz")
