@@ -18,7 +18,10 @@ _UNEVEN = 0.1  # grain from which on it is asked whether it is light that is une
 _SEGMENTS = 16  # of the edge: within one the light is even
 _SHADOW = 0.05  # of the edge: where there is more ink on it, it is a shadow, or the digit itself
 _TRACES = 0.01  # of the edge: so much ink on it is no shadow
+_MARGIN = 0.04  # of the picture's size
+_FULL = 0.25  # of the margin: a digit that fills the picture has more ink there
 _DARKEST = 0.4  # of the light: a shadow is no darker
+_LIT = 64  # pixels: the light on smaller pictures is not looked at
 _SAMPLES = 10_000  # pixels, at most, that the light is measured at
 _ROUNDS = 6
 _WINDOW = 0.19  # of the longer side: strokes are narrower
@@ -44,11 +47,12 @@ def ink_on_paper(grey: Float32Array, faint: float) -> Ink:
         grey = inner
         done.append("a border along the edge was cut off")
     ink, noise = _ink_and_noise(grey, np.median(_edge(grey)))
-    uneven = noise > _UNEVEN and _is_uneven(_edge(grey))
     at_edge = _ink_at_edge(ink, noise, faint)
-    if uneven or at_edge > _SHADOW:
-        even, even_noise = _in_even_light(grey, faint)
-        if uneven or _ink_at_edge(even, even_noise, faint) < at_edge / 3:  # a digit would still reach it
+    uneven = noise > _UNEVEN and _is_uneven(_edge(grey))
+    if min(grey.shape) >= _LIT and (uneven or at_edge > _SHADOW):
+        even, even_noise = _in_even_light(grey, faint, smooth=uneven)
+        # A digit that fills the picture would still be near the edge.
+        if _ink_at_edge(even, even_noise, faint, _MARGIN) < (_FULL if uneven else at_edge / 3):
             ink, noise = even, even_noise
             done.append("uneven light was evened out")
     ink[ink <= noise] = 0
@@ -79,28 +83,32 @@ def _is_uneven(edge: Float32Array) -> bool:
     return bool(np.median(np.abs(places - paper)) > 0.6 * np.median(np.abs(edge - paper)))
 
 
-def _ink_at_edge(ink: Float32Array, noise: float, faint: float) -> float:
-    """Return the share of the edge that has ink."""
-    return float(np.mean(_edge(ink) > max(noise, faint)))
+def _ink_at_edge(ink: Float32Array, noise: float, faint: float, margin: float = 0) -> float:
+    """Return the share of the edge that has ink; of a broad one, with a `margin`, a share of the picture's size."""
+    inked = ink > max(noise, faint)
+    depth = 1 + int(margin * max(ink.shape))
+    sides = (inked[:depth], inked[-depth:], inked[:, :depth], inked[:, -depth:])
+    return float(np.mean([side.mean() for side in sides]))
 
 
-def _in_even_light(grey: Float32Array, faint: float) -> tuple[Float32Array, float]:
+def _in_even_light(grey: Float32Array, faint: float, smooth: bool) -> tuple[Float32Array, float]:
     """Return the ink (h, w) between 0 and 1 and the strength of the paper's grain, as if the light were even.
 
-    The light is smooth, or else, as where a shadow ends, taken from what is near.
+    The light is `smooth`, or else, as where a shadow ends, taken from what is near.
     """
-    smooth = _smooth_paper(grey)
-    ink = grey - smooth
+    paper = _smooth_paper(grey) if smooth else np.full_like(grey, np.median(_edge(grey)))
+    ink = grey - paper
     dark = bool(-ink.min() > ink.max())
-    first = _ink_and_noise(*_without_light(grey, smooth, dark))
+    first = _ink_and_noise(*_without_light(grey, paper, dark))
     traces = _ink_at_edge(*first, faint)
-    if first[1] < _UNEVEN and traces < _TRACES:
+    if smooth and first[1] < _UNEVEN and traces < _TRACES:
         return first
     nearby = _nearby_paper(grey, dark)
     if dark and nearby.min() < _DARKEST * nearby.max():  # that is ink
         return first
     second = _ink_and_noise(*_without_light(grey, nearby, dark))
-    return first if first[1] < 1.5 * second[1] and traces <= _ink_at_edge(*second, faint) else second
+    better = first[1] < 1.5 * second[1] and traces <= _ink_at_edge(*second, faint)
+    return first if smooth and better else second
 
 
 def _without_light(grey: Float32Array, paper: Float32Array, dark: bool) -> tuple[Float32Array, np.float32]:
