@@ -13,20 +13,18 @@ import io
 import os
 import signal
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from keyword import iskeyword
-from types import FrameType
 from typing import Any
 
 import click
 
 from fastmlp import __version__
+from fastmlp.commands.ctrl_c import each_press_counted_once
 from fastmlp.errors import DataError, FastmlpError, ModelFileError, ResultsFileError
 from fastmlp.printable import printable
 
@@ -36,7 +34,6 @@ COMMANDS = ("train", "compare", "report", "evaluate", "predict", "export", "impo
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
 _EXIT_NOBODY_READS = 141  # 128 + SIGPIPE
-_ONE_PRESS = 0.5  # seconds in which several Ctrl-C count as one
 _DEFECT = (
     f"This is a bug in fastmlp {__version__}, not a mistake of yours: please report it to its developers, with the "
     "lines above and the output of `fastmlp info`."
@@ -65,7 +62,7 @@ class _Commands(click.Group):
         run: Callable[..., Any] = super().main
         _print_any_character()
         try:
-            with _warnings_as_lines(), _presses_counted_once():
+            with _warnings_as_lines(), each_press_counted_once():
                 code = _exit_code(partial(run, *args, **options | {"standalone_mode": False}))
         except KeyboardInterrupt:
             code = _EXIT_INTERRUPTED
@@ -152,29 +149,6 @@ def _leave_nothing_to_print() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
             os.dup2(nowhere, stream.fileno())
-
-
-@contextmanager
-def _presses_counted_once() -> Iterator[None]:
-    """Let several Ctrl-C within half a second count as one, while the first is being dealt with."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-        yield
-        return
-    last = -_ONE_PRESS
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _ONE_PRESS:
-            last = now
-            signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

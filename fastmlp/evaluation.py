@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, Float64Array, Int64Array
-from fastmlp.engine.inputs import as_inputs, as_labels
 from fastmlp.model_inputs import class_names
 from fastmlp.network import NeuralNetwork
 
@@ -40,22 +39,31 @@ class Evaluation:
 
     `loss` is the mean cross-entropy, `confusion` (C, C) int64 counts the samples: rows are true classes, columns
     predicted ones, named by `class_names`. `worst` holds the mistakes of greatest loss, the worst first.
+
+    Samples whose outputs overflow float32 are of no class. They stand in `unanswered`, by their true classes (C,), in
+    neither `confusion` nor `worst`; they count in `accuracy`, `support` and `recall`, and the loss is NaN.
     """
 
     loss: float
     confusion: Int64Array
     class_names: tuple[str, ...]
     worst: tuple[Mistake, ...]
+    unanswered: Int64Array | int = 0
 
     @property
     def n_samples(self) -> int:
         """How many samples were evaluated."""
-        return int(self.confusion.sum())
+        return int(self.support.sum())
 
     @property
     def n_mistakes(self) -> int:
         """How many samples were taken for another class."""
-        return self.n_samples - int(np.trace(self.confusion))
+        return int(self.confusion.sum() - np.trace(self.confusion))
+
+    @property
+    def n_unanswered(self) -> int:
+        """How many samples were taken for no class, as the outputs overflow float32."""
+        return self.n_samples - int(self.confusion.sum())
 
     @property
     def accuracy(self) -> float:
@@ -65,7 +73,7 @@ class Evaluation:
     @property
     def support(self) -> Int64Array:
         """Samples of each class (C,)."""
-        support: Int64Array = self.confusion.sum(axis=1)
+        support: Int64Array = self.confusion.sum(axis=1) + self.unanswered
         return support
 
     @property
@@ -114,15 +122,15 @@ def evaluate(net: NeuralNetwork, X: ArrayLike, Y: ArrayLike, n_worst: int = 20) 
     >>> seen.worst[0].row, round(seen.worst[0].p_true, 3)
     (2, 0.119)
     """
-    X = as_inputs("X", X, ndim=2)
-    y = as_labels("Y", Y, len(X), net.output_size)
-    probs, losses = net._forward_and_losses(X, y)
+    y, probs, losses = net._measured(X, Y)
+    answered = ~np.isnan(probs[:, 0])
     predicted = probs.argmax(axis=1)
     return Evaluation(
         loss=float(losses.mean(dtype=np.float64)),
-        confusion=confusion_matrix(y, predicted, net.output_size),
+        confusion=confusion_matrix(y[answered], predicted[answered], net.output_size),
         class_names=class_names(net),
         worst=_worst_mistakes(probs, y, predicted, n_worst),
+        unanswered=np.bincount(y[~answered], minlength=net.output_size),
     )
 
 
@@ -138,7 +146,7 @@ def confusion_matrix(y: Int64Array, predicted: Int64Array, n_classes: int) -> In
 
 
 def _worst_mistakes(probs: Float32Array, y: Int64Array, predicted: Int64Array, limit: int) -> tuple[Mistake, ...]:
-    rows = np.flatnonzero(y != predicted)
+    rows = np.flatnonzero((y != predicted) & ~np.isnan(probs[:, 0]))
     p_true = probs[rows, y[rows]]
     worst = rows[np.argsort(p_true, kind="stable")[:limit]]
     return tuple(

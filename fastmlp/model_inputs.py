@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,21 +10,25 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.datasets.array_names import arrays_of_inputs
+from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index, shown
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.digit_form import SIZE
 from fastmlp.datasets.images import IMAGE_SUFFIXES, is_image, read_digit
+from fastmlp.datasets.kinds import kind_of_file, open_table
+from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.npz import read_npz
+from fastmlp.datasets.pixels import PIXEL_SCALE
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
-from fastmlp.datasets.table import NotTextError, Table
+from fastmlp.datasets.text import NotTextError
+from fastmlp.engine.feature_names import column_order
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.network import NeuralNetwork
 
 __all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs"]
 
 _MAGIC_LENGTH = 8
-_NPZ_MAGIC = b"PK"
-_NPZ_NAMES = ("X", "x_test", "x")
 
 
 class ModelInputs(NamedTuple):
@@ -43,11 +48,15 @@ def class_names(net: NeuralNetwork) -> tuple[str, ...]:
     return _names(net.class_names, net.output_size)
 
 
-def read_inputs(source: Source, net: NeuralNetwork) -> ModelInputs:
-    """Return the samples in a picture of a digit, an .npz or a table, without labels.
+def read_inputs(
+    source: Source, net: NeuralNetwork, *, label_column: str | int | None = None, header: bool | None = None
+) -> ModelInputs:
+    """Return the samples in a picture of a digit, an .npz, a .mat or a table, without labels.
 
-    A picture is one sample, in MNIST's form. Of an .npz it is the array X, x_test or x, or the only one. Values beyond
-    1 are scaled as those that `net` was trained on.
+    A picture is one sample, in MNIST's form. Of an .npz it is the array X, x_test or x, or the only one. The columns of
+    a table with a header are taken by the names that `net` knows; those of labels (`label_column` in training) and of
+    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`. Values beyond 1 are scaled as
+    those that `net` was trained on.
 
     Raises DataError where `source` cannot be read or does not fit `net`; ImportError for a picture without Pillow.
 
@@ -62,8 +71,10 @@ def read_inputs(source: Source, net: NeuralNetwork) -> ModelInputs:
         raise DataError(f"{source.name} is empty")
     if Path(source.name).suffix.lower() in IMAGE_SUFFIXES or is_image(magic):
         return ModelInputs(source.name, _from_picture(source, net), 1.0)
-    X = _from_npz(source, net) if magic.startswith(_NPZ_MAGIC) else _from_table(source, net)
-    factor = _factor(net, 1.0, X.max())
+    kind = kind_of_file(Path(source.name).name, source)
+    is_table = kind in ("text", "arrow")
+    X = _from_table(source, net, label_column, header) if is_table else _from_arrays(source, net, kind)
+    factor = _factor(source.name, net, 1.0, [X])
     if factor != 1:
         np.multiply(X, factor, out=X)
     return ModelInputs(source.name, X, float(factor))
@@ -79,27 +90,68 @@ def _from_picture(source: Source, net: NeuralNetwork) -> Float32Array:
         return read_digit(file.read(), source.name)[None]
 
 
-def _from_npz(source: Source, net: NeuralNetwork) -> Float32Array:
+def _from_arrays(source: Source, net: NeuralNetwork, kind: str) -> Float32Array:
     def choose(present: Sequence[str]) -> Sequence[str]:
-        found = [key for key in _NPZ_NAMES if key in present] or (present if len(present) == 1 else [])
+        found = arrays_of_inputs(present, source.name)
         if not found:
             raise DataError(f"{source.name} lacks the array X; it has {', '.join(present) or 'none'}")
         return found[:1]
 
     with source.open() as file:
-        ((key, array),) = read_npz(file, source.name, choose).items()
+        if kind == "mat":
+            stored = read_mat(file, source.name)
+            (key,) = choose(list(stored))
+            array = stored[key]
+        else:
+            ((key, array),) = read_npz(file, source.name, choose).items()
     X = as_rows(array, f"{source.name}: {key}")
     _check_width(source.name, X.shape[1], net)
     return X
 
 
-def _from_table(source: Source, net: NeuralNetwork) -> Float32Array:
+def _from_table(
+    source: Source, net: NeuralNetwork, label_column: str | int | None, header: bool | None
+) -> Float32Array:
     try:
-        table = Table(source)
-        _check_width(source.name, table.n_columns, net)
-        return table.inputs()
+        table = open_table(source, header)
+        names = net.feature_names or ()
+        columns = table.columns(names if len(names) > 1 else ())
+        return table.inputs(columns, _columns_in_model(columns, net, label_column))
     except NotTextError:
+        if kind_of_file(source.name) is not None:
+            raise
         raise DataError(f"{source.name} is neither a picture, nor an .npz file, nor a CSV in UTF-8") from None
+
+
+def _columns_in_model(columns: Columns, net: NeuralNetwork, label_column: str | int | None) -> Sequence[int]:
+    """Return the columns of a table that the model takes, in its order."""
+    header, wanted, kept = columns.header, net.feature_names, list(range(columns.n))
+    if header is None:
+        # Where a number named the labels in training, and there is one column too many, it is the same.
+        one_more = isinstance(label_column, int) and columns.n == net.input_size + 1
+        spare = [label_column_index(columns, label_column)] if one_more and label_column is not None else []
+    else:
+        known = wanted or ()
+        spare = [j for j, cell in enumerate(header) if cell not in known and _is_spare(cell, label_column)]
+    if spare and (wanted is not None or columns.n - len(spare) == net.input_size):
+        names = shown(columns.called(j) for j in spare)
+        are = "are no inputs of the model, were" if len(spare) > 1 else "is no input of the model, was"
+        warnings.warn(f"{columns.name}: {names}, which {are} left out", UserWarning, stacklevel=5)
+        kept = [j for j in kept if j not in spare]
+    if wanted is None or header is None:
+        _check_width(columns.name, len(kept), net)
+        return kept
+    try:
+        order = column_order(columns.name, [header[j] for j in kept], wanted, stacklevel=5)
+    except InvalidValueError as error:
+        hint = "; leave the column of labels out" if len(kept) == net.input_size + 1 and not spare else ""
+        raise DataError(f"{error}{hint}") from None
+    return kept if order is None else [kept[place] for place in order]
+
+
+def _is_spare(name: str, label_column: str | int | None) -> bool:
+    """Whether a column that the model does not know holds labels or numbers the rows."""
+    return is_label_name(name) or is_index_name(name) or name == label_column
 
 
 def _check_width(name: str, width: int, net: NeuralNetwork) -> None:
@@ -109,10 +161,11 @@ def _check_width(name: str, width: int, net: NeuralNetwork) -> None:
 
 
 def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
-    """Return `data` with the classes numbered and the inputs scaled as those that `net` was trained on.
+    """Return `data` with its classes, its columns and its scale as those that `net` was trained on.
 
-    Classes are matched by name, those without names being called "0", "1" and so on. Raises ValueError for inputs of
-    another width than the net's and for a class that the net does not know.
+    Classes are matched by name, those without names being called "0", "1" and so on, and so are the columns where the
+    data and the net have names for them. Raises ValueError for inputs of another width than the net's, or of other
+    names, for a class that the net does not know, and for values that are no pixels where those of the net are.
 
     >>> x, y = np.zeros((2, 3), np.float32), np.array([0, 1])
     >>> net = NeuralNetwork(input_size=3, output_size=2, seed=0)
@@ -123,8 +176,13 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
     width = data.x_train.shape[1]
     if width != net.input_size:
         raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
+    if net.feature_names is not None and data.feature_names is not None:
+        order = column_order(data.name, data.feature_names, net.feature_names, stacklevel=3)
+        if order is not None:
+            x_train, x_test = (np.take(X, order, axis=1) for X in (data.x_train, data.x_test))
+            data = data._replace(x_train=x_train, x_test=x_test)
     numbers = _numbers_in_model(data, net)
-    factor = _factor(net, data.input_scale, max(data.x_train.max(), data.x_test.max()))
+    factor = _factor(data.name, net, data.input_scale, [data.x_train, data.x_test])
     return data._replace(
         x_train=data.x_train if factor == 1 else data.x_train * factor,
         y_train=numbers[data.y_train],
@@ -132,6 +190,7 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
         y_test=numbers[data.y_test],
         class_names=net.class_names,
         input_scale=net.input_scale,
+        feature_names=net.feature_names or data.feature_names,
     )
 
 
@@ -151,15 +210,23 @@ def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:
     return numbers
 
 
-def _factor(net: NeuralNetwork, input_scale: float, largest: np.float32) -> np.float32:
-    """Return the factor for inputs that were multiplied by `input_scale` already and are at most `largest`.
+def _factor(name: str, net: NeuralNetwork, input_scale: float, parts: Sequence[Float32Array]) -> np.float32:
+    """Return the factor for inputs that were multiplied by `input_scale` already.
 
-    Pixels are scaled where the model's were, and as they came where not.
+    Pixels are scaled where the model's were, and as they came where not. Raises DataError for values that are no pixels
+    where the model's are.
     """
     if net.input_scale == input_scale:
         return np.float32(1)
     if net.input_scale == 1:
         return np.float32(1 / input_scale)
+    parts = [X for X in parts if len(X)]
+    least, largest = float(min(X.min() for X in parts)), float(max(X.max() for X in parts))
+    if net.input_scale == PIXEL_SCALE and input_scale == 1 and (least < 0 or largest > 255):
+        raise DataError(
+            f"{name} holds values from {least:g} to {largest:g}, and the model was trained on pixels: give it those, "
+            "from 0 to 255 or from 0 to 1"
+        )
     already = input_scale == 1 and largest <= 1
     return np.float32(1 if already else net.input_scale / input_scale)
 

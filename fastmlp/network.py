@@ -5,51 +5,31 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmlp import __version__
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine import inference
 from fastmlp.engine.feature_names import check_feature_names
+from fastmlp.engine.frames import frame_names
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
-from fastmlp.engine.inputs import Samples, as_rows, as_samples
+from fastmlp.engine.inputs import Samples, as_pair, as_rows
+from fastmlp.engine.labels import as_labels
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
 from fastmlp.engine.settings import check_class_names, check_integer, check_number, default_threads
 from fastmlp.engine.training import Callback, FitOptions, History, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
-from fastmlp.engine.weights import Weights
+from fastmlp.engine.weights import Parameter, Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
 
 __all__ = ["History", "NeuralNetwork", "Score"]
 
 _ARGUMENTS = ("hidden_size", "input_size", "output_size", "lr", "init", "seed")  # of a net, kept in its file
-
-
-class _Array:
-    """One of the net's arrays, as an attribute."""
-
-    def __init__(self, what: str) -> None:
-        self.__doc__ = f"{what} float32, a read-only copy; setting copies too."
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, net: None, owner: type) -> _Array: ...
-
-    @overload
-    def __get__(self, net: NeuralNetwork, owner: type) -> Float32Array: ...
-
-    def __get__(self, net: NeuralNetwork | None, owner: type) -> _Array | Float32Array:
-        return self if net is None else net._weights[self._name]
-
-    def __set__(self, net: NeuralNetwork, value: ArrayLike) -> None:
-        net._weights[self._name] = value
 
 
 class NeuralNetwork:
@@ -157,7 +137,7 @@ class NeuralNetwork:
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
-        """The name of each input, or None where they have none; kept in model files."""
+        """The name of each input, or None where they have none; kept in model files. `fit` takes those of a frame."""
         return self._feature_names
 
     @feature_names.setter
@@ -175,10 +155,10 @@ class NeuralNetwork:
 
     # --- Parameters ---------------------------------------------------------------------------------------------------
 
-    W1 = _Array("Weights of the hidden layer (D, H)")
-    b1 = _Array("Biases of the hidden layer (H,)")
-    W2 = _Array("Weights of the output layer (H, C)")
-    b2 = _Array("Biases of the output layer (C,)")
+    W1 = Parameter("Weights of the hidden layer (D, H)")
+    b1 = Parameter("Biases of the hidden layer (H,)")
+    W2 = Parameter("Weights of the output layer (H, C)")
+    b2 = Parameter("Biases of the output layer (C,)")
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies go their own way; a pickle makes its own copies in any case.
@@ -254,7 +234,11 @@ class NeuralNetwork:
         validation: tuple[ArrayLike, ArrayLike] | None = None,
         callback: Callback | None = None,
     ) -> History:
-        """Train on X (n, D) and Y, labels (n,) or one-hot (n, C); a second call continues.
+        """Train on X (n, D) and Y, labels (n,), (n, 1) or one-hot (n, C); a second call continues.
+
+        X may also be images (n, h, w) or a frame of pandas, polars or Arrow. A net without `feature_names` takes those
+        of the first frame, also after fits on arrays, whose columns are taken for the same. From then on frames with
+        other names are refused, and columns in another order are put in order, with a UserWarning.
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
         the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)` is
@@ -265,8 +249,12 @@ class NeuralNetwork:
         goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch.
         """
         options = FitOptions.checked(batch_size, number_epochs, shuffle, callback)
-        samples, others = self._samples(X, Y), self._validation_samples(validation)
-        measure = None if others is None else measure_on(self._weights, others, self._threads)
+        names = self._feature_names or frame_names(X)
+        samples, measure = self._samples(X, Y, names), None
+        if validation is not None:
+            held_back = self._samples(*as_pair("validation", validation), names, part="validation ")
+            measure = measure_on(self._weights, held_back, self._threads)
+        self._feature_names = names
         return fit_weights(self._trainee(), samples, options, measure)
 
     def _trainee(self) -> Trainee:
@@ -278,32 +266,34 @@ class NeuralNetwork:
     def forward(self, X: ArrayLike) -> Float32Array:
         """Return the probabilities (n, C) float32 of X (n, D): softmax(max(0, X W1 + b1) W2 + b2).
 
-        A row's result has the same bits alone and in any batch. Raises ValueError or TypeError for an X that does not
-        fit the net.
+        X may be all that `fit` takes. A row's result has the same bits alone and in any batch. A row whose outputs
+        overflow float32 has the probabilities NaN, and a RuntimeWarning says so. Raises ValueError or TypeError for an
+        X that does not fit the net.
 
         >>> import numpy as np
         >>> net = NeuralNetwork(hidden_size=4, input_size=3, output_size=2, seed=0)
         >>> float(abs(net.forward(np.zeros((5, 3))).sum(1) - 1).max()) < 1e-6
         True
         """
-        return inference.forward(self._weights, as_rows("X", X, self.input_size), self.n_threads)
+        return inference.forward(self._weights, self._rows(X), self.n_threads)
 
     def score(self, X: ArrayLike, Y: ArrayLike) -> Score:
-        """Return the mean loss and the accuracy on X (n, D) against Y, labels (n,) or one-hot (n, C).
+        """Return the mean loss and the accuracy on X (n, D) against Y, both as `fit` takes them.
 
+        Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so.
         Raises ValueError or TypeError for data that does not fit the net.
         """
-        samples = self._samples(X, Y)
+        samples = self._samples(X, Y, self._feature_names)
         return inference.score(self._weights, samples.X, samples.y, self.n_threads)
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """The original script's name for `score`."""
         return self.score(X, Y)
 
-    def _forward_and_losses(self, X: ArrayLike, Y: ArrayLike) -> tuple[Float32Array, Float32Array]:
-        """Return the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
-        samples = self._samples(X, Y)
-        return inference.probabilities_and_losses(self._weights, samples.X, samples.y, self.n_threads)
+    def _measured(self, X: ArrayLike, Y: ArrayLike) -> tuple[Int64Array, Float32Array, Float32Array]:
+        """Return the labels (n,), the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
+        samples = self._samples(X, Y, self._feature_names)
+        return samples.y, *inference.probabilities_and_losses(self._weights, samples.X, samples.y, self.n_threads)
 
     # --- Inputs -------------------------------------------------------------------------------------------------------
 
@@ -311,12 +301,9 @@ class NeuralNetwork:
     def _threads(self) -> int:
         return self.n_threads or default_threads()
 
-    def _samples(self, X: ArrayLike, Y: ArrayLike, part: str = "") -> Samples:
-        return as_samples(X, Y, self.input_size, self.output_size, part)
+    def _rows(self, X: ArrayLike) -> Float32Array:
+        return as_rows("X", X, self._input_size, self._feature_names)
 
-    def _validation_samples(self, validation: tuple[ArrayLike, ArrayLike] | None) -> Samples | None:
-        if validation is None:
-            return None
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise InvalidValueError("validation must be a pair (X, Y)")
-        return self._samples(*validation, part="validation ")
+    def _samples(self, X: ArrayLike, Y: ArrayLike, feature_names: tuple[str, ...] | None, part: str = "") -> Samples:
+        rows = as_rows(f"{part}X", X, self._input_size, feature_names)
+        return Samples(rows, as_labels(f"{part}Y", Y, len(rows), self._output_size))

@@ -80,7 +80,7 @@ class TrainingSession(Generic[Net]):
     val_accuracy are NaN then. The model file `output` is written at the end of `train`, and with `checkpoint_every=5`
     after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
 
-    A new net takes over the class names and the input scale of `data`; one that has them already gets `data` as
+    A new net takes over the names and the input scale of `data`; one that has them already gets `data` as
     `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
@@ -195,7 +195,7 @@ class TrainingSession(Generic[Net]):
             X, y = self.data.x_train, self.data.y_train
             if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
                 options = FitOptions.checked(self.batch_size, epochs - start, shuffle=True, callback=after_epoch)
-                samples, measure = self.net._samples(X, y), self._measure_of(self.net)
+                samples, measure = self.net._samples(X, y, None), self._measure_of(self.net)
                 fit_weights(self.net._trainee(), samples, options, measure, self.history)
             else:
                 self._fit_other(epochs - start, after_epoch)
@@ -231,7 +231,7 @@ class TrainingSession(Generic[Net]):
         """What says how good our own net is on the test data, where that is to be measured."""
         if not self.validate:
             return lambda: Score(math.nan, math.nan)
-        return measure_on(net._weights, net._samples(self.data.x_test, self.data.y_test), net._threads)
+        return measure_on(net._weights, net._samples(self.data.x_test, self.data.y_test, None), net._threads)
 
     def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
         """Train a net that only has a public `fit`, and record each epoch once it is measured."""
@@ -257,6 +257,8 @@ def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
                 f"make it with output_size={data.n_classes}"
             )
         net.class_names, net.input_scale = data.class_names, data.input_scale
+        if net.feature_names is None and data.x_train.shape[1] == net.input_size:
+            net.feature_names = data.feature_names
     return as_model_sees(data, net)
 
 

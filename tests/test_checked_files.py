@@ -12,7 +12,7 @@ import pytest
 from fastmlp.kernels.checked_files import CheckedFiles
 
 KEY = ("int64", ("x86_64-unknown-linux-gnu", "znver3", "+avx2"), ("bytecode", ""))
-DATA = {"code": bytes(range(256)) * 4}
+DATA = {"code": bytes(range(100))}
 
 
 @pytest.fixture

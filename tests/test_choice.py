@@ -25,7 +25,9 @@ def test_a_path_leads_to_load_files_with_its_options(tmp_path):
     assert data.class_names == ("x", "y")
 
 
-@pytest.mark.parametrize("options", [{"test_fraction": 0.2}, {"label_column": "y"}])
+@pytest.mark.parametrize(
+    "options", [{"test_fraction": 0.2}, {"label_column": "y"}, {"test": "own.csv"}, {"header": False}]
+)
 @pytest.mark.parametrize("name", ["auto", "mnist", "synthetic"])
 def test_options_for_files_do_not_apply_to_named_data(name, options):
     with pytest.raises(ValueError, match=f"the dataset {name} has its own test set"):
@@ -44,6 +46,7 @@ def test_a_misspelt_name_is_told():
         DatasetChoice("synthetic"),
         DatasetChoice("/data/own.csv", None, 0.25, "kind"),
         DatasetChoice("/data/own.csv", None, None, -1),
+        DatasetChoice("/data/own.csv", None, None, None, "/data/test.csv", False),
     ],
     ids=str,
 )
@@ -67,8 +70,30 @@ def test_a_record_says_where_the_data_was(tmp_path, monkeypatch):
         {"source": 5},
         {"source": "own.csv", "test_fraction": "half"},
         {"source": "own.csv", "label_column": [1]},
+        {"source": "own.csv", "test": 5},
+        {"source": "own.csv", "header": "yes"},
+        {"source": "-"},  # standard input, which is gone
     ],
 )
 def test_what_is_no_record(record):
     assert DatasetChoice.from_training({"dataset": record}) is None
     assert DatasetChoice.from_training(record) is None
+
+
+def test_a_record_of_before_there_were_test_files():
+    record = {"name": "own.csv", "source": "/data/own.csv", "test_fraction": 0.2, "label_column": None}
+    assert DatasetChoice.from_training({"dataset": record}) == DatasetChoice("/data/own.csv", None, 0.2)
+
+
+def test_all_rows_of_a_file_are_for_testing(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("a,label\n" + "1,x\n3,y\n" * 10, encoding="utf-8")
+    lengths = {
+        choice: len(choice.load_for_testing().y_test)
+        for choice in (
+            DatasetChoice(str(path)),
+            DatasetChoice(str(path), test_fraction=0.5),
+            DatasetChoice(str(path), test=str(path)),
+        )
+    }
+    assert list(lengths.values()) == [20, 10, 20]

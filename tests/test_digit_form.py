@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastmlp.datasets.digit_form import BOX, SIZE, digit_form
+from fastmlp.datasets.digit_form import BOX, SIZE, digit_form, reduction
 
 
 def drawing(height=200, width=160):
@@ -99,3 +99,38 @@ def test_a_form_is_its_own_form():
 def test_what_is_no_picture_of_a_digit(picture, words):
     with pytest.raises(ValueError, match=words):
         digit_form(picture)
+
+
+@pytest.mark.parametrize("factor", [20, 33])
+@pytest.mark.parametrize("channels", [0, 3, 4])
+def test_a_picture_far_larger_than_needed_is_made_smaller_first(factor, channels):
+    page = np.kron((255 * (1 - drawing())).astype(np.uint8), np.ones((factor, factor), np.uint8))
+    if channels:
+        page = np.repeat(page[..., None], channels, axis=2)
+    if channels == 4:
+        page[..., 3] = 255
+    assert reduction(*page.shape[:2]) > 1
+    np.testing.assert_allclose(digit_form(page), digit_form(drawing()), atol=0.03)
+
+
+@pytest.mark.parametrize("shape", [(7071, 7071), (50_000_000, 1), (28, 1_700_000), (10_000, 3000), (2100, 900)])
+def test_what_is_looked_at_is_bounded(shape):
+    step = reduction(*shape)
+    assert shape[0] / step * shape[1] / step <= 4e6
+    assert max(shape) / step >= 1000
+
+
+def test_what_was_cleaned_up_is_warned_of():
+    page = drawing()
+    page[5:8, 5:8] = 1
+    with pytest.warns(UserWarning, match="^the picture was cleaned up: a speck was left out$") as told:
+        form = digit_form(page)
+    assert told[0].filename == __file__
+    np.testing.assert_allclose(form, digit_form(drawing()), atol=1e-5)
+
+
+def test_a_speck_darker_than_the_digit():
+    page = 0.3 * drawing()
+    page[5:8, 5:8] = 1
+    with pytest.warns(UserWarning, match="a speck was left out"):
+        np.testing.assert_allclose(digit_form(page), digit_form(drawing()), atol=1e-5)

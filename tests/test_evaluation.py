@@ -128,6 +128,57 @@ def test_bad_files_are_refused_before_any_work(trained, tmp_path):
     assert "cut off or damaged" in result.stderr
 
 
+def test_all_rows_of_a_file_that_is_named_are_measured(trained, tmp_path):
+    model, path = trained
+    few = tmp_path / "few.csv"
+    few.write_text("1,0,0,ash\n1,0,0,ash\n", encoding="utf-8")
+    result = run("evaluate", model, "--dataset", few)
+    assert result.exit_code == 0, result.stderr
+    assert "model.npz on all rows of few.csv" in result.stdout
+    assert "0 of 2 samples" in result.stdout
+    again = run("evaluate", model, "--dataset", path)
+    assert "of 60 samples" in again.stdout
+    assert "the model was trained on rows of" in again.stderr
+    assert "of 9 samples" in run("evaluate", model).stdout
+
+
+def test_the_test_file_of_the_training_is_measured(trained, tmp_path):
+    _, path = trained
+    test, model = tmp_path / "test.csv", tmp_path / "net.npz"
+    test.write_text("1,0,0,ash\n" * 4, encoding="utf-8")
+    args = ("train", "--dataset", path, "--test", test, "--hidden-size", 3, "--epochs", 1, "--output", model)
+    assert run(*args).exit_code == 0
+    assert json.loads(run("evaluate", model, "--json").stdout)["results"]["samples"] == 4
+    twice = run(*args[:-1], tmp_path / "other.npz", "--test-fraction", 0.5)
+    assert twice.exit_code == 2
+    assert "leave out the file" in twice.stderr
+    alone = run("evaluate", model, "--test", test)
+    assert "--test, --test-fraction, --label-column and --header belong to --dataset PATH" in " ".join(
+        alone.stderr.split()
+    )
+
+
+def test_the_labels_stand_where_they_stood_in_training(tmp_path):
+    path, model = tmp_path / "own.csv", tmp_path / "net.npz"
+    path.write_text("a,tree,b\n" + "1,0,5\n2,1,6\n" * 20, encoding="utf-8")
+    args = ("--dataset", path, "--label-column", "tree")
+    assert run("train", *args, "--hidden-size", 3, "--epochs", 1, "--output", model).exit_code == 0
+    assert "of 40 samples" in run("evaluate", model, "--dataset", path).stdout
+
+
+def test_standard_input_is_gone(trained, tmp_path):
+    model = tmp_path / "net.npz"
+    text = trained[1].read_bytes()
+    args = ["train", "--dataset", "-", "--hidden-size", "3", "--epochs", "1", "--output", str(model)]
+    result = CliRunner().invoke(main, args, input=text)
+    assert result.exit_code == 0, result.stderr
+    gone = run("evaluate", model)
+    assert gone.exit_code == 2
+    assert "was trained on standard input, which is gone: name the data with --dataset" in " ".join(gone.stderr.split())
+    assert "name the data with --dataset" in run("train", "--resume", model, "--epochs", 2).stderr
+    assert CliRunner().invoke(main, ["evaluate", str(model), "--dataset", "-"], input=text).exit_code == 0
+
+
 # Pictures
 
 
@@ -188,3 +239,34 @@ def test_without_matplotlib_a_sentence_says_what_to_install(trained, tmp_path, m
     result = run("evaluate", trained[0], "--plot", tmp_path / "picture.png")
     assert result.exit_code == 1
     assert "pip install 'fastmlp[plot]'" in result.stderr
+
+
+def test_samples_without_an_answer_are_of_no_class():
+    net = picks_largest()
+    net.W1 = 1e30 * np.eye(3)
+    net.W2 = 1e10 * np.eye(3)
+    X = np.array([[1, 0, 0], [0, 1e-35, 0], [1, 0, 0], [0, 0, 1e-35], [0, 0, 1]])
+    with pytest.warns(RuntimeWarning, match="3 of 5 rows overflow"):
+        seen = evaluate(net, X, [0, 1, 0, 0, 2])
+    assert seen.confusion.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    assert seen.unanswered.tolist() == [2, 0, 1]
+    assert (seen.n_samples, seen.n_unanswered, seen.n_mistakes) == (5, 3, 1)
+    assert seen.accuracy == 1 / 5
+    assert seen.support.tolist() == [3, 1, 1]
+    assert seen.recall.tolist() == [0, 1, 0]
+    assert [mistake.row for mistake in seen.worst] == [3]
+    assert np.isnan(seen.loss)
+
+
+def test_the_command_counts_samples_without_an_answer(trained):
+    model, _ = trained
+    net = NeuralNetwork.load(model)
+    net.W1, net.W2 = np.full((3, 5), 1e30), np.full((5, 3), 1e30)
+    net.save(model, training={"dataset": None})
+    result = run("evaluate", model, "--dataset", trained[1])
+    assert result.exit_code == 0, result.output
+    assert "accuracy 0.0000: 0 of 60 samples were taken for another class" in result.stdout
+    assert "60 got no answer, as the net's outputs overflow float32, and count as wrong" in result.stdout
+    assert result.stderr.startswith("warning: the outputs of 60 of 60 rows overflow float32")
+    report = json.loads(run("evaluate", model, "--dataset", trained[1], "--json").stdout)["results"]
+    assert (report["accuracy"], report["loss"], report["unanswered"], report["worst"]) == (0, None, 60, [])

@@ -3,7 +3,9 @@
 import errno
 import gzip
 import io
+import os
 import struct
+import threading
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from test_npz import DAMAGED
 
 from fastmlp.datasets import load_files
+from fastmlp.datasets.files import load_for_testing
 from fastmlp.datasets.idx import to_idx
 from fastmlp.errors import DataError, FastmlpError, InvalidTypeError
 
@@ -117,6 +120,26 @@ def test_images_of_bytes_are_flattened_and_scaled_with_a_word(tmp_path):
     np.testing.assert_array_equal(data.x_test, expected[:2])
 
 
+def test_small_counts_are_no_pixels(tmp_path):
+    with pytest.warns(
+        UserWarning, match=r"own\.npz: X holds whole numbers from 0 to 5, which are no pixels .*, and was not"
+    ):
+        data = load_files(save(tmp_path / "own.npz", X=IMAGES % 6, y=Y))
+    assert (rows(data)[0].max(), data.input_scale) == (5, 1)
+
+
+def test_scaling_is_decided_by_both_parts(tmp_path):
+    path = save(tmp_path / "own.npz", x_train=IMAGES, y_train=Y, x_test=IMAGES / 255, y_test=Y)
+    with pytest.raises(DataError, match="x_train holds pixels from 0 to 255 and x_test values from 0 to 1; scale both"):
+        load_files(path)
+
+
+@pytest.mark.parametrize("names", ["X_train,Y_train", "data,target", "images,labels", "arr_0,arr_1", "arr_1,arr_0"])
+def test_arrays_with_other_names(tmp_path, names):
+    data = load_files(save(tmp_path / "own.npz", **dict(zip(names.split(","), (X, Y), strict=True))))
+    assert (data.x_train.shape, data.n_classes) == ((10, 3), 3)
+
+
 def test_pixels_of_another_type_are_recognised(tmp_path):
     pixels = IMAGES.astype(np.int64)
     pixels[0, 0, :2] = 0, 255
@@ -190,7 +213,7 @@ def test_gzipped_csv(tmp_path):
         ("1,2,x\n3,4,y\n", None, ("x", "y")),
         ("label,0,1\n1,5,2\n0,3,4\n", None, None),  # pandas' numbers as a header
         ("0,1,2\n7,3,4\n9,5,4\n", "1", ("3", "5")),  # a header of numbers, named
-        ("a,b,c\n7,3,0\n9,5,1.0\n", None, None),
+        ("a,b,c\n7,3,0\n9,5,1.0\n", "c", None),
         ("a,b,c\n7,3,10\n9,5,9\n", "c", ("9", "10")),
     ],
 )
@@ -210,7 +233,8 @@ def test_long_and_wide_tables(tmp_path):
     assert data.x_test.shape == (14_286, 2)
     wide = np.column_stack([random.random((40, 4999)).round(3), np.arange(40) % 2])
     np.savetxt(tmp_path / "wide.csv", wide, "%g", ",")
-    assert load_files(tmp_path / "wide.csv").x_train.shape == (34, 4999)
+    with pytest.warns(UserWarning, match="the last column, column 5000, was taken for the labels"):
+        assert load_files(tmp_path / "wide.csv").x_train.shape == (34, 4999)
 
 
 def test_two_rows(tmp_path):
@@ -228,6 +252,104 @@ def test_more_rows_than_one_piece_of_the_reader(tmp_path):
     path = write(tmp_path / "own.csv", "\n".join(lines))
     with pytest.raises(DataError, match=r"row 100001, column 1 is 'oops', not a number"):
         load_files(path)
+
+
+def test_names_of_the_inputs_are_kept(tmp_path):
+    assert load_files(write(tmp_path / "own.csv", table())).feature_names == ("a", "b")
+    assert load_files(write(tmp_path / "own.csv", table(header=None))).feature_names is None
+    with pytest.warns(
+        UserWarning, match="some columns have no name, or the same, so columns are known by their places"
+    ):
+        assert load_files(write(tmp_path / "own.csv", table(header="a,a,label"))).feature_names is None
+
+
+def test_how_it_was_read_is_noted(tmp_path):
+    text = table(";", header="Id,b,label").replace(".", ",")
+    with pytest.warns(UserWarning, match="only numbers or names the rows, was left out"):
+        notes = dict(load_files(write(tmp_path / "own.csv", text), test_fraction=0.25).notes)
+    assert notes == {
+        "separated by": "semicolons, decimal commas",
+        "header": "the first row",
+        "labels": "column 3 (label)",
+        "left out": "column 1 (Id)",
+        "scaling": "none",
+        "test part": "0.25 of each class, chosen by the seed 0",
+    }
+
+
+# A test set in a file of its own
+
+
+def test_a_test_file(tmp_path):
+    train = write(tmp_path / "train.csv", table())
+    test = write(tmp_path / "test.csv", "label;b;a\nx;0,5;7\n")
+    with pytest.warns(UserWarning, match=r"test\.csv come in another order than in training; they are taken by their"):
+        data = load_files(train, test=test)
+    check_form(data)
+    assert (len(data.x_train), data.x_test.tolist(), data.y_test.tolist()) == (8, [[7, 0.5]], [0])
+    assert data.class_names == ("x", "y")
+    assert dict(data.notes)["test part"] == f"the file {test}"
+
+
+def test_a_test_file_of_another_kind(tmp_path):
+    test = save(tmp_path / "test.npz", X=X[:4], y=Y[:4])
+    data = load_files(save(tmp_path / "train.npz", X=X, y=Y), test=test)
+    np.testing.assert_array_equal(data.x_test, X[:4])
+    assert len(data.x_train) == 12
+
+
+@pytest.mark.parametrize(
+    ("test", "options", "error", "words"),
+    [
+        ("a,c,label\n1,2,x\n", {}, DataError, "lacks the column b and has the column c, which the training set lacks"),
+        ("a,b,kind\n1,2,x\n", {}, DataError, "has no column called label; its columns are a, b, kind"),
+        ("1,2,x\n", {}, DataError, "has no column called label; it has no header"),
+        ("a,b,label\n1,2,x\n", {"test_fraction": 0.5}, ValueError, "or test_fraction makes one; leave out the file"),
+        ("", {}, DataError, "is empty"),
+    ],
+)
+def test_a_test_file_that_does_not_fit(tmp_path, test, options, error, words):
+    train = write(tmp_path / "train.csv", table())
+    with pytest.raises(error, match=words) as caught:
+        load_files(train, test=write(tmp_path / "test.csv", test), **options)
+    assert "test.csv" in str(caught.value)
+
+
+def test_a_test_file_beside_a_test_set(tmp_path):
+    both = save(tmp_path / "both.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
+    one = save(tmp_path / "one.npz", X=X, y=Y)
+    with pytest.raises(ValueError, match=r"both\.npz has a test set, .*; leave out the file .*one\.npz"):
+        load_files(both, test=one)
+    with pytest.raises(DataError, match=r"both\.npz has a training and a test set; name a file that has only the one"):
+        load_files(one, test=both)
+
+
+def test_all_rows_to_test_on(tmp_path):
+    data = load_for_testing(write(tmp_path / "own.csv", table().replace(",y", ",x")))
+    assert (data.x_train.shape, data.x_test.shape, data.class_names) == ((0, 2), (8, 2), ("x",))
+    both = load_for_testing(save(tmp_path / "both.npz", x_train=X, y_train=Y, x_test=X[:4], y_test=Y[:4]))
+    assert (len(both.x_train), len(both.x_test)) == (12, 4)
+
+
+# Pipes
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_a_pipe(tmp_path, kind):
+    content = table().encode() if kind == "csv" else save(tmp_path / "own.npz", X=X, y=Y).read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    data = load_files(pipe)
+    writer.join()
+    assert (data.name, data.n_classes) == ("pipe", 2 if kind == "csv" else 3)
+
+
+def test_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table().encode())))
+    data = load_files("-")
+    assert (data.name, data.class_names) == ("stdin", ("x", "y"))
 
 
 # A folder of IDX files
@@ -345,6 +467,14 @@ def zip_of_text(folder):
     return folder / "bad.npz"
 
 
+def zip_of(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, table())
+    return file.getvalue()
+
+
 def npy_bytes():
     file = io.BytesIO()
     np.save(file, X)
@@ -417,7 +547,7 @@ BAD = {
     "csv one column": (text("1\n2\n"), "has one column only"),
     "csv text": (text("a,b,c\n1,2,x\n3,four,y\n"), r"row 3, column 2 \(b\) is 'four', not a number"),
     "csv text, no header": (text("1,2,x\n3,four,y\n"), "row 2, column 2 is 'four', not a number"),
-    "csv text in row 1": (text("1,two,x\n3,4,y\n"), "row 1, column 2 is 'two', not a number"),
+    "csv text in row 1": (text("1,two,x\n3,4,y\n"), "a header, because column 2 has 'two' above numbers"),
     "csv after blanks": (text("a,b,c\n\n1,2,x\n\n3,,y\n"), r"row 5, column 2 \(b\) is empty"),
     "csv underscore": (text("1_0,2,x\n3,4,y\n"), "row 2, column 1|row 1, column 1"),
     "csv short row": (text("a,b,c\n1,2,x\n3,4\n"), "row 3 has 2 columns where the first row has 3"),
@@ -425,16 +555,21 @@ BAD = {
     "csv open quote": (text('a,b,c\n1,2,x\n3,4,y\n"5,6,x\n'), "row 4 has 1 columns"),
     "csv only labels": (text("a,b\nx,1\n"), r"row 2, column 1 \(a\) is 'x', not a number"),
     "csv no label": (text("a,b\n1,x\n2,\n"), r"row 3, column 2 \(b\) is empty; every row needs"),
-    "csv nan": (text("1,2,x\n3,nan,y\n"), "row 2, column 2 is nan; inputs must be finite"),
+    "csv nan": (text("1,2,x\n3,nan,y\n"), "row 2, column 2 is 'nan', a missing value"),
     "csv inf": (text("1,2,x\n3,-inf,y\n"), "row 2, column 2 is -inf"),
     "csv too large": (text("1,2,x\n3,1e99,y\n"), "row 2, column 2 is 1e99"),
     "csv one class": (text("1,2,x\n3,4,x\n"), r"one class only \(x\)"),
-    "csv fractions": (text("1,2,0.5\n3,4,1.5\n"), "has 0.5 in row"),
+    "csv fractions": (text("a,b,label\n1,2,0.5\n3,4,1.5\n"), "has 0.5 in row"),
     "csv latin-1": (blob("bad.csv", "1,été\n2,hiver\n".encode("latin-1")), "is not UTF-8 text"),
-    "csv utf-16": (blob("bad.csv", table().encode("utf-16")), "is not UTF-8 text"),
+    "csv utf-16": (blob("bad.csv", table().encode("utf-16-le")), "is not UTF-8 text: it has zero"),
     "csv binary": (blob("bad.csv", bytes(range(1, 256))), "is not UTF-8 text|row|column"),
-    "csv zeros": (blob("bad.csv", b"1,2\n\0\0\n"), "row 2|not a CSV"),
+    "csv zeros": (blob("bad.csv", b"1,2\n\0\0\n"), "it has zero bytes"),
     "csv cut gz": (blob("bad.csv.gz", CSV_GZ[:-10]), "cannot be decompressed"),
+    "csv zip of two": (blob("bad.csv.zip", zip_of("a.csv", "b.csv")), "holds 2 files; give it one table only"),
+    "csv cut zip": (blob("bad.csv.zip", zip_of("a.csv")[:-10]), "is damaged, it cannot be unpacked"),
+    "csv money": (text("a,b,label\n$1,2,x\n$3,4,y\n"), r"column 1 \(a\) is '\$1', an amount of money"),
+    "csv dates": (text("a,b,label\n2024-01-05,2,x\n3,4,y\n"), r"column 1 \(a\) is '2024-01-05', a date"),
+    "csv two labels": (text("label,b,class\n1,2,x\n3,4,y\n"), r"column 1 \(label\) and column 3 \(class\)"),
     "csv damaged gz": (blob("bad.csv.gz", CSV_GZ[:60] + b"x" + CSV_GZ[61:]), "decompressed"),
     # folders of IDX files
     "idx empty folder": (idx({}), "lacks train-images-idx3-ubyte and train-labels"),
@@ -442,7 +577,7 @@ BAD = {
     "idx no images": (idx({TRAIN_LABELS: IMAGES}), f"has {TRAIN_LABELS} but lacks its images"),
     "idx no test labels": (idx(GOOD | {TEST_IMAGES: IMAGES}), f"{TEST_IMAGES} but lacks its labels"),
     "idx cut": (idx(GOOD | {TRAIN_IMAGES: to_idx(IMAGES)[:-1]}), "cut off or damaged: it has 255"),
-    "idx too long": (idx(GOOD | {TRAIN_LABELS: to_idx(IMAGES) + b"x"}), "cut off or damaged"),
+    "idx too long": (idx(GOOD | {TRAIN_LABELS: to_idx(IMAGES) + b"x"}), "is damaged: it has more bytes than"),
     "idx cut header": (idx(GOOD | {TRAIN_IMAGES: to_idx(IMAGES)[:9]}), "cut off or damaged"),
     "idx empty file": (idx(GOOD | {TRAIN_IMAGES: b""}), "is not an IDX file"),
     "idx magic": (idx(GOOD | {TRAIN_LABELS: b"<html>"}), "starts with the bytes 3c 68 74 6d"),
@@ -469,7 +604,7 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, case):
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        ("species", "has no column called species; its first row is a, b, c"),
+        ("species", "has no column called species; its columns are a, b, c"),
         (0, "has no column 0 for the labels; it has columns 1 to 3"),
         (4, "has no column 4"),
         ("-4", "has no column -4"),
@@ -525,7 +660,7 @@ def test_options_that_do_not_apply(tmp_path):
     [
         (text(table()), "open"),
         (npz(X=X, y=Y), "open"),
-        (idx(GOOD), "read_bytes"),
+        (idx(GOOD), "open"),
         (idx(GOOD), "stat"),
     ],
 )

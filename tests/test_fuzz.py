@@ -209,6 +209,13 @@ def npz(**arrays: Any) -> bytes:
     return file.getvalue()
 
 
+def zipped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("own.csv", content)
+    return file.getvalue()
+
+
 def model_file() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net.npz")
@@ -274,6 +281,7 @@ def samples_of(inputs: int) -> Callable[[Path], object]:
 LINES = [",".join(f"{value:.3f}" for value in row) for row in X]
 ROWS = "\n".join(LINES) + "\n"
 TABLE = "a,b,c,d,label\n" + "".join(f"{line},{'abc'[k]}\n" for line, k in zip(LINES, Y, strict=True))
+DIGITS = "".join(f"{k};{';'.join(map(str, row.ravel()[:6]))}\n" for k, row in zip(Y, PIXELS, strict=True))
 ARRAYS = {"x_train": X, "y_train": Y, "x_test": X[:5], "y_test": Y[:5]}
 KERAS = {"x_train": PIXELS, "y_train": Y.astype(np.uint8), "x_test": PIXELS[:5], "y_test": Y[:5].astype(np.uint8)}
 TEXT_LABELS = {"X": X.astype(np.float32), "y": np.array(["ash", "elm", "oak"])[Y]}
@@ -304,6 +312,9 @@ def kinds(results: dict[str, Any]) -> dict[str, Kind]:
         "Keras model": Kind("net.keras", keras_file(), altered_archive, _gives_logits, ModelFileError),
         "table": Kind("own.csv", TABLE.encode(), altered_bytes, load_files, DataError),
         "table.gz": Kind("own.csv.gz", gzip.compress(TABLE.encode()), gzipped(altered_bytes), load_files, DataError),
+        "table.zip": Kind("own.csv.zip", zipped(TABLE.encode()), altered_archive, load_files, DataError),
+        "table, UTF-16": Kind("own.csv", TABLE.encode("utf-16"), altered_bytes, load_files, DataError),
+        "table of integers": Kind("own.txt", DIGITS.encode(), altered_bytes, load_files, DataError),
         "table to predict": Kind("own.csv", ROWS.encode(), altered_bytes, samples_of(4), documented),
         "IDX": Kind("train-images-idx3-ubyte", idx, altered_bytes, lambda p: load_files(p.parent), DataError),
         "IDX.gz": Kind(
@@ -321,8 +332,8 @@ def kinds(results: dict[str, Any]) -> dict[str, Kind]:
 
 KINDS = [
     "model", "model's metadata", "results, bytes", "results, values", "npz", "npz, text", "npz to predict",
-    "Keras's MNIST", "Keras model", "table", "table.gz", "table to predict", "IDX", "IDX.gz",
-    "PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP",
+    "Keras's MNIST", "Keras model", "table", "table.gz", "table.zip", "table, UTF-16",
+    "table of integers", "table to predict", "IDX", "IDX.gz", "PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP",
 ]  # fmt: skip
 
 

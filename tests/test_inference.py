@@ -85,7 +85,8 @@ def test_eight_threads_at_once_get_what_each_would_get_alone():
 def test_what_is_not_finite_is_refused_wherever_it_stands(wrong, n, row, column, always_threads):
     net, X = net_of(30, n_threads=2), rows_of(n)
     X[row, column] = wrong
-    sentence = f"X holds 1 values that are NaN or infinite, the first in row {row}: replace them"
+    where = f"the first in row {row}, column {column}"
+    sentence = rf"X holds 1 values that are NaN or infinite, {where} \(from 0\): replace them"
     with pytest.raises(InvalidValueError, match=sentence):
         net.forward(X)
     with pytest.raises(InvalidValueError, match=sentence):
@@ -142,3 +143,68 @@ def test_rows_that_are_ready_are_taken_as_they_are():
         assert (array == X).all()
     X.flags.writeable = False
     assert as_rows("X", X, D).flags.writeable
+
+
+# Outputs that overflow float32
+
+
+def overflowing(n_threads=1):
+    """A net whose outputs overflow for rows with a large first input, and are ordinary for the others."""
+    net = NeuralNetwork(3, input_size=D, output_size=4, seed=0, n_threads=n_threads)
+    W1, W2 = np.zeros((D, 3)), np.full((3, 4), 1e30)
+    W1[0] = 1
+    net.W1, net.W2, net.b2 = W1, W2, [0, 0, 1, 0]
+    return net
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, [0]), (7, [0, 6]), (300, [5, 128, 299]), (5000, [0, 130, 2600, 4999])])
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("density", [0.1, 1])
+def test_a_forward_pass_that_overflows_says_so_and_nan_is_never_right(n, rows, n_threads, density, always_threads):
+    net, rng = overflowing(n_threads), np.random.default_rng(0)
+    X = (rng.random((n, D)) * (rng.random((n, D)) < density)).astype(np.float32)
+    X[:, 0] = 0
+    X[rows, 0] = 1e10
+    said = rf"^the outputs of {len(rows)} of {n} rows overflow float32: their probabilities are NaN and count as wrong"
+    with pytest.warns(RuntimeWarning, match=said) as told:
+        probs = net.forward(X)
+    assert told[0].filename == __file__
+    assert np.flatnonzero(np.isnan(probs).all(axis=1)).tolist() == rows
+    assert np.flatnonzero(np.isnan(probs).any(axis=1)).tolist() == rows
+    for label in range(4):
+        with pytest.warns(RuntimeWarning, match=said) as told:
+            score = net.score(X, np.full(n, label))
+        assert told[0].filename == __file__
+        assert np.isnan(score.loss)
+        assert score.accuracy == pytest.approx((n - len(rows)) / n if label == 2 else 0)
+
+
+def test_a_net_of_huge_weights_is_right_nowhere():
+    """The net of the report: it was right for every label."""
+    net = NeuralNetwork(30, seed=0)
+    net.W1, net.W2 = np.full((784, 30), 1e30), np.full((30, 10), 1e30)
+    X, y = np.ones((200, 784), np.float32), np.arange(200) % 10
+    with pytest.warns(RuntimeWarning, match="200 of 200 rows overflow"):
+        assert net.score(X, y).accuracy == 0
+    small = net_of(3)
+    huge = np.full((6, D), 3e38, np.float32)
+    small.W2 = np.full((3, 4), 1e20)
+    with pytest.warns(RuntimeWarning, match="overflow") as told:
+        history = small.fit(np.zeros((4, D)), np.arange(4), 2, 2, validation=(huge, np.arange(6) % 4))
+    assert history.val_accuracy == [0, 0]
+    assert np.isnan(history.val_loss).all()
+    assert len(told) == 2
+
+
+def test_one_class_that_overflows_is_enough():
+    net = net_of(3)
+    net.W1, net.b1, net.W2 = np.zeros((D, 3)), [1e30, 0, 0], np.zeros((3, 4))
+    for sign, finite in ((1, False), (-1, True)):  # -infinity is the logit of what is impossible: no harm is done
+        W2 = np.zeros((3, 4))
+        W2[0, 1] = sign * 1e30
+        net.W2 = W2
+        if finite:
+            np.testing.assert_allclose(net.forward(np.ones((1, D))), [[1 / 3, 0, 1 / 3, 1 / 3]], rtol=1e-6)
+        else:
+            with pytest.warns(RuntimeWarning, match="1 of 1 rows overflow"):
+                assert np.isnan(net.forward(np.ones((1, D)))).all()

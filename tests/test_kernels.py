@@ -388,10 +388,13 @@ def predicted(X, arrays, rows=None, n_entries=None, fill=0):
     def run(X, first):
         return network_forward(probs, Outcome.of(0), weights.packed, scratch, X, no_labels, (first, n), weights.lanes)
 
-    row = run(WithZeros(X), 0)
+    row, overflowed = run(WithZeros(X), 0)
     if 0 <= row < n:
         assert n > 2  # zeros of one row or two are always skipped
-        row = run(X, row)
+        row, more = run(X, row)
+        overflowed += more
+    if row == n:
+        assert overflowed == np.isnan(probs).all(axis=1).sum() == np.isnan(probs).any(axis=1).sum()
     return probs, row
 
 
@@ -440,6 +443,20 @@ def test_prediction_finds_a_value_that_is_not_finite_in_any_row(wrong, kind, at,
     X[3, at] = np.finfo(np.float32).max
     X[4, at] = -np.finfo(np.float32).max
     assert predicted(X, arrays)[1] == 150
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("n", [1, 2, 7, 17, 300])
+def test_prediction_counts_the_rows_whose_logits_overflow(kind, n, rng):
+    X, (W1, b1, W2, b2) = rows_of(rng, kind, n, 37), arrays_for(rng, 37)
+    W1[0], W2[0, 1] = 0, 1e38
+    b1[...] = 0
+    W1[0, 0] = 1e3  # the first input decides of the first hidden unit, and that of the second class
+    W1[1:, 0] = 0
+    X[:, 0] = rng.random(n) < 0.5
+    probs, row = predicted(X, (W1, b1, W2, b2), fill=np.nan)
+    assert row == n
+    np.testing.assert_array_equal(np.isnan(probs[:, 0]), X[:, 0] == 1)
 
 
 def test_scratch_for_prediction_is_bounded():

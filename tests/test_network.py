@@ -631,6 +631,8 @@ FORMS = {
     "list": lambda X: X.tolist(),
     "tuple of rows": lambda X: tuple(X),
     "unaligned": unaligned,
+    "objects": lambda X: X.astype(object),
+    "images": lambda X: X[:, None],
 }
 
 
@@ -664,6 +666,8 @@ LABEL_FORMS = {
     "one-hot int": lambda y: np.eye(3, dtype=int)[y],
     "one-hot bool": lambda y: np.eye(3, dtype=bool)[y],
     "one-hot list": lambda y: np.eye(3)[y].tolist(),
+    "a column": lambda y: y[:, None],
+    "objects": lambda y: y.astype(object),
 }
 
 
@@ -702,7 +706,7 @@ BAD_X = {
     "ragged list": [[1.0] * 5] * 5 + [[1.0]],
     "str": ROWS.astype(str),
     "bytes": ROWS.astype("S4"),
-    "object": ROWS.astype(object),
+    "objects": np.array([[object()] * 5] * 6),
     "complex": ROWS.astype(complex),
     "datetime": np.zeros((6, 5), "datetime64[s]"),
     "timedelta": np.zeros((6, 5), "timedelta64[s]"),
@@ -727,10 +731,9 @@ BAD_Y = {
     "missing in a list": [0, 1, 2, 0, 1, None],
     "infinite": with_value(LABELS, math.inf),
     "str": LABELS.astype(str),
-    "object": LABELS.astype(object),
+    "objects": np.array([object()] * 6),
     "complex": LABELS.astype(complex),
     "datetime": LABELS.astype("datetime64[s]"),
-    "a column": LABELS[:, None],
     "a row": LABELS[None],
     "one-hot of other classes": np.eye(4)[LABELS],
     "one-hot too short": np.eye(3)[LABELS[:5]],

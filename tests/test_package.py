@@ -65,7 +65,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 CODE = sorted(path for folder in ("fastmlp", "bench", "tests") for path in (ROOT / folder).rglob("*.py"))
-BINARY = re.compile(r"(Image|os|self|source|Source\.at\(path\))\.open")  # what opens no text
+BINARY = re.compile(r"(Image|archive|os|self|source|Source\.at\(path\))\.open")  # what opens no text
 
 
 def texts_without_encoding(code: str) -> list[str]:

@@ -21,7 +21,7 @@ from fastmlp.commands.predict import _source
 from fastmlp.errors import DataError
 
 pytest.importorskip("PIL.Image")
-from test_images import blank, bomb, picture
+from test_images import blank, bomb, picture, two_digits
 
 from fastmlp.datasets.images import read_digit
 
@@ -59,7 +59,10 @@ def digits(tmp_path):
 
 BAD = {
     "blank.png": (blank, "there is no digit in the picture"),
-    "huge.png": (bomb, "more than 89,478,485 pixels; crop it"),
+    "huge.png": (bomb, "has more than 178,956,970 pixels; crop it to the digit"),
+    "two.png": (two_digits, "there are 2 things in the picture that could be a digit; crop it to one"),
+    "drawn.svg": (lambda: b'<?xml version="1.0"?>\n<svg/>', "format SVG, which is not read"),
+    "telephone.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(50), "format HEIC, which is not read; save it as PNG"),
     "text.png": (lambda: b"no picture", "is not a picture in a known format"),
     "empty.png": (lambda: b"", "is empty"),
     "postscript.png": (
@@ -72,8 +75,8 @@ BAD = {
     "text.csv": (lambda: b"a,b\n1,x\n", r"row 2, column 2 \(b\) is 'x', not a number"),
     "ragged.csv": (lambda: b"1,2\n1\n", "row 2 has 1 columns where the first row has 2"),
     "header.csv": (lambda: b"a,b\n", "has a header but no rows"),
-    "binary.csv": (lambda: b"\xff\xfe\x00", "is neither a picture, nor an .npz file"),
-    "nan.csv": (lambda: b"1,2\nnan,3\n", "row 2, column 1 is nan; inputs must be finite"),
+    "binary.csv": (lambda: b"\xff\xfe\x00", "is not UTF-8 text; save it as CSV in UTF-8"),
+    "nan.csv": (lambda: b"1,2\nnan,3\n", "row 2, column 1 is 'nan', a missing value"),
     "underscore.csv": (lambda: b"a,b\n1_000,2\n", r"row 2, column 1 \(a\) is '1_000', not a number"),
     "narrow.csv": (lambda: b"1\n", "has 1 inputs per sample and the model takes 2"),
     "wide.csv": (lambda: b"1,2,3,4\n", "has 4 inputs per sample and the model takes 2"),
@@ -217,3 +220,59 @@ def test_thirty_drawings(mnist):
     X = np.stack([read_digit(path.read_bytes(), path.name) for path in DRAWINGS])
     right = net.forward(X).argmax(1) == [int(path.name[0]) for path in DRAWINGS]
     assert right.sum() >= 27
+
+
+def test_a_header_is_as_it_is_said(tmp_path, model):
+    (tmp_path / "own.csv").write_text("0,1,2\n9,1,1\n", encoding="utf-8")
+    assert "may be a header" in run("predict", model, tmp_path / "own.csv").stderr
+    assert len(run("predict", model, tmp_path / "own.csv", "--header").stdout.splitlines()) == 1
+    assert len(run("predict", model, tmp_path / "own.csv", "--no-header").stdout.splitlines()) == 2
+
+
+def test_the_table_of_the_training_is_taken_with_its_labels(tmp_path):
+    """Its numbers of rows and its labels are left out, each with a word; its columns may come in any order."""
+    path, model = tmp_path / "own.csv", tmp_path / "net.npz"
+    rows = [f"{k},{k % 5},{k % 7},{('ash', 'elm')[k % 2]}" for k in range(40)]
+    path.write_text("\n".join([",a,b,tree", *rows]), encoding="utf-8")
+    trained = run("train", "--dataset", path, "--label-column", "tree", "--hidden-size", 3, "--epochs", 1, "-o", model)
+    assert "column 1, which only numbers or names the rows, was left out" in trained.stderr
+    whole = run("predict", model, path, "--json")
+    assert "column 1, column 4 (tree), which are no inputs of the model, were left out" in whole.stderr
+    path.write_text("\n".join(["b,a", *(",".join(row.split(",")[2:0:-1]) for row in rows)]), encoding="utf-8")
+    turned = run("predict", model, path, "--json")
+    assert "come in another order than in training" in turned.stderr
+    probs = [[row["probabilities"] for row in json.loads(each.stdout)["results"]] for each in (whole, turned)]
+    assert probs[0] == probs[1]
+    path.write_text("a,c\n1,2\n", encoding="utf-8")
+    refused = run("predict", model, path)
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "lacks the column b and has the column c, which the model does not know" in refused.stderr
+
+
+@pytest.mark.parametrize("form", ["lines", "json", "csv"])
+def test_outputs_that_overflow_give_no_class(tmp_path, model, form):
+    net = NeuralNetwork.load(model)
+    net.W1 = 1e30 * np.eye(3)
+    net.W2 = 1e10 * np.eye(3)
+    net.save(model)
+    (tmp_path / "two.csv").write_text("1,0,0\n0,1e-35,0\n", encoding="utf-8")
+    result = run("predict", model, tmp_path / "two.csv", *([] if form == "lines" else [f"--{form}"]))
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("warning: the outputs of 1 of 2 rows overflow float32: their probabilities are NaN")
+    if form == "lines":
+        first, second = result.stdout.splitlines()
+        assert first == f"{tmp_path / 'two.csv'} row 0: no answer, as the net's outputs overflow float32"
+        assert second.startswith(f"{tmp_path / 'two.csv'} row 1: elm  (elm 100.0 %")
+    elif form == "json":
+        first, second = json.loads(result.stdout)["results"]
+        assert (first["class"], first["probability"], second["class"]) == (None, None, "elm")
+    else:
+        assert [row["class"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["", "elm"]
+
+
+def test_what_was_cleaned_up_is_said(tmp_path, digits):
+    path = tmp_path / "one.png"
+    path.write_bytes(picture(speck=True))
+    result = run("predict", digits, path)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == f"warning: {path} was cleaned up: a speck was left out\n"

@@ -80,7 +80,7 @@ def test_copies_have_the_same_bits_and_go_their_own_way(make):
         (np.zeros((17, 7)), InvalidValueError, "W1 has shape (17, 7); this net's is (7, 17)"),
         (np.zeros(17), InvalidValueError, "W1 has 1 dimensions; it must have 2"),
         (np.full((7, 17), np.inf), InvalidValueError, "W1 holds NaN or infinity; weights must be finite"),
-        (np.full((7, 17), "a"), InvalidTypeError, "W1 has dtype <U1; it must hold real numbers"),
+        (np.full((7, 17), "a"), InvalidTypeError, "W1 has dtype <U1 and holds text; it must hold real numbers"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_changes(value, error, says):

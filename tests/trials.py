@@ -25,6 +25,7 @@ from fastmlp.cli import main
 from fastmlp.files.model import ModelFile, read_model
 
 ROOT = Path(__file__).parents[1]
+_IN_TRAINING = 0.75  # of the trials: the others may be ended before it begins
 
 
 class Training(NamedTuple):
@@ -64,7 +65,11 @@ def unbroken(args: list[str], epochs: int, folder: Path) -> Training:
     return Training(args, epochs, digests)
 
 
-def forked(work: Callable[[], object], disturb: Callable[[int], None] = lambda pid: None) -> Ended:
+Disturb = Callable[[int, Callable[[], bool]], None]
+"""Is called with the number of a process, and with what says whether that has begun to train."""
+
+
+def forked(work: Callable[[], object], disturb: Disturb = lambda pid, has_begun: None) -> Ended:
     """Do the work in a forked process, which `disturb` may do something to."""
     with tempfile.TemporaryFile() as stderr:
         pid = os.fork()
@@ -83,7 +88,7 @@ def forked(work: Callable[[], object], disturb: Callable[[int], None] = lambda p
                 sys.stderr.flush()
             finally:
                 os._exit(code if isinstance(code, int) else 1)
-        disturb(pid)
+        disturb(pid, lambda: os.fstat(stderr.fileno()).st_size > 0)
         _, status = os.waitpid(pid, 0)
         stderr.seek(0)
         return Ended(os.waitstatus_to_exitcode(status), stderr.read().decode(errors="replace"))
@@ -111,24 +116,35 @@ def pieces(training: Training, folder: Path, count: int) -> Iterator[list[str]]:
 
 
 def kill(training: Training, folder: Path, count: int, longest: float) -> dict[str, int]:
-    """Kill each process within `longest` seconds; return how the trials went."""
+    """Kill each process within `longest` seconds, most of them of its training; return how the trials went."""
     rng, seen = random.Random(0), {"trials": 0, "killed": 0, "left a temporary file": 0}
     for args in pieces(training, folder, count):
-        process = subprocess.Popen([sys.executable, "-m", "fastmlp", *args], stderr=subprocess.DEVNULL, cwd=ROOT)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fastmlp", *args],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        if rng.random() < _IN_TRAINING:
+            process.stderr.readline()  # said before the first epoch
         time.sleep(rng.uniform(0, longest))
         process.kill()
-        seen["killed"] += process.wait() == -signal.SIGKILL
+        process.communicate()
+        seen["killed"] += process.returncode == -signal.SIGKILL
         seen["trials"] += 1
         seen["left a temporary file"] += any(folder.glob("net.npz.*"))
     return seen
 
 
 def interrupt(training: Training, folder: Path, count: int, longest: float) -> dict[str, int]:
-    """Press Ctrl-C in each process within `longest` seconds, often more than once; return how the trials went."""
+    """Press Ctrl-C within `longest` seconds, most often of the training, and often again; return how it went."""
     rng, seen = random.Random(0), {"trials": 0, "interrupted": 0, "in training": 0, "pressed again": 0}
 
-    def press(pid: int) -> None:
+    def press(pid: int, has_begun: Callable[[], bool]) -> None:
         presses = rng.choice([1, 1, 2, 3, 5])
+        if rng.random() < _IN_TRAINING:
+            while not has_begun():
+                time.sleep(1e-3)
         time.sleep(rng.uniform(0, longest))
         for _ in range(presses):
             with contextlib.suppress(ProcessLookupError):
@@ -174,9 +190,11 @@ def run(kind: str, count: int) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if kind == "kill":
-            return kill(small_training(folder, 40), folder, count, longest=3.0)
+            return kill(small_training(folder, 60), folder, count, longest=1.0)
         args = ["--dataset", "mnist", "--hidden-size", "16", "--threads", "2"]
-        return interrupt(unbroken(args, 3, folder), folder, count, longest=1.5)
+        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
+            main(["train", *args, "--epochs", "1"])  # so that the forked processes need not import and load everything
+        return interrupt(unbroken(args, 4, folder), folder, count, longest=1.0)
 
 
 if __name__ == "__main__":

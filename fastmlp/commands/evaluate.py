@@ -12,7 +12,7 @@ import click
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data, threads_option
-from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.datasets.choice import STANDARD_INPUT, DatasetChoice
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Measure MODEL on the test set of a dataset."""
+    """Measure MODEL on the test set of a dataset, or on all rows of a file without one."""
     check_outputs([], [plot, plot_units], force)
     from fastmlp.evaluation import evaluate as evaluate_net
     from fastmlp.files.json_safe import json_safe
@@ -52,12 +52,19 @@ def evaluate(
 
     content = read_model(model)
     net = NeuralNetwork.from_file(model, content, n_threads=threads)
+    trained_on = content.metadata.get("training")
     if choice is None:
-        choice = DatasetChoice.from_training(content.metadata.get("training")) or DatasetChoice()
-    data = as_model_sees(load_data(choice), net)
+        choice = _recorded(model, trained_on)
+        data = load_data(choice)
+    else:
+        choice = _with_label_of_training(choice, trained_on)
+        data = load_data(choice, for_testing=True)
+        if not len(data.x_train):
+            _warn_of_training_rows(choice, trained_on)
+    data = as_model_sees(data, net)
     with compile_notice():
         seen = evaluate_net(net, data.x_test, data.y_test)
-    title = f"{model.name} on the test set of {data.name}"
+    title = f"{model.name} on {'the test set' if len(data.x_train) else 'all rows'} of {data.name}"
     if as_json:
         parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
         results = json_safe(_as_json(seen, data.name))
@@ -75,12 +82,43 @@ def evaluate(
         click.echo(f"picture written to {printable(plot_units)}", err=True)
 
 
+def _recorded(model: Path, training: Any) -> DatasetChoice:
+    """Return the data that the model was trained on, or the default where its file does not say it."""
+    record = training.get("dataset") if isinstance(training, dict) else None
+    if isinstance(record, dict) and record.get("source") == STANDARD_INPUT:
+        raise click.UsageError(f"{model} was trained on standard input, which is gone: name the data with --dataset")
+    return DatasetChoice.from_training(training) or DatasetChoice()
+
+
+def _with_label_of_training(choice: DatasetChoice, training: Any) -> DatasetChoice:
+    """Look for the labels in a table where they stood in training, unless another column is named."""
+    from fastmlp.datasets.kinds import kind_of_file
+
+    trained_on = DatasetChoice.from_training(training)
+    is_table = choice.is_whole_file and kind_of_file(Path(choice.dataset).name) in ("text", "arrow")
+    if trained_on is None or choice.label_column is not None or not is_table:
+        return choice
+    return choice._replace(label_column=trained_on.label_column)
+
+
+def _warn_of_training_rows(choice: DatasetChoice, training: Any) -> None:
+    """Say so where all rows of a file are measured, those that the model was trained on too."""
+    trained_on = DatasetChoice.from_training(training)
+    if trained_on and choice.record("")["source"] == trained_on.dataset:
+        click.echo(
+            f"warning: the model was trained on rows of {printable(choice.dataset)}; leave out --dataset to measure it "
+            "on the others only",
+            err=True,
+        )
+
+
 def _as_json(seen: Evaluation, dataset: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "samples": seen.n_samples,
         "loss": seen.loss,
         "accuracy": seen.accuracy,
+        "unanswered": seen.n_unanswered,
         "classes": [
             {"class": name, "precision": float(precision), "recall": float(recall), "samples": int(support)}
             for name, precision, recall, support in zip(
@@ -109,6 +147,8 @@ def _print(seen: Evaluation, title: str) -> None:
     console.print(Text(printable(title)))
     console.print(f"loss {seen.loss:.4f}, accuracy {seen.accuracy:.4f}: ", end="")
     console.print(f"{seen.n_mistakes:,} of {seen.n_samples:,} samples were taken for another class")
+    if seen.n_unanswered:
+        console.print(f"{seen.n_unanswered:,} got no answer, as the net's outputs overflow float32, and count as wrong")
 
     classes = Table(title="Each class")
     for heading in ("Class", "Precision", "Recall", "Samples"):

@@ -21,6 +21,7 @@ __all__ = [
     "as_json_option",
     "check_outputs",
     "dataset_options",
+    "header_option",
     "learning_rate",
     "load_data",
     "threads_option",
@@ -40,10 +41,20 @@ threads_option = click.option(
 )
 
 
-def load_data(choice: DatasetChoice) -> Dataset:
-    """Return the chosen data; an option that does not apply to it is wrong usage."""
+def header_option(function: _Command) -> _Command:
+    """Add `--header/--no-header`, None where neither is given."""
+    option = click.option(
+        "--header/--no-header",
+        default=None,
+        help="Whether the first row of a CSV names its columns.  [default: told by the content]",
+    )
+    return option(function)
+
+
+def load_data(choice: DatasetChoice, for_testing: bool = False) -> Dataset:
+    """Return the chosen data, all rows of a file where it is for testing; a wrong option is wrong usage."""
     try:
-        return choice.load()
+        return choice.load_for_testing() if for_testing else choice.load()
     except InvalidValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -59,7 +70,7 @@ def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 
 
 def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[_Command], _Command]:
-    """Add `--dataset`, `--data-dir`, `--test-fraction` and `--label-column`, handed on as one `choice`.
+    """Add `--dataset`, `--data-dir` and the options of a person's own files, handed on as one `choice`.
 
     Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means.
     """
@@ -72,8 +83,10 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             *args: Any,
             dataset: str | None,
             data_dir: Path | None,
+            test: str | None,
             test_fraction: float | None,
             label_column: str | int | None,
+            header: bool | None,
             **others: Any,
         ) -> Any:
             choice = None
@@ -81,9 +94,11 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             if dataset is None and named:
                 dataset = "auto"  # which takes what is in that folder, and nothing else
             if dataset is not None:
-                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column)
-            elif test_fraction is not None or label_column is not None:
-                raise click.UsageError("--test-fraction and --label-column belong to --dataset PATH: name that too")
+                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column, test, header)
+            elif any(option is not None for option in (test, test_fraction, label_column, header)):
+                raise click.UsageError(
+                    "--test, --test-fraction, --label-column and --header belong to --dataset PATH: name that too"
+                )
             return function(*args, choice=choice, **others)
 
         decorated: Any = with_choice
@@ -100,7 +115,7 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             "--dataset",
             default=default,
             metavar="auto|mnist|synthetic|PATH",
-            help="Data: auto is MNIST, or synthetic digits where there is none; PATH is an .npz, CSV or IDX folder."
+            help="Data: auto is MNIST, or synthetic digits; PATH is an .npz, a table, an IDX folder, or - for stdin."
             + (f"  [default: {unset}]" if unset else ""),
         ),
         click.option(
@@ -109,6 +124,11 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             envvar="FASTMLP_DATA_DIR",
             show_envvar=True,
             help="Folder that holds the four MNIST files; it is only read.",
+        ),
+        click.option(
+            "--test",
+            metavar="PATH",
+            help="File of your own to test on.  [default: a part of the data]",
         ),
         click.option(
             "--test-fraction",
@@ -121,6 +141,7 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             metavar="NAME|NUMBER",
             help="Column of a CSV with the labels; 1 is the first, -1 the last.  [default: by name, else the last]",
         ),
+        header_option,
     ]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
-import os
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import click
 
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
-from fastmlp.commands.options import MODEL, as_json_option, threads_option
+from fastmlp.commands.options import MODEL, as_json_option, header_option, threads_option
 from fastmlp.files.spreadsheet import as_text_cell
 from fastmlp.printable import printable
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["predict"]
 
-_STANDARD_INPUT = "-"
 _MOST_CLASSES = 3  # listed for each sample
 
 
@@ -31,20 +29,28 @@ _MOST_CLASSES = 3  # listed for each sample
 @click.argument("model", type=MODEL)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @threads_option
+@header_option
 @as_json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with a column for the probability of each class.")
-def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: bool, as_csv: bool) -> None:
-    """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or CSV file of inputs; - is stdin."""
+def predict(
+    model: Path, files: tuple[str, ...], threads: int | None, header: bool | None, as_json: bool, as_csv: bool
+) -> None:
+    """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or table of inputs; - is stdin."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    from fastmlp.datasets.choice import DatasetChoice
     from fastmlp.files.json_safe import json_safe
+    from fastmlp.files.model import read_model
     from fastmlp.model_inputs import class_names, read_inputs
     from fastmlp.network import NeuralNetwork
 
-    net = NeuralNetwork.load(model, n_threads=threads)
+    content = read_model(model)
+    net = NeuralNetwork.from_file(model, content, n_threads=threads)
     names = class_names(net)
+    trained_on = DatasetChoice.from_training(content.metadata.get("training"))
+    label_column = trained_on and trained_on.label_column
     # Everything is read before anything is printed: a bad file gives a sentence, not half an answer.
-    inputs = [read_inputs(_source(name), net) for name in files]
+    inputs = [read_inputs(_source(name), net, label_column=label_column, header=header) for name in files]
     for name, _, factor in inputs:
         if factor != 1:
             click.echo(f"{printable(name)}: scaled by {factor:.4g}, as the model's training data was", err=True)
@@ -53,7 +59,7 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
             {
                 "file": name,
                 "row": row,
-                "class": names[probs.argmax()],
+                "class": _likeliest(probs.tolist(), names),
                 "probability": float(probs.max()),
                 "probabilities": [float(p) for p in probs],
             }
@@ -71,24 +77,21 @@ def predict(model: Path, files: tuple[str, ...], threads: int | None, as_json: b
 
 
 def _source(name: str) -> Source:
-    from fastmlp.datasets.source import Source
-    from fastmlp.errors import DataError
+    from fastmlp.datasets.standard_input import named_source
 
-    if name != _STANDARD_INPUT:
-        return Source.at(Path(name))
-    try:
-        if sys.stdin is None:  # it was closed by whoever started us
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return Source.once("stdin", sys.stdin.buffer)
-    except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}") from None
+    return named_source(name)
+
+
+def _likeliest(probabilities: list[float], names: tuple[str, ...]) -> str | None:
+    """Return the likeliest class; None where there are no probabilities, as the net's outputs overflow float32."""
+    return None if math.isnan(probabilities[0]) else names[probabilities.index(max(probabilities))]
 
 
 def _print_csv(rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["file", "row", "class", *(f"p({name})" for name in names)])
     writer.writerows(
-        [as_text_cell(r["file"]), r["row"], as_text_cell(r["class"]), *(f"{p:.6g}" for p in r["probabilities"])]
+        [as_text_cell(r["file"]), r["row"], as_text_cell(r["class"] or ""), *(f"{p:.6g}" for p in r["probabilities"])]
         for r in rows
     )
 
@@ -97,6 +100,9 @@ def _print_lines(rows: list[dict[str, Any]], names: tuple[str, ...], several: se
     """Print a line for each row with its likeliest classes; the row's number only for files in `several`."""
     for r in rows:
         place = f"{r['file']} row {r['row']}" if r["file"] in several else r["file"]
+        if r["class"] is None:
+            click.echo(f"{printable(place)}: no answer, as the net's outputs overflow float32")
+            continue
         probabilities = r["probabilities"]
         likeliest = sorted(range(len(names)), key=lambda k: -probabilities[k])[:_MOST_CLASSES]
         told = ", ".join(f"{printable(names[k])} {100 * probabilities[k]:.1f} %" for k in likeliest)

@@ -58,10 +58,6 @@ def _check_folder(folder: Path, force: bool) -> None:
 
     try:
         there = os.path.isdir(folder)  # noqa: PTH112 - Path.is_dir raises for a name that is too long
-        if there and not force and any(folder.iterdir()):
-            raise click.UsageError(
-                f"{folder} is not empty; name another folder, or use --force to replace what is in it"
-            )
         if not there:
             check_writable(folder)
             folder.mkdir()
@@ -71,8 +67,11 @@ def _check_folder(folder: Path, force: bool) -> None:
         finally:
             if not there:
                 folder.rmdir()
+        occupied = there and any(folder.iterdir())
     except OSError as error:
         raise click.UsageError(str(error)) from error
+    if occupied and not force:
+        raise click.UsageError(f"{folder} is not empty; name another folder, or use --force to replace what is in it")
 
 
 def print_results(results: dict[str, Any], form: str) -> None:

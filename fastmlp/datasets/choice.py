@@ -15,25 +15,29 @@ from fastmlp.errors import DataError, InvalidValueError
 if TYPE_CHECKING:
     from fastmlp.datasets.dataset import Dataset
 
-__all__ = ["DatasetChoice", "load_dataset"]
+__all__ = ["STANDARD_INPUT", "DatasetChoice", "load_dataset"]
+
+STANDARD_INPUT = "-"
 
 
 def load_dataset(
     name: str | os.PathLike[str] = "auto",
     data_dir: str | os.PathLike[str] | None = None,
     *,
+    test: str | os.PathLike[str] | None = None,
     test_fraction: float | None = None,
     label_column: str | int | None = None,
+    header: bool | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Return the data called `name`: "auto", "mnist", "synthetic", or a path for `load_files`.
 
     "auto" is MNIST, or, with a UserWarning, the synthetic digits where MNIST can be neither found nor downloaded.
     `data_dir` is where MNIST's files lie, see `load_mnist`; where it is named, "auto" does not fall back.
-    `test_fraction`, `label_column` and `seed` are for a path only, see `load_files`.
+    `test`, `test_fraction`, `label_column`, `header` and `seed` are for a path only, see `load_files`.
 
-    Raises DataError where the data is not available or damaged; ValueError where `test_fraction` or `label_column` is
-    given for data that has its own.
+    Raises DataError where the data is not available or damaged; ValueError where an option is given for data that has
+    its own.
 
     >>> load_dataset("no_such_file.csv")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -43,10 +47,13 @@ def load_dataset(
     if name not in ("auto", "mnist", "synthetic"):
         from fastmlp.datasets.files import load_files
 
-        return load_files(name, test_fraction=test_fraction, label_column=label_column, seed=seed)
-    if test_fraction is not None or label_column is not None:
+        return load_files(
+            name, test=test, test_fraction=test_fraction, label_column=label_column, header=header, seed=seed
+        )
+    if any(option is not None for option in (test, test_fraction, label_column, header)):
         raise InvalidValueError(
-            f"test_fraction and label_column are for your own files; the dataset {name} has its own test set and labels"
+            "test, test_fraction, label_column and header are for your own files; "
+            f"the dataset {name} has its own test set and labels"
         )
     from fastmlp.datasets.mnist import load_mnist
     from fastmlp.datasets.synthetic.digits import load_synthetic
@@ -75,6 +82,8 @@ class DatasetChoice(NamedTuple):
     data_dir: Path | None = None
     test_fraction: float | None = None
     label_column: str | int | None = None
+    test: str | None = None
+    header: bool | None = None
 
     def load(self) -> Dataset:
         """Return the data; the same rows are held back each time where there is no test set.
@@ -82,21 +91,42 @@ class DatasetChoice(NamedTuple):
         Raises what `load_dataset` raises.
         """
         return load_dataset(
-            self.dataset, self.data_dir, test_fraction=self.test_fraction, label_column=self.label_column
+            self.dataset,
+            self.data_dir,
+            test=self.test,
+            test_fraction=self.test_fraction,
+            label_column=self.label_column,
+            header=self.header,
         )
+
+    @property
+    def is_whole_file(self) -> bool:
+        """Whether a file is named, and nothing that makes a test set of a part of it."""
+        named = self.dataset in ("auto", "mnist", "synthetic")
+        return not named and self.test is None and self.test_fraction is None
+
+    def load_for_testing(self) -> Dataset:
+        """Return the data to measure a model on: all rows of a file that has no test set, and else as `load` does."""
+        if not self.is_whole_file:
+            return self.load()
+        from fastmlp.datasets.files import load_for_testing
+
+        return load_for_testing(self.dataset, label_column=self.label_column, header=self.header)
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what a model file keeps of the choice, `name` being what the loaded data is called."""
         source = self.dataset
         if source == "auto":
             source = name
-        elif source not in ("mnist", "synthetic"):
+        elif source not in ("mnist", "synthetic", STANDARD_INPUT):
             source = str(Path(source).resolve())
         return {
             "name": name,
             "source": source,
+            "test": self.test and str(Path(self.test).resolve()),
             "test_fraction": self.test_fraction,
             "label_column": self.label_column,
+            "header": self.header,
         }
 
     @classmethod
@@ -112,10 +142,14 @@ class DatasetChoice(NamedTuple):
         if not isinstance(record, dict):
             return None
         source, fraction, column = (record.get(key) for key in ("source", "test_fraction", "label_column"))
+        test, header = record.get("test"), record.get("header")  # which older files lack
         if (
             isinstance(source, str)
+            and source != STANDARD_INPUT  # which is gone
             and isinstance(fraction, (float, int, type(None)))
             and isinstance(column, (str, int, type(None)))
+            and isinstance(test, (str, type(None)))
+            and isinstance(header, (bool, type(None)))
         ):
-            return cls(source, None, fraction, column)
+            return cls(source, None, fraction, column, test, header)
         return None

@@ -15,7 +15,8 @@ class Dataset(NamedTuple):
     `x_train` (n_train, D) and `x_test` (n_test, D) float32 are the inputs, a row per sample; pixels lie between 0 and
     1. `y_train` (n_train,) and `y_test` (n_test,) int64 are the classes, 0 to C - 1. `name` is what results call the
     data, "mnist" for example. `class_names[k]` is the name of class k; None where the labels are their own names.
-    `input_scale` is what the values were multiplied by: 1/255 for pixels from 0 to 255, else 1.
+    `input_scale` is what the values were multiplied by: 1/255 for pixels from 0 to 255, else 1. `feature_names` are the
+    names of the D inputs, None where they have none. `notes` say how the data was read, as pairs of what and how.
 
     >>> import numpy as np
     >>> x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 1, 0])
@@ -30,10 +31,12 @@ class Dataset(NamedTuple):
     name: str
     class_names: tuple[str, ...] | None = None
     input_scale: float = 1.0
+    feature_names: tuple[str, ...] | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def n_classes(self) -> int:
         """The number of classes C."""
         if self.class_names is not None:
             return len(self.class_names)
-        return 1 + int(max(self.y_train.max(), self.y_test.max()))
+        return 1 + max(int(y.max()) for y in (self.y_train, self.y_test) if len(y))

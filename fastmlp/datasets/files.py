@@ -1,4 +1,4 @@
-"""A person's own data: an .npz, a table such as CSV, or a folder of IDX files."""
+"""A person's own data: arrays, a table such as CSV, or a folder of IDX files."""
 
 from __future__ import annotations
 
@@ -13,92 +13,159 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.datasets.array_names import arrays_of_data, in_order
+from fastmlp.datasets.choice import STANDARD_INPUT
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.idx_folder import is_set, read_idx_folder
+from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
+from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.npz import read_npz
-from fastmlp.datasets.samples import as_rows, scale_pixels
+from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels
+from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source, expand_home
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
-from fastmlp.datasets.table import Table
+from fastmlp.datasets.standard_input import named_source
+from fastmlp.engine.feature_names import column_order
 from fastmlp.engine.settings import check_integer
 from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
-__all__ = ["load_files"]
-
-_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+__all__ = ["load_files", "load_for_testing"]
 
 
 class _Part(NamedTuple):
-    """Inputs and labels as they were read, and what the file calls them."""
+    """Inputs and labels as they were read, what the file calls them, and how they were read."""
 
     x: NDArray[Any]
     y: NDArray[Any]
     x_name: str
     y_name: str
+    feature_names: tuple[str, ...] | None = None
+    label_column: str | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def load_files(
     path: str | os.PathLike[str],
     *,
+    test: str | os.PathLike[str] | None = None,
     test_fraction: float | None = None,
     label_column: str | int | None = None,
+    header: bool | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Return a person's own data as a training and a test set, named as the file or folder.
 
     `path` is one of
 
-    - an `.npz` with `x_train, y_train` and, if there is a test set, `x_test, y_test`; or with `X, y`. Labels may be
-      one-hot. Arrays of Python objects are refused.
-    - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz`), a row per sample, with or without a header.
+    - an `.npz`, or a `.mat` where SciPy is installed, with `x_train, y_train` and, if there is a test set, `x_test,
+      y_test`; or with `X, y`; or with other common names. Labels may be one-hot. Arrays of Python objects are refused.
+    - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz` or `.zip`), a row per sample, with or without a header; or,
+      where PyArrow is installed, a `.parquet` or `.feather`.
     - a folder of IDX files with the names of MNIST, EMNIST or QMNIST, plain or `.gz`; the test files may be missing.
       Of several sets in a folder name one, as in `emnist/emnist-letters`.
+    - `-` for standard input, or a pipe, with a table or an `.npz`.
 
-    Images (n, h, w) become rows. Pixels, that is uint8 or whole numbers from 0 up to 255, are scaled by 1/255, with a
+    Images (n, h, w) become rows. Pixels (uint8 beyond 127, whole numbers from 0 to 255) are scaled by 1/255, with a
     UserWarning; other numbers stay as they are. Labels are the whole numbers 0 to C - 1, or anything else that names
     classes, which are then numbered in order.
 
-    `test_fraction`, by default 1/7, is the part of each class that is held back for testing where the data has no test
-    part; `seed` chooses the rows, and a class of one row stays in the training set. `label_column` is a table's column
-    of the labels, by name or by number, counted from 1, or from -1 backwards; by default the column called label,
-    class, target or y, else the last.
+    `test` is a file of its own to test on, of any of these kinds, read as `path` is. Where there is no test set,
+    `test_fraction`, by default 1/7, is the part of each class that is held back for testing; `seed` chooses the rows,
+    and a class of one row stays in the training set. `label_column` is a table's column of the labels, by name or by
+    number, counted from 1, or from -1 backwards; by default the column that is called as labels are (label, class,
+    target, species and so on), or the only one of text, else the last. `header` says whether a table's first row names
+    its columns; by default the content does. A UserWarning tells what was guessed.
 
-    Raises DataError where the data cannot be read or is not as above; ValueError or TypeError for an option with a
-    value that it cannot have, or that does not apply to the data.
+    Raises DataError where the data cannot be read or is not as above; ValueError or TypeError for an option that cannot
+    be used; ImportError where a library is not installed.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "flowers.csv")
     ...     _ = path.write_text("length,width,kind\\n5,3,rose\\n6,2,lily\\n5,4,rose\\n7,2,lily\\n")
     ...     data = load_files(path, test_fraction=0.5)
-    >>> data.name, data.x_train.shape, data.y_train.tolist(), data.class_names
-    ('flowers.csv', (2, 2), [1, 0], ('lily', 'rose'))
+    >>> data.name, data.x_train.shape, data.y_train.tolist(), data.class_names, data.feature_names
+    ('flowers.csv', (2, 2), [1, 0], ('lily', 'rose'), ('length', 'width'))
     """
     path = _checked_path(path)
     fraction = DEFAULT_TEST_FRACTION if test_fraction is None else _checked_fraction(test_fraction)
     seed = check_integer("seed", seed, minimum=0)
-    parts = _read(path, label_column)
+    parts = _read(path, label_column, header)
     if len(parts) == 2 and test_fraction is not None:
         raise InvalidValueError(f"{path} has a test set of its own; leave test_fraction out")
+    if test is not None:
+        if len(parts) == 2 or test_fraction is not None:
+            raise InvalidValueError(f"{path} has a test set, or test_fraction makes one; leave out the file {test}")
+        parts.append(_read_test(_checked_path(test), parts[0], label_column, header))
+    whole = _assemble(path, parts, fewest_classes=2, test_part=f"the file {test}" if test else "its own")
+    return whole if len(parts) == 2 else _divided(whole, fraction, seed)
 
+
+def _divided(whole: Dataset, fraction: float, seed: int) -> Dataset:
+    """Return a dataset without a test set with a part of each class held back for one."""
+    kept, held_back = split(whole.y_train, fraction, seed)
+    x, y = whole.x_train, whole.y_train
+    note = ("test part", f"{fraction:.4g} of each class, chosen by the seed {seed}")
+    return whole._replace(
+        x_train=x[kept], y_train=y[kept], x_test=x[held_back], y_test=y[held_back], notes=(*whole.notes, note)
+    )
+
+
+def load_for_testing(
+    path: str | os.PathLike[str], *, label_column: str | int | None = None, header: bool | None = None
+) -> Dataset:
+    """Return all rows of a person's own data as a test set, the training set being empty; one class is enough.
+
+    Where the data has a test set of its own, that is it, and the training set is not empty. The arguments are those of
+    `load_files`, which names what is raised.
+    """
+    path = _checked_path(path)
+    parts = _read(path, label_column, header)
+    whole = _assemble(path, parts, fewest_classes=1, test_part="its own")
+    if len(parts) == 2:
+        return whole
+    x, y = whole.x_train, whole.y_train
+    return whole._replace(
+        x_train=x[:0], y_train=y[:0], x_test=x, y_test=y, notes=(*whole.notes, ("test part", "all rows"))
+    )
+
+
+def _assemble(path: Path, parts: list[_Part], fewest_classes: int, test_part: str) -> Dataset:
+    """Return one or two parts as a dataset; that of one part has no test set yet."""
     inputs = [as_rows(part.x, f"{path}: {part.x_name}") for part in parts]
     _check_shapes(path, parts, [X.shape[1] for X in inputs])
-    labels, class_names = number_classes([part.y for part in parts], f"{path}: {parts[0].y_name}")
-    pixels = scale_pixels(inputs[0], parts[0].x.dtype)
+    labels, class_names = number_classes([part.y for part in parts], f"{path}: {parts[0].y_name}", fewest_classes)
+    found = [Inputs(X, part.x.dtype, part.x_name) for X, part in zip(inputs, parts, strict=True)]
+    pixels = scale_pixels(found, str(path))
     if pixels:
-        for X in inputs[1:]:
-            np.divide(X, np.float32(255), out=X)
-        warnings.warn(
-            f"{path.name}: the inputs are pixels from 0 to 255 and were scaled by 1/255", UserWarning, stacklevel=2
-        )
+        _warn(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
+    elif (told := counts_told(found[0])) is not None:
+        _warn(f"{_name(path)}: {told}")
+    notes = (*parts[0].notes, ("scaling", "pixels, by 1/255" if pixels else "none"))
+    x_test, y_test = (inputs[1], labels[1]) if len(parts) == 2 else (inputs[0][:0], labels[0][:0])
     if len(parts) == 2:
-        (x_train, x_test), (y_train, y_test) = inputs, labels
-    else:
-        kept_and_held_back = split(labels[0], fraction, seed)
-        x_train, x_test = (inputs[0][rows] for rows in kept_and_held_back)
-        y_train, y_test = (labels[0][rows] for rows in kept_and_held_back)
-    return Dataset(x_train, y_train, x_test, y_test, path.resolve().name, class_names, 1 / 255 if pixels else 1.0)
+        notes = (*notes, ("test part", test_part))
+    return Dataset(
+        inputs[0],
+        labels[0],
+        x_test,
+        y_test,
+        _name(path),
+        class_names,
+        PIXEL_SCALE if pixels else 1.0,
+        parts[0].feature_names,
+        notes,
+    )
+
+
+def _name(path: Path) -> str:
+    """Return what the data is called."""
+    return "stdin" if str(path) == STANDARD_INPUT else path.resolve().name
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, UserWarning, stacklevel=4)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:
@@ -118,66 +185,113 @@ def _checked_fraction(fraction: Any) -> float:
     return number
 
 
-def _read(path: Path, label_column: str | int | None) -> list[_Part]:
+def _read(path: Path, label_column: str | int | None, header: bool | None) -> list[_Part]:
     """Read the training set and, where there is one, the test set, whatever the path holds."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        if is_set(path):
-            return [_Part(*part) for part in read_idx_folder(path.parent, path.name)]
+    is_file, is_empty = False, False
+    if str(path) != STANDARD_INPUT:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            if is_set(path):
+                _refuse_table_options(path, label_column, header)
+                return [_Part(*part) for part in read_idx_folder(path.parent, path.name)]
+            raise DataError(
+                f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and "
+                "synthetic"
+            ) from None
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        except ValueError:  # a null character
+            raise DataError(f"{str(path)!r} cannot be the name of a file or folder") from None
+        if stat.S_ISDIR(found.st_mode):
+            _refuse_table_options(path, label_column, header)
+            return [_Part(*part) for part in read_idx_folder(path)]
+        is_file = stat.S_ISREG(found.st_mode)
+        is_empty = is_file and found.st_size == 0
+    if is_file and kind_of_file(path.name) is None:
         raise DataError(
-            f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and synthetic"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:  # a null character
-        raise DataError(f"{str(path)!r} cannot be the name of a file or folder") from None
-    is_folder = stat.S_ISDIR(found.st_mode)
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-    if not is_folder and suffix in _TABLE_SUFFIXES:
-        x, labels = Table(Source.at(path)).inputs_and_labels(label_column)
-        return [_Part(x, np.array(labels), "the table", "the label column")]
-    if label_column is not None:
-        raise InvalidValueError(f"label_column is for CSV files, which {path} is not")
-    if is_folder:
-        return [_Part(*part) for part in read_idx_folder(path)]
-    if suffix != ".npz":
-        raise DataError(
-            f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz) or a folder of IDX files"
+            f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz, .zip), a .parquet or a "
+            "folder of IDX files"
         )
-    if found.st_size == 0:
+    source = named_source(path)
+    kind = kind_of_file(path.name, source)
+    if kind in ("text", "arrow"):
+        return [_read_table(source, label_column, header)]
+    _refuse_table_options(path, label_column, header)
+    if is_empty:
         raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")
-    return _read_npz(path)
+    return _read_arrays(source, kind)
 
 
-def _read_npz(path: Path) -> list[_Part]:
-    """Read the arrays of an .npz that belong to a dataset."""
+def _refuse_table_options(path: Path, label_column: str | int | None, header: bool | None) -> None:
+    for name, value in (("label_column", label_column), ("header", header)):
+        if value is not None:
+            raise InvalidValueError(f"{name} is for CSV files and other tables, which {path} is not")
+
+
+def _read_table(source: Source, label_column: str | int | None, header: bool | None) -> _Part:
+    table = open_table(source, header).inputs_and_labels(label_column)
+    return _Part(
+        table.X,
+        np.array(table.labels),
+        "the table",
+        "the label column",
+        table.feature_names,
+        table.label_column,
+        table.notes,
+    )
+
+
+def _read_test(path: Path, train: _Part, label_column: str | int | None, header: bool | None) -> _Part:
+    """Read a test set from a file of its own, its columns in the order of those of the training set."""
+    named = label_column is not None or train.label_column is None or train.feature_names is None
+    parts = _read(path, label_column if named else train.label_column, header)
+    if len(parts) == 2:
+        raise DataError(f"{path} has a training and a test set; name a file that has only the one to test on")
+    if not named and parts[0].feature_names is None:
+        raise DataError(
+            f"{path} has no header with a name for each column, as the training set has; add one, or say with "
+            "--label-column which column holds the labels"
+        )
+    test = parts[0]._replace(x_name=f"{parts[0].x_name} in {path.name}")
+    if train.feature_names is not None and test.feature_names is not None:
+        try:
+            order = column_order(str(path), test.feature_names, train.feature_names)
+        except InvalidValueError as error:
+            raise DataError(str(error).replace("the model does not know", "the training set lacks")) from None
+        if order is not None:
+            test = test._replace(x=np.take(test.x, order, axis=1))
+    return test
+
+
+def _read_arrays(source: Source, kind: str) -> list[_Part]:
+    """Read the arrays of an .npz or .mat that belong to a dataset."""
 
     def choose(present: Sequence[str]) -> list[str]:
-        names = ["X", "y"]
-        if {"x_train", "y_train"} <= set(present):
-            names = ["x_train", "y_train"]
-            if {"x_test", "y_test"} & set(present):
-                names += ["x_test", "y_test"]
-        for name in names:
-            if name not in present:
-                raise DataError(
-                    f"{path} lacks the array {name}; it has {', '.join(sorted(present)) or 'none'}"
-                    " and needs x_train, y_train (and x_test, y_test), or X, y"
-                )
-        return names
+        return arrays_of_data(present, source.name)
 
-    with Source.at(path).open() as file:
-        found = list(read_npz(file, str(path), choose).items())
-    return [_Part(x, y, x_name, y_name) for (x_name, x), (y_name, y) in zip(found[::2], found[1::2], strict=True)]
+    with source.open() as file:
+        if kind == "mat":
+            stored = read_mat(file, source.name)
+            arrays = {key: stored[key] for key in choose(list(stored))}
+        else:
+            arrays = read_npz(file, source.name, choose)
+    names, values = list(arrays), list(arrays.values())
+    if names[0] == "arr_0":
+        values = in_order(arrays, source.name)
+        names = ["X", "y"] if len(values) == 2 else ["x_train", "y_train", "x_test", "y_test"]
+    return [
+        _Part(x, y.reshape(-1) if y.shape == (1, *x.shape[:1]) else y, x_name, y_name)
+        for x, y, x_name, y_name in zip(values[::2], values[1::2], names[::2], names[1::2], strict=True)
+    ]
 
 
 def _check_shapes(path: Path, parts: list[_Part], widths: list[int]) -> None:
     """Refuse parts whose inputs and labels differ in length, or that differ in width."""
-    for x, y, x_name, y_name in parts:
-        if y.ndim == 0 or len(x) != len(y):
-            count = len(y) if y.ndim else "a single value"
-            raise DataError(f"{path}: {x_name} has {len(x)} rows and {y_name} {count}; they must agree")
+    for part in parts:
+        if part.y.ndim == 0 or len(part.x) != len(part.y):
+            count = len(part.y) if part.y.ndim else "a single value"
+            raise DataError(f"{path}: {part.x_name} has {len(part.x)} rows and {part.y_name} {count}; they must agree")
     if widths[0] != widths[-1]:
         raise DataError(
             f"{path}: {parts[0].x_name} has {widths[0]} inputs per row and {parts[-1].x_name} {widths[-1]}; "

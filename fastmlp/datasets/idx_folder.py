@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.datasets.idx import parse_idx
-from fastmlp.datasets.source import read_content
+from fastmlp.datasets.idx import read_idx
 from fastmlp.errors import DataError
 
 __all__ = ["IdxPart", "is_set", "read_idx_folder"]
@@ -93,7 +92,7 @@ def _part(folder: Path, files: dict[tuple[str, str], Path], part: str) -> IdxPar
     if images is None or labels is None:
         found = images or labels
         raise DataError(f"{folder} has {found and found.name} but lacks its {'images' if labels else 'labels'}")
-    x, y = (parse_idx(read_content(path), str(path)) for path in (images, labels))
+    x, y = (read_idx(path) for path in (images, labels))
     if y.ndim == 2 and y.shape[1] == 8:  # QMNIST's: class, series, writer, ...
         y = y[:, 0]
     return IdxPart(x, y, images.name, labels.name)

@@ -21,9 +21,9 @@ from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.download import download
-from fastmlp.datasets.idx import find_idx, parse_idx, to_idx
+from fastmlp.datasets.idx import find_idx, parse_idx, read_idx_content, to_idx
 from fastmlp.datasets.npz import read_npz
-from fastmlp.datasets.source import decompress, expand_home, read_content
+from fastmlp.datasets.source import decompress, expand_home
 from fastmlp.errors import DataError
 from fastmlp.files.atomic import write_whole
 
@@ -95,7 +95,7 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
     """Return the four verified contents from a folder; DataError where one is not right."""
     contents = {}
     for name, path in _find_files(folder).items():
-        contents[name] = read_content(path)
+        contents[name] = read_idx_content(path)
         _verify(contents[name], SHA256[name], str(path))
     return contents
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.datasets.limits import check_size
 from fastmlp.errors import DataError
 
 __all__ = ["read_npz"]
@@ -34,7 +35,11 @@ def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterab
         raise DataError(f"{name} is not an .npz file, or is cut off; save it again with numpy.savez")
     arrays = {}
     with stored:
-        for key in choose(stored.files):
+        chosen = list(choose(stored.files))
+        members = stored.zip.infolist() if stored.zip else []
+        packed = [info for info in members if info.compress_type != zipfile.ZIP_STORED]
+        check_size(name, sum(info.file_size for info in packed if info.filename.removesuffix(".npy") in chosen))
+        for key in chosen:
             with _damage_as_data_error(f"{name}: the array {key}"):
                 arrays[key] = stored[key]
             if not isinstance(arrays[key], np.ndarray):

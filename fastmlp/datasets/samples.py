@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastmlp.arrays import Float32Array
 from fastmlp.errors import DataError
 
-__all__ = ["all_finite", "as_rows", "scale_pixels"]
+__all__ = ["all_finite", "as_rows"]
 
 
 def as_rows(array: NDArray[Any], name: str) -> Float32Array:
@@ -38,25 +38,6 @@ def as_rows(array: NDArray[Any], name: str) -> Float32Array:
             "inputs must be finite float32 numbers"
         )
     return X
-
-
-def scale_pixels(X: Float32Array, dtype: np.dtype[Any]) -> bool:
-    """Scale pixels by 1/255 in place; return whether `X`, which was read as `dtype`, holds pixels.
-
-    These are uint8 beyond 1, or whole numbers from 0 up to 255.
-
-    >>> X = np.array([[0, 51, 255]], np.float32)
-    >>> scale_pixels(X, np.dtype(float)), X
-    (True, array([[0. , 0.2, 1. ]], dtype=float32))
-    """
-    least, most = float(X.min()), float(X.max())
-    if dtype == np.uint8:
-        pixels = most > 1
-    else:
-        pixels = least == 0 and most == 255 and all(np.array_equal(row, np.rint(row)) for row in X)
-    if pixels:
-        np.divide(X, np.float32(255), out=X)
-    return pixels
 
 
 def all_finite(array: NDArray[Any]) -> bool:

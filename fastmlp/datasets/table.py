@@ -1,228 +1,368 @@
 """A table of text, such as CSV: a row per sample, and numbers in all columns but that of the labels, if there is one.
 
-The text is UTF-8, plain or gzipped. Cells are separated by commas, or by semicolons or tabs where the first row has no
-comma, and may stand in double quotes; blank lines are skipped. Numbers are written as in `-1.5e3`: not 1_000, 1,5 or
-0x10.
-
-The first row is a header where none of its cells is a number. In a table with labels it is one also where the label
-column is named by it, and where only its cell in that column is not a number but the cell below is one.
+The text is that of `text.py`, and how it is written is found in `dialect.py`: what separates the cells, which may stand
+in double quotes, and the decimal mark. Blank lines are skipped. Numbers are written as in `-1.5e3`: not 1_000 or 0x10;
+true and false are 1 and 0. Whether the first row is a header is found in `header.py`, and which column holds the
+labels in `columns.py`. Columns that only number the rows are left out.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import operator
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TextIO
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, Float64Array
+from fastmlp.datasets.cells import LARGEST, SWAPPED, TRUTH, Kind, kind_of, number
+from fastmlp.datasets.columns import (
+    Columns,
+    Layout,
+    is_index_name,
+    label_by_kind,
+    label_by_name,
+    label_by_values,
+    label_column_index,
+    numbers_rows,
+    shown,
+)
+from fastmlp.datasets.dialect import Row, read_head, rows_of
+from fastmlp.datasets.faults import find_faults
+from fastmlp.datasets.header import has_header
 from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
-from fastmlp.errors import DataError, InvalidTypeError
+from fastmlp.datasets.text import open_text
+from fastmlp.errors import DataError
 
-__all__ = ["NotTextError", "Table"]
+__all__ = ["LabelledTable", "Table", "names_of"]
 
-_LABEL_NAMES = ("label", "class", "target", "y")
-_LARGEST = float(np.finfo(np.float32).max)
+_LOOKED_AT = 20_000  # cells, to find the header and the column of labels
+_FEWEST_ROWS = 10
+_ROWS_AT_ONCE = 1024
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_Codes = dict[str, int]
 
 
-class NotTextError(DataError):
-    """The bytes are not UTF-8 text, and so perhaps no table at all."""
+class LabelledTable(NamedTuple):
+    """The inputs X (n, D) and the n labels of a table, as they are written.
+
+    `feature_names` are those of the inputs where there is a header with another name for each; `notes` say how the
+    table was read.
+    """
+
+    X: Float32Array
+    labels: list[str]
+    feature_names: tuple[str, ...] | None
+    label_column: str
+    notes: tuple[tuple[str, str], ...]
 
 
 class Table:
-    """A table of text: its making reads the first two rows, `inputs` and `inputs_and_labels` read them all.
+    """A table of text: its making reads the first rows, `inputs` and `inputs_and_labels` read them all.
 
-    All three raise DataError for what is no such table; the messages name row and column, both counted from 1.
+    `header` says whether the first row is one; None leaves that to the content. All methods raise DataError for what is
+    no such table; the messages name row and column, both counted from 1.
 
     >>> table = Table(Source("flowers.csv", b"length;width;kind\\n5;3;rose\\n6;2;lily\\n"))
     >>> table.n_columns
     3
-    >>> table.inputs_and_labels()
+    >>> X, labels, feature_names, *_ = table.inputs_and_labels()
+    >>> X, labels, feature_names
     (array([[5., 3.],
-           [6., 2.]], dtype=float32), ['rose', 'lily'])
+           [6., 2.]], dtype=float32), ['rose', 'lily'], ('length', 'width'))
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        with _open_text(source) as file:
-            self._delimiter = _delimiter(file)
-            rows = _rows(file, self._delimiter)
-            self._first_line, self._first = next(rows, (0, []))
-            _, self._second = next(rows, (0, []))
-        if not self._first:
+    def __init__(self, source: Source, *, header: bool | None = None) -> None:
+        self._source, self._asked = source, header
+        self._dialect, self._head = read_head(source)
+        if not self._head:
             raise DataError(f"{source.name} is empty; give it one row per sample")
+        parts = self._head[0].cells[0].split()
+        if self.n_columns == 1 and len(parts) > 1 and all(number(part) is not None for part in parts):
+            raise DataError(f"{source.name} has spaces between its numbers; put commas, semicolons or tabs there")
 
     @property
     def n_columns(self) -> int:
         """The number of columns, by the first row."""
-        return len(self._first)
+        return len(self._head[0].cells)
 
-    def inputs(self) -> Float32Array:
-        """Return all columns (n, D); none holds labels.
+    def columns(self, expected: Sequence[str] = ()) -> Columns:
+        """Return the columns with their names; a header has those `expected`. Raises DataError where that is unclear.
+
+        >>> Table(Source("flowers.csv", b"length,width\\n5,3\\n6,2\\n")).columns().header
+        ['length', 'width']
+        """
+        first = self._head[0].cells
+        header = self._asked
+        if header is None:
+            below = [row.cells for row in self._head[1 : 1 + self._n_looked_at]]
+            header = has_header(self._source.name, first, below, expected, self._dialect.decimal)
+        if header and len(self._head) < 2:
+            raise DataError(f"{self._source.name} has a header but no rows; give it one row per sample")
+        return Columns(self._source.name, len(first), first if header else None)
+
+    def inputs(self, columns: Columns | None = None, order: Sequence[int] | None = None) -> Float32Array:
+        """Return the columns (n, D) at the places in `order`, or all; none of these holds labels.
 
         >>> Table(Source("flowers.csv", b"length,width\\n5,3\\n6,2\\n")).inputs()
         array([[5., 3.],
                [6., 2.]], dtype=float32)
         """
-        table, _ = self._read(self._columns(has_header=all(_number(cell) is None for cell in self._first), label=None))
-        return table
+        columns = self.columns() if columns is None else columns
+        kept = range(columns.n) if order is None else order
+        ignored = frozenset(range(columns.n)) - set(kept)
+        layout = Layout(None, ignored, self._truths(columns), self._dialect.decimal)
+        table = self._read(columns, layout, {j: {} for j in ignored})
+        return _take(table, kept)
 
-    def inputs_and_labels(self, label_column: str | int | None = None) -> tuple[Float32Array, list[str]]:
+    def inputs_and_labels(self, label_column: str | int | None = None) -> LabelledTable:
         """Return the inputs (n, D) and the n labels as they are written.
 
         `label_column` is the column's name or its number, counted from 1, or from -1 backwards; None is the column
-        called label, class, target or y, else the last. Raises TypeError for a `label_column` that is neither.
+        that is called as labels are, or the only one of text, else the last, or, where only that can hold classes, the
+        first. A UserWarning says which was taken where that is not certain, and which columns were left out. Raises
+        TypeError for a `label_column` that is neither.
         """
         if self.n_columns < 2:
             raise DataError(
                 f"{self._source.name} has one column only; it needs a label and at least one number in each row, "
-                "separated by commas"
+                "separated by commas, semicolons or tabs"
             )
-        label = self._label_index(label_column)
-        texts = [index for index, cell in enumerate(self._first) if _number(cell) is None]
-        second = self._second
-        has_header = (
-            len(texts) == self.n_columns
-            or (isinstance(label_column, str) and label_column in self._first)
-            or (texts == [label] and len(second) > label and _number(second[label]) is not None)
+        columns = self.columns((label_column,) if isinstance(label_column, str) else ())
+        label = self._label_before_reading(columns, label_column)
+        named = [j for j, cell in enumerate(columns.header or ()) if is_index_name(cell) and j != label]
+        others = [j for j in range(columns.n) if j not in named] or [columns.n - 1]
+        candidates = (others[0], others[-1]) if label is None else (label, label)
+        watched: dict[int, _Codes] = {j: {} for j in (*candidates, *named)}
+        layout = Layout(label, frozenset(watched), self._truths(columns), self._dialect.decimal)
+        table = self._read(columns, layout, watched)
+        if label is None:
+            label = self._label_after_reading(columns, candidates, table, watched)
+        layout = layout._replace(label=label, decimal=self._dialect.decimal)
+        if "" in watched[label]:
+            self._raise_faults(columns, layout)
+        dropped = self._without_row_numbers(columns, layout, named, table, watched)
+        kept = [j for j in range(columns.n) if j != label and j not in dropped]
+        if not kept:
+            raise DataError(f"{self._source.name} has no inputs beside its labels and the numbers of its rows")
+        feature_names = names_of(columns.header, kept)
+        if columns.header is not None and feature_names is None:
+            _warn(f"{columns.name}: some columns have no name, or the same, so columns are known by their places only")
+        labels = _texts(table[:, label], watched[label])
+        return LabelledTable(
+            _take(table, kept),  # which leaves nothing of the table as it was
+            labels,
+            feature_names,
+            columns.header[label] if columns.header else str(label + 1),
+            self._notes(columns, label, dropped),
         )
-        table, codes = self._read(self._columns(has_header, label))
-        names = list(codes)
-        labels = [names[int(code)] for code in table[:, label]]
-        return np.delete(table, label, axis=1), labels
 
-    def _label_index(self, label_column: str | int | None) -> int:
-        first, name = self._first, self._source.name
-        if label_column is None:
-            lowered = [cell.lower() for cell in first]
-            found = [lowered.index(label) for label in _LABEL_NAMES if label in lowered]
-            return found[0] if found else len(first) - 1
-        if label_column in first:
-            return first.index(str(label_column))
-        try:
-            number = int(label_column) if isinstance(label_column, str) else operator.index(label_column)
-        except TypeError:
-            raise InvalidTypeError(f"label_column is {label_column!r}; it must be a column's name or number") from None
-        except ValueError:
-            shown = ", ".join(first[:10]) + (", ..." if len(first) > 10 else "")
-            raise DataError(f"{name} has no column called {label_column}; its first row is {shown}") from None
-        if number == 0 or abs(number) > len(first):
-            raise DataError(
-                f"{name} has no column {number} for the labels; it has columns 1 to {len(first)}, and -1 is the last"
+    # --- Roles of the columns -----------------------------------------------------------------------------------------
+
+    @property
+    def _n_looked_at(self) -> int:
+        return max(_FEWEST_ROWS, _LOOKED_AT // self.n_columns)
+
+    def _sample(self, columns: Columns) -> list[list[str]]:
+        """Return some rows below the header, as far as they have all columns."""
+        rows = self._head[0 if columns.header is None else 1 :][: self._n_looked_at]
+        return [row.cells for row in rows if len(row.cells) == columns.n]
+
+    def _truths(self, columns: Columns) -> frozenset[int]:
+        """Return the columns of true and false."""
+        sample = self._sample(columns)
+        return frozenset(j for j in range(columns.n) if any(row[j].lower() in TRUTH for row in sample))
+
+    def _label_before_reading(self, columns: Columns, label_column: str | int | None) -> int | None:
+        """Return the index of the labels as far as names and the kinds of the first rows say it, else None."""
+        if label_column is not None:
+            return label_column_index(columns, label_column)
+        named = label_by_name(columns)
+        if named is not None:
+            return named
+        sample = self._sample(columns)
+        kinds = [{kind_of(row[j], self._dialect.decimal) for row in sample} - {Kind.MISSING} for j in range(columns.n)]
+        of_text = [
+            j
+            for j, found in enumerate(kinds)
+            if found and all(kind.like_text for kind in found) and not _is_index(columns, j)
+        ]
+        last = columns.n - 1
+        if any(kind.like_text for kind in kinds[last]):
+            of_text = [*(j for j in of_text if j != last), last]
+        repeated = [j for j in (*of_text, last) if len({row[j] for row in sample}) < len(sample) and _whole(sample, j)]
+        return label_by_kind(columns, of_text, repeated)
+
+    def _label_after_reading(
+        self, columns: Columns, candidates: tuple[int, int], table: Float32Array, watched: dict[int, _Codes]
+    ) -> int:
+        """Return the index of the labels, in the first or the last column, by their values."""
+        first, last = (self._numbers(table[:, j], watched[j]) for j in candidates)
+        if first is None or last is None:  # some text after all
+            return candidates[1]
+        return label_by_values(columns, candidates, (first, last))
+
+    def _without_row_numbers(
+        self, columns: Columns, layout: Layout, named: list[int], table: Float32Array, watched: dict[int, _Codes]
+    ) -> list[int]:
+        """Return the columns that only number the rows; what other watched columns hold is put into the table."""
+        empty = [j for j in named if set(watched[j]) == {""}]  # where each row ends with a separator
+        dropped = [j for j in named if j in empty or numbers_rows(_texts(table[:, j], watched[j]), named=True)]
+        for j in watched.keys() - {layout.label, *dropped}:
+            values = self._numbers(table[:, j], watched[j])
+            if values is None:
+                ignored = frozenset(dropped)
+                self._raise_faults(columns, layout._replace(ignored=ignored))
+            else:
+                table[:, j] = values
+            if j in named:
+                _warn(f"{columns.name}: {columns.called(j)} is an input; leave it out if it only names the rows")
+        if dropped:
+            names = shown(columns.called(j) for j in dropped)
+            what = "is empty" if dropped == empty else "only numbers or names the rows"
+            _warn(f"{columns.name}: {names}, which {what}, was left out")
+        elif layout.label != 0 and numbers_rows(table[:, 0].astype(np.float64), named=False):
+            _warn(
+                f"{columns.name}: {columns.called(0)} counts the rows and is an input; leave it out if it only numbers "
+                "them"
             )
-        return number - 1 if number > 0 else len(first) + number
+        return dropped
 
-    def _columns(self, has_header: bool, label: int | None) -> _Columns:
-        if has_header and not self._second:
-            raise DataError(f"{self._source.name} has a header but no rows; give it one row per sample")
-        return _Columns(self.n_columns, self._first if has_header else None, label)
+    def _numbers(self, codes: Float32Array, texts: _Codes) -> Float64Array | None:
+        """Return the values (n,) of a watched column, None where one is no number."""
+        values = [_truth(text, self._dialect.decimal) for text in texts]
+        return np.array(values)[codes.astype(np.int64)] if all(abs(value) <= LARGEST for value in values) else None
 
-    def _read(self, columns: _Columns) -> tuple[Float32Array, dict[str, int]]:
-        """Return all rows (n, columns), each label being replaced by its number in the dict."""
-        codes: dict[str, int] = {}
-        skipped = 0 if columns.header is None else self._first_line
-        table, reason = None, "unknown"
-        with _open_text(self._source) as file:
+    def _notes(self, columns: Columns, label: int, dropped: list[int]) -> tuple[tuple[str, str], ...]:
+        delimiter, decimal, _ = self._dialect
+        notes = [
+            ("separated by", _SEPARATORS.get(delimiter, delimiter) + (", decimal commas" if decimal == "," else "")),
+            ("header", "none" if columns.header is None else "the first row"),
+            ("labels", columns.called(label)),
+        ]
+        if dropped:
+            notes.append(("left out", shown(columns.called(j) for j in dropped)))
+        return tuple(notes)
+
+    # --- Reading ------------------------------------------------------------------------------------------------------
+
+    def _read(self, columns: Columns, layout: Layout, watched: dict[int, _Codes]) -> Float32Array:
+        """Return all rows (n, columns), each cell of a watched column being replaced by its number in the dict."""
+        table, reason = self._load(columns, layout, watched)
+        if table is not None and table.shape[1] == columns.n and all_finite(table):
+            return table
+        del table
+        with self._rows(columns) as rows:
+            faults = find_faults(rows, columns, layout)
+        if faults.decimal_commas and self._dialect.delimiter != ",":
+            self._dialect = self._dialect._replace(decimal=",")
+            for codes in watched.values():
+                codes.clear()
+            return self._read(columns, layout._replace(decimal=","), watched)
+        raise faults.error() or DataError(f"{self._source.name} cannot be read as a table: {reason}")
+
+    def _load(self, columns: Columns, layout: Layout, watched: dict[int, _Codes]) -> tuple[Float32Array | None, str]:
+        """Return what NumPy reads, and why it could not."""
+        decimal = layout.decimal
+        converters: dict[int | str, Callable[[str], float]] = {j: lambda text: _truth(text, ".") for j in layout.truths}
+        converters |= {j: _coder(codes, decimal) for j, codes in watched.items()}
+        with open_text(self._source) as file:
+            lines: Iterator[str] = islice(file, self._skipped(columns), None)
+            if decimal == ",":
+                lines = (line.translate(SWAPPED) for line in lines)
             try:
-                with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
+                with np.errstate(over="ignore"):  # too large becomes infinite, and is refused by the caller
                     table = np.loadtxt(
-                        file,
+                        lines,
                         np.float32,
                         comments=None,
-                        delimiter=self._delimiter,
-                        converters=None
-                        if columns.label is None
-                        else {columns.label: lambda label: codes.setdefault(label.strip(), len(codes))},
-                        skiprows=skipped,
+                        delimiter=self._dialect.delimiter,
+                        converters=converters or None,
                         ndmin=2,
                         encoding=None,
                         quotechar='"',
                     )
-            except UnicodeDecodeError:
+            except (UnicodeDecodeError, DataError):
                 raise
             except ValueError as error:
-                reason = str(error)
-        if table is None or "" in codes or not all_finite(table):
-            self._raise_first_fault(columns, skipped)
-            raise DataError(f"{self._source.name} cannot be read as a table: {reason}")
-        return table, codes
+                return None, str(error)
+        return table, ""
 
-    def _raise_first_fault(self, columns: _Columns, skipped: int) -> None:
+    def _skipped(self, columns: Columns) -> int:
+        """The lines of the file before the first sample."""
+        return self._dialect.skipped if columns.header is None else self._head[0].line
+
+    @contextmanager
+    def _rows(self, columns: Columns) -> Iterator[Iterator[Row]]:
+        with open_text(self._source) as file:
+            yield rows_of(file, self._dialect._replace(skipped=self._skipped(columns)))
+
+    def _raise_faults(self, columns: Columns, layout: Layout) -> None:
         """Go through the rows cell by cell and raise DataError about the first that is wrong."""
-        with _open_text(self._source) as file:
-            for line, row in _rows(file, self._delimiter):
-                if line <= skipped:
-                    continue
-                if len(row) != columns.n:
-                    raise DataError(
-                        f"{self._source.name}: row {line} has {len(row)} columns where the first row has {columns.n}"
-                    )
-                for index, cell in enumerate(row):
-                    fault = columns.fault(index, cell)
-                    if fault:
-                        raise DataError(f"{self._source.name}: row {line}, {columns.name(index)} {fault}")
+        with self._rows(columns) as rows:
+            error = find_faults(rows, columns, layout).error()
+        if error:
+            raise error
 
 
-class _Columns(NamedTuple):
-    """The columns of a table: their names where there is a header, and the index of the labels where there are any."""
+def names_of(header: Sequence[str] | None, kept: Sequence[int]) -> tuple[str, ...] | None:
+    """Return the names of the columns `kept`, None where one has no name or two have the same.
 
-    n: int
-    header: list[str] | None
-    label: int | None
-
-    def name(self, index: int) -> str:
-        """What messages call a column."""
-        return f"column {index + 1}" + (f" ({self.header[index]})" if self.header else "")
-
-    def fault(self, index: int, cell: str) -> str | None:
-        """Say what is wrong with a cell, None where nothing is."""
-        if index == self.label:
-            return None if cell else "is empty; every row needs a label"
-        value = _number(cell)
-        if value is None:
-            return f"is {cell!r}, not a number; inputs must be numbers" if cell else "is empty; inputs must be numbers"
-        return None if abs(value) <= _LARGEST else f"is {cell}; inputs must be finite float32 numbers"
-
-
-@contextmanager
-def _open_text(source: Source) -> Iterator[TextIO]:
-    """Open the text; every way in which reading it can fail becomes a DataError."""
-    try:
-        with source.decompressed() as binary:
-            yield io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
-    except UnicodeDecodeError:
-        raise NotTextError(f"{source.name} is not UTF-8 text; save it as CSV in UTF-8") from None
-    except csv.Error as error:
-        raise DataError(f"{source.name} is not a CSV file: {error}") from None
-
-
-def _delimiter(file: TextIO) -> str:
-    """Return what separates the cells of the first row that is not blank, and go back to the start."""
-    first = next((line for line in file if line.strip("\r\n")), "")
-    file.seek(0)
-    return next((mark for mark in ",;\t" if mark in first), ",")
-
-
-def _rows(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, each with the number of its last line in the file, from 1."""
-    reader = csv.reader(file, delimiter=delimiter)
-    for row in reader:
-        if row:
-            yield reader.line_num, [cell.strip() for cell in row]
-
-
-def _number(cell: str) -> float | None:
-    """Return the number in a cell, None where there is none; unlike `float`, take neither 1_000 nor non-ASCII digits.
-
-    >>> _number("-1.5e3"), _number("1_000")
-    (-1500.0, None)
+    >>> names_of(["Id", "a", "b"], [1, 2]), names_of(["a", "a"], [0, 1])
+    (('a', 'b'), None)
     """
-    try:
-        return float(cell) if cell.isascii() and "_" not in cell else None
-    except ValueError:
+    if header is None:
         return None
+    names = tuple(header[j] for j in kept)
+    return names if all(names) and len(set(names)) == len(names) else None
+
+
+def _take(table: Float32Array, kept: Sequence[int]) -> Float32Array:
+    """Return the columns `kept` in this order, C-contiguous, in the memory of the table wherever that is possible."""
+    if list(kept) == list(range(table.shape[1])):
+        return table
+    if sorted(kept) != list(kept):
+        return np.take(table, kept, axis=1)
+    flat, n, width = table.reshape(-1), len(table), len(kept)
+    for start in range(0, n, _ROWS_AT_ONCE):  # what is written lies before what is still to be read
+        part = np.take(table[start : start + _ROWS_AT_ONCE], kept, axis=1)
+        flat[start * width : start * width + part.size] = part.reshape(-1)
+    return flat[: n * width].reshape(n, width)
+
+
+def _is_index(columns: Columns, index: int) -> bool:
+    return columns.header is not None and is_index_name(columns.header[index])
+
+
+def _whole(sample: list[list[str]], column: int) -> bool:
+    """Whether a column holds no fractions."""
+    return not any("." in row[column] or "," in row[column] for row in sample)
+
+
+def _truth(text: str, decimal: str) -> float:
+    """Return the number in a cell, 1 and 0 for true and false, NaN for anything else."""
+    truth = TRUTH.get(text.strip().lower())
+    if truth is not None:
+        return truth
+    value = number(text, decimal)
+    return np.nan if value is None else value
+
+
+def _coder(codes: _Codes, decimal: str) -> Callable[[str], float]:
+    """Return what gives each text its number in `codes`; `decimal` is a comma where the text comes swapped."""
+    if decimal == ",":
+        return lambda text: codes.setdefault(text.strip().translate(SWAPPED), len(codes))
+    return lambda text: codes.setdefault(text.strip(), len(codes))
+
+
+def _texts(codes: Float32Array, texts: _Codes) -> list[str]:
+    """Return the cells (n,) of a watched column."""
+    names = list(texts)
+    return [names[int(code)] for code in codes]
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, UserWarning, stacklevel=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = ["Score", "forward", "probabilities_and_losses", "score"]
 _ROWS_ALONE = 128  # are done in the caller's thread; how long they take says whether the rest is worth others
 _ROWS_OF_PIECE = 512  # that a thread takes at once
 _SECONDS_FOR_THREADS = 0.001  # of work, below which starting threads takes longer than they save
+_UNUSABLE = -1
 _KEPT = 16  # scratches of a net that wait for its next forward pass
 
 _NO_LABELS = np.empty(0, np.int64)
@@ -41,6 +43,7 @@ class Score(NamedTuple):
 def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32Array:
     """Return the probabilities (n, C) of the rows X (n, D); raises InvalidValueError for NaN or infinity.
 
+    A row whose logits overflow float32 has the probabilities NaN, and a RuntimeWarning says how many there are.
     `n_threads` is how many threads may be used, None for as many as `default_threads` says.
     """
     probs = np.empty((len(X), weights.shapes["b2"][0]), np.float32)
@@ -49,7 +52,10 @@ def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32
 
 
 def score(weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None) -> Score:
-    """Return mean loss and accuracy of X (n, D) against the labels y (n,), otherwise as `forward`."""
+    """Return mean loss and accuracy of X (n, D) against the labels y (n,), otherwise as `forward`.
+
+    A row whose logits overflow float32 counts as wrong, and its loss is NaN.
+    """
     outcome = Outcome.of(len(y))
     _run(weights, X, y, np.empty((0, weights.shapes["b2"][0]), np.float32), outcome, n_threads)
     return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean(dtype=np.float64)))
@@ -70,34 +76,42 @@ def _run(
     """Fill `probs` where it has rows, and `outcome` where there are labels."""
     n, parameters, lanes = len(X), weights.packed, weights.lanes
 
-    def fill(first: int, last: int) -> bool:
-        """Whether the inputs of these rows could be used."""
+    def fill(first: int, last: int) -> int:
+        """How many of these rows have logits beyond float32; _UNUSABLE where an input is NaN or infinite."""
         scratch, kernel = _take_scratch(weights), _compiled(lanes.vectors, True)
-        row = kernel(probs, outcome, parameters, scratch, WithZeros(X), y, (first, last), lanes)
+        row, overflowed = kernel(probs, outcome, parameters, scratch, WithZeros(X), y, (first, last), lanes)
         if 0 <= row < last:  # there are few zeros from here on
             kernel = _compiled(lanes.vectors, False)
-            row = kernel(probs, outcome, parameters, scratch, X, y, (row, last), lanes)
+            row, more = kernel(probs, outcome, parameters, scratch, X, y, (row, last), lanes)
+            overflowed += more
         if len(weights.idle_scratch) < _KEPT:
             weights.idle_scratch.append(scratch)
-        return bool(row >= 0)
+        return overflowed if row >= 0 else _UNUSABLE
 
     start = time.perf_counter()
-    usable = fill(0, min(n, _ROWS_ALONE))
-    if n > _ROWS_ALONE and usable:
+    counts = [fill(0, min(n, _ROWS_ALONE))]
+    if n > _ROWS_ALONE and counts[0] >= 0:
         seconds = (time.perf_counter() - start) / _ROWS_ALONE * (n - _ROWS_ALONE)
         quick = seconds < _SECONDS_FOR_THREADS
-        usable = _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if quick else n_threads, inline=quick)
-    if not usable:
+        counts += _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if quick else n_threads, inline=quick)
+    if _UNUSABLE in counts:
         refuse_unusable("X", X)
+    if overflowed := sum(counts):
+        warnings.warn(
+            f"the outputs of {overflowed} of {n} rows overflow float32: their probabilities are NaN and count as "
+            "wrong; scale the inputs to about 0..1, and look for weights that are far too large",
+            RuntimeWarning,
+            stacklevel=4,  # who called the net
+        )
 
 
 def _fill_by_pieces(
-    fill: Callable[[int, int], bool], first: int, last: int, n_threads: int | None, inline: bool
-) -> bool:
-    """Fill the rows from first to last, as `fill` does. Threads take the next piece when they have done one."""
+    fill: Callable[[int, int], int], first: int, last: int, n_threads: int | None, inline: bool
+) -> list[int]:
+    """Fill the rows from first to last; return what `fill` does. Threads take a next piece when they have done one."""
     pieces = range(first, last, _ROWS_OF_PIECE)
     starts = iter(pieces)  # a step of it is one step for all threads: none gets the same
-    answers: list[bool] = []
+    answers: list[int] = []
 
     def work(member: Member) -> None:
         for start in starts:
@@ -106,7 +120,7 @@ def _fill_by_pieces(
             answers.append(fill(start, min(start + _ROWS_OF_PIECE, last)))
 
     run_team(min(n_threads or default_threads(), len(pieces)), work, inline=inline)
-    return all(answers)
+    return answers
 
 
 def _take_scratch(weights: Weights) -> PredictionScratch:

@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.engine.frames import is_frame, rows_of_frame
+from fastmlp.engine.plain import as_array, as_float32
+from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.packing import nonzeros_by_row
 
-__all__ = [
-    "Samples",
-    "as_inputs",
-    "as_labels",
-    "as_rows",
-    "as_samples",
-    "count_nonzeros",
-    "refuse_unusable",
-]
+__all__ = ["Samples", "as_inputs", "as_pair", "as_rows", "count_nonzeros", "refuse_unusable"]
 
 
-def _as_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise InvalidValueError(f"{name} has masked values; fill or remove them")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise InvalidValueError(f"{name} is no array of numbers: its rows have different lengths") from None
-    if array.dtype.kind not in "fiub":
-        raise InvalidTypeError(f"{name} has dtype {array.dtype}; it must hold real numbers")
-    return array
+class Samples(NamedTuple):
+    """Inputs X (n, D) float32 and their labels y (n,) int64, 0 to C - 1."""
+
+    X: Float32Array
+    y: Int64Array
 
 
 def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
     """Return `value` as a C-contiguous float32 array that Numba types in one way, copied only where needed.
 
-    Raises TypeError for a dtype that cannot be numbers, ValueError for another number of dimensions or no elements.
+    Raises TypeError for what cannot be numbers, ValueError for another number of dimensions, no elements, and numbers
+    too large for float32.
 
     >>> as_inputs("X", [[1, 2]], ndim=2).dtype
     dtype('float32')
     """
     if _is_ready(value, ndim):  # what is left to do here takes longer than a forward pass of one row
         return value
-    array = _as_array(name, value)
+    array = as_array(name, value)
     if array.ndim != ndim:
         hint = "; one sample is X[None, :]" if ndim == 2 and array.ndim == 1 else ""
         raise InvalidValueError(f"{name} has {array.ndim} dimensions; it must have {ndim}{hint}")
     if array.size == 0:
         raise InvalidValueError(f"{name} is empty, of shape {array.shape}")
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is refused as such
-        array = np.require(array, np.float32, ["C", "A"])
-    return _writable_view(array)
+    return _writable_view(as_float32(name, array))
+
+
+def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[str] | None = None) -> Float32Array:
+    """Return X as the rows (n, D) that the kernels take, for a net whose inputs have these names.
+
+    X is an array, images (n, h, w) with or without an axis of length 1 for the channel, or a frame of pandas, polars or
+    Arrow, whose columns are put in the order of `feature_names` where both have names. Raises InvalidValueError or
+    InvalidTypeError for what does not fit.
+
+    >>> as_rows("X", np.zeros((5, 2, 3)), 6).shape
+    (5, 6)
+    """
+    if _is_ready(X, 2):
+        array = X
+    elif is_frame(X):
+        array = as_inputs(name, rows_of_frame(name, X, feature_names), ndim=2)
+    else:
+        array = as_inputs(name, _images_as_rows(name, as_array(name, X), input_size), ndim=2)
+    if array.shape[1] != input_size:
+        hint = "; one image is X[None]" if array.size == input_size and min(array.shape) > 1 else ""
+        raise InvalidValueError(f"{name} has {array.shape[1]} columns; this net has input_size={input_size}{hint}")
+    return array
+
+
+def as_pair(name: str, value: Any) -> tuple[ArrayLike, ArrayLike]:
+    """Return a pair (X, Y); raises InvalidValueError where it is none."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise InvalidValueError(f"{name} must be a pair (X, Y)")
+    X, Y = value
+    return X, Y
+
+
+def count_nonzeros(X: Float32Array, n_threads: int, name: str = "X") -> Int64Array:
+    """Return the nonzeros of each row of X (n, D). Raises InvalidValueError for NaN or infinity."""
+    counts, unusable = nonzeros_by_row(X, n_threads)
+    if unusable:
+        refuse_unusable(name, X)
+    return counts
+
+
+def refuse_unusable(name: str, X: Float32Array) -> NoReturn:
+    """Raise the InvalidValueError for X (n, D), which holds NaN or infinity."""
+    unusable = ~np.isfinite(X)
+    row, column = np.unravel_index(int(unusable.argmax()), unusable.shape)
+    raise InvalidValueError(
+        f"{name} holds {np.count_nonzero(unusable)} values that are NaN or infinite, "
+        f"the first in row {row}, column {column} (from 0): replace them"
+    )
 
 
 def _is_ready(value: ArrayLike, ndim: int) -> TypeGuard[Float32Array]:
@@ -64,6 +102,26 @@ def _is_ready(value: ArrayLike, ndim: int) -> TypeGuard[Float32Array]:
         and value.size > 0
         and value.flags.carray  # C-contiguous, aligned and writable
     )
+
+
+def _images_as_rows(name: str, array: NDArray[Any], input_size: int) -> NDArray[Any]:
+    """Return images of one channel, (n, h, w), (n, h, w, 1) or (n, 1, h, w), as rows; any other array as it is."""
+    shape = array.shape
+    if array.ndim not in (3, 4) or array.size == 0:
+        return array
+    if math.prod(shape) == input_size and shape[0] != 1:
+        raise InvalidValueError(f"{name} has the shape {shape}, which is one image: a batch of it is X[None]")
+    if math.prod(shape[1:]) != input_size:
+        raise InvalidValueError(
+            f"{name} has the shape {shape}, which is {math.prod(shape[1:])} numbers per sample; "
+            f"this net has input_size={input_size}"
+        )
+    if array.ndim == 4 and 1 not in (shape[1], shape[3]):
+        raise InvalidValueError(
+            f"{name} has the shape {shape}, images of several channels: make rows of them with X.reshape(len(X), -1), "
+            "always in the same order"
+        )
+    return array.reshape(len(array), -1)
 
 
 class _Memory:
@@ -81,79 +139,3 @@ def _writable_view(array: NDArray[Any]) -> NDArray[Any]:
     Kernels never write to their inputs, so they may see it as an ordinary one.
     """
     return array.view(np.ndarray) if array.flags.writeable else np.asarray(_Memory(array))
-
-
-def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> Int64Array:
-    """Return labels (n,) int64 from labels (n,) or one-hot rows (n, C).
-
-    Raises TypeError or ValueError for labels that are missing, fractional, negative, too large or too few.
-
-    >>> as_labels("Y", [[0, 1], [1, 0]], 2, 2)
-    array([1, 0])
-    """
-    array = _as_array(name, value)
-    if len(array.shape) == 0 or len(array) != n:
-        length = len(array) if array.ndim else "no"
-        raise InvalidValueError(f"{name} has {length} labels for {n} samples")
-    if array.ndim == 2:
-        if array.shape[1] != n_classes:
-            raise InvalidValueError(
-                f"{name} has shape {array.shape}; labels are of shape ({n},), one-hot rows of shape ({n}, {n_classes})"
-            )
-        if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise InvalidValueError(f"{name} is not one-hot: each row must hold one 1 and otherwise 0")
-        array = array.argmax(axis=1)
-    elif array.ndim != 1:
-        raise InvalidValueError(f"{name} has {array.ndim} dimensions; labels have 1, one-hot rows 2")
-    if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
-            raise InvalidValueError(f"{name} has missing labels (NaN or infinity)")
-        if (array != np.floor(array)).any():
-            raise InvalidValueError(f"{name} has fractional labels; they must be whole numbers")
-    if array.min() < 0 or array.max() >= n_classes:
-        worst = array.min() if array.min() < 0 else array.max()
-        raise InvalidValueError(
-            f"{name} has the label {worst:g}; labels run from 0 to {n_classes - 1} (output_size={n_classes})"
-        )
-    return np.ascontiguousarray(array, np.int64)
-
-
-class Samples(NamedTuple):
-    """Inputs X (n, D) float32 and their labels y (n,) int64, 0 to C - 1."""
-
-    X: Float32Array
-    y: Int64Array
-
-
-def as_rows(name: str, X: ArrayLike, input_size: int) -> Float32Array:
-    """Return X (n, D) as the kernels take it; raises InvalidValueError for another number of columns than the net's."""
-    array = as_inputs(name, X, ndim=2)
-    if array.shape[1] != input_size:
-        raise InvalidValueError(f"{name} has {array.shape[1]} columns; this net has input_size={input_size}")
-    return array
-
-
-def as_samples(X: ArrayLike, Y: ArrayLike, input_size: int, output_size: int, part: str = "") -> Samples:
-    """Return X (n, D) and Y, labels (n,) or one-hot (n, C), as samples; `part` stands before their names in messages.
-
-    Raises InvalidValueError or InvalidTypeError for what does not fit a net of these sizes.
-    """
-    array = as_rows(f"{part}X", X, input_size)
-    return Samples(array, as_labels(f"{part}Y", Y, len(array), output_size))
-
-
-def count_nonzeros(X: Float32Array, n_threads: int, name: str = "X") -> Int64Array:
-    """Return the nonzeros of each row of X (n, D). Raises InvalidValueError for NaN or infinity."""
-    counts, unusable = nonzeros_by_row(X, n_threads)
-    if unusable:
-        refuse_unusable(name, X)
-    return counts
-
-
-def refuse_unusable(name: str, X: Float32Array) -> NoReturn:
-    """Raise the InvalidValueError for X (n, D), which holds NaN or infinity."""
-    counts = np.count_nonzero(~np.isfinite(X), axis=1)
-    raise InvalidValueError(
-        f"{name} holds {counts.sum()} values that are NaN or infinite, "
-        f"the first in row {np.flatnonzero(counts)[0]}: replace them"
-    )

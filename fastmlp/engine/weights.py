@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,7 @@ from fastmlp.kernels.layout import choose_lanes, empty_parameters
 from fastmlp.kernels.prediction import PredictionScratch
 from fastmlp.kernels.team import Member, run_team, share_of
 
-__all__ = ["Weights"]
+__all__ = ["Parameter", "Weights"]
 
 _ROWS_OF_A_BLOCK = 1000  # of W1, packed or unpacked at once: a block of all tiles fits the cache
 _LARGE = 1 << 20  # elements of W1 from which several threads copy faster than one
@@ -133,3 +134,25 @@ class Weights:
                 copy(slice(start, min(start + _ROWS_OF_A_BLOCK, last)))
 
         run_team(default_threads() if input_size * hidden_size >= _LARGE else 1, work)
+
+
+class Parameter:
+    """One of a net's arrays, as an attribute of the net, which has its `Weights` as `_weights`."""
+
+    def __init__(self, what: str) -> None:
+        self.__doc__ = f"{what} float32, a read-only copy; setting copies too."
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, net: None, owner: type) -> Parameter: ...
+
+    @overload
+    def __get__(self, net: object, owner: type) -> Float32Array: ...
+
+    def __get__(self, net: Any, owner: type) -> Parameter | Float32Array:
+        return self if net is None else net._weights[self._name]
+
+    def __set__(self, net: Any, value: ArrayLike) -> None:
+        net._weights[self._name] = value

@@ -157,20 +157,22 @@ def _typed_chunk(scratch, X, first, last, vectors, lanes):
 def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
     """Probabilities, and the loss and hit of each row whose label is given, for the rows of a share (first, last).
 
-    Returns `last`; or an earlier row from which on zeros are so few that they should not be skipped; or -1 where an
-    input is NaN or infinite. Writes probs (n or 0, C), outcome (n or 0) and scratch; reads parameters, X (n, D) in
+    Returns two numbers. The first is `last`; or an earlier row from which on zeros are so few that they should not be
+    skipped; or -1 where an input is NaN or infinite. The second is how many rows have logits beyond float32, so that
+    their probabilities are NaN. Writes probs (n or 0, C), outcome (n or 0) and scratch; reads parameters, X (n, D) in
     either form and the labels y (n or 0,).
     """
     W1, b1, W2, b2 = parameters
     n_classes, width = probs.shape[1], units(vector(lanes))
     hidden, logits, labels, results = scratch.hidden, scratch.logits, scratch.labels, scratch.results
     first, last = share
+    overflowed = 0
     while first < last:
         rows, n, finite = _chunk(scratch, X, first, last, len(W1) * units(lanes) // width, lanes)
         if not finite:
-            return -1
+            return -1, overflowed
         if n == 0:
-            return first
+            return first, overflowed
         order = scratch.order[:n]
         tile = 0
         while takes_turns(lanes) and tile + 2 <= len(W1):
@@ -190,6 +192,7 @@ def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
             store(loss, results, results.shape[1] + i)
             store(hit, results, 2 * results.shape[1] + i)
         for i in range(n):
+            overflowed += results[0, i] != results[0, i]
             if len(probs) > 0:
                 for c in range(n_classes):
                     probs[first + i, c] = scratch.probs[c, i] / results[0, i]
@@ -197,4 +200,4 @@ def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
                 outcome.losses[first + i] = results[1, i]
                 outcome.hits[first + i] = results[2, i]
         first += n
-    return last
+    return last, overflowed
