@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         load_mnist,
         load_synthetic,
     )
+    from fastmlp.engine.optimisers import SGD, Adam, Momentum
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
     from fastmlp.session import TrainingSession
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "SGD",
+    "Adam",
     "DataError",
     "Dataset",
     "DivergenceError",
     "FastmlpError",
     "History",
+    "Momentum",
     "NeuralNetwork",
     "Score",
     "TrainingSession",
@@ -41,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "engine.optimisers": {"SGD", "Adam", "Momentum"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
     "session": {"TrainingSession"},

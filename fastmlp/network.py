@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine import inference
-from fastmlp.engine.feature_names import check_feature_names
 from fastmlp.engine.frames import frame_names
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
-from fastmlp.engine.inputs import Samples, as_pair, as_rows
+from fastmlp.engine.inputs import Samples, as_rows, as_triple
 from fastmlp.engine.labels import as_labels
+from fastmlp.engine.meaning import Meaning
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
-from fastmlp.engine.settings import check_class_names, check_integer, check_number, default_threads
+from fastmlp.engine.sample_weights import as_sample_weights
+from fastmlp.engine.settings import check_integer, check_number, default_threads
 from fastmlp.engine.training import Callback, FitOptions, History, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Parameter, Weights
@@ -32,13 +33,13 @@ __all__ = ["History", "NeuralNetwork", "Score"]
 _ARGUMENTS = ("hidden_size", "input_size", "output_size", "lr", "init", "seed")  # of a net, kept in its file
 
 
-class NeuralNetwork:
+class NeuralNetwork(Meaning):
     """A net with one hidden layer (ReLU), softmax output and cross-entropy loss, trained by mini-batch SGD.
 
     hidden = max(0, X W1 + b1),  probs = softmax(hidden W2 + b2),  loss = mean of -log probs[i, y_i]
 
     Parameters: `hidden_size` H; `lr` the learning rate, None for 0.1, with momentum 0.01, for Adam 0.001; `input_size`
-    D; `output_size` C; `optimizer`, "sgd", "momentum", "adam", or one of `fastmlp.optimizers` with settings of its own;
+    D; `output_size` C; `optimizer`, "sgd", "momentum", "adam", or an `SGD`, `Momentum` or `Adam` with other settings;
     `init`, "glorot_uniform" (as Keras by default) or "glorot_normal" (variance 2/(in + out)); `seed` for the weights
     and the order of the samples; `n_threads`, None for as many as `default_threads` says. The number of threads changes
     no bit of the result.
@@ -67,11 +68,10 @@ class NeuralNetwork:
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
+        super().__init__(check_integer("input_size", input_size), check_integer("output_size", output_size))
         self._hidden_size = check_integer("hidden_size", hidden_size)
-        self.optimizer = as_optimizer(optimizer)
-        self.lr = default_lr(self.optimizer) if lr is None else lr
-        self._input_size = check_integer("input_size", input_size)
-        self._output_size = check_integer("output_size", output_size)
+        chosen = as_optimizer(optimizer)
+        self.lr = default_lr(chosen) if lr is None else lr
         if init not in INITIALISERS:
             raise InvalidValueError(f"init is {init!r}; it must be one of {', '.join(INITIALISERS)}")
         self.init = init
@@ -81,15 +81,12 @@ class NeuralNetwork:
         if n_threads is not None:
             n_threads = check_integer("n_threads", n_threads)
         self.n_threads = n_threads
-        self.class_names = None
-        self.feature_names = None
-        self.input_scale = 1.0
         self._rng = np.random.default_rng(seed)
         self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
         draw = INITIALISERS[init]
         self.W1 = draw(self._rng, self.input_size, self.hidden_size)
         self.W2 = draw(self._rng, self.hidden_size, self.output_size)
-        self._optimizer_state = OptimizerState(self.optimizer, self._weights)
+        self._optimizer_state = OptimizerState(chosen, self._weights)
 
     def __repr__(self) -> str:
         return (
@@ -98,7 +95,7 @@ class NeuralNetwork:
             f"n_threads={self.n_threads})"
         )
 
-    # --- Sizes and learning rate -------------------------------------------------------------------------------------
+    # --- How it is trained --------------------------------------------------------------------------------------------
 
     @property
     def hidden_size(self) -> int:
@@ -106,14 +103,9 @@ class NeuralNetwork:
         return self._hidden_size
 
     @property
-    def input_size(self) -> int:
-        """Inputs D, fixed when the net is made."""
-        return self._input_size
-
-    @property
-    def output_size(self) -> int:
-        """Classes C, fixed when the net is made."""
-        return self._output_size
+    def optimizer(self) -> Optimizer:
+        """What turns gradients into steps: `SGD`, `Momentum` or `Adam` with its settings, fixed when the net is made."""
+        return self._optimizer_state.optimizer
 
     @property
     def lr(self) -> float:
@@ -123,35 +115,6 @@ class NeuralNetwork:
     @lr.setter
     def lr(self, value: float) -> None:
         self._lr = check_number("lr", value)
-
-    # --- What the inputs and outputs mean -----------------------------------------------------------------------------
-
-    @property
-    def class_names(self) -> tuple[str, ...] | None:
-        """The name of each class, or None where the labels 0 to C - 1 are their own names; kept in model files."""
-        return self._class_names
-
-    @class_names.setter
-    def class_names(self, value: Sequence[str] | None) -> None:
-        self._class_names = None if value is None else check_class_names(value, self.output_size)
-
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The name of each input, or None where they have none; kept in model files. `fit` takes those of a frame."""
-        return self._feature_names
-
-    @feature_names.setter
-    def feature_names(self, value: Sequence[str] | None) -> None:
-        self._feature_names = None if value is None else check_feature_names(value, self.input_size)
-
-    @property
-    def input_scale(self) -> float:
-        """What the values of the original data were multiplied by to give X (1/255 for pixels); kept in model files."""
-        return self._input_scale
-
-    @input_scale.setter
-    def input_scale(self, value: float) -> None:
-        self._input_scale = check_number("input_scale", value)
 
     # --- Parameters ---------------------------------------------------------------------------------------------------
 
@@ -214,7 +177,6 @@ class NeuralNetwork:
             for name in net._weights.shapes:
                 net._weights[name] = arrays[name]
             net._optimizer_state = OptimizerState.from_record(metadata.get("optimizer"), arrays, net._weights)
-            net.optimizer = net._optimizer_state.optimizer
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
@@ -230,8 +192,9 @@ class NeuralNetwork:
         batch_size: int = 128,
         number_epochs: int = 20,
         *,
+        sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        validation: Sequence[ArrayLike] | None = None,
         callback: Callback | None = None,
     ) -> History:
         """Train on X (n, D) and Y, labels (n,), (n, 1) or one-hot (n, C); a second call continues.
@@ -241,8 +204,11 @@ class NeuralNetwork:
         other names are refused, and columns in another order are put in order, with a UserWarning.
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
-        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)` is
-        measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
+        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or (X, Y,
+        weights), is measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
+
+        `sample_weight` (n,) says how much each sample counts: the loss of a batch, and of an epoch, is the weighted
+        mean. A sample with the weight 0 is as good as left out.
 
         Raises ValueError or TypeError for data that does not fit the net, before any work; DivergenceError when the
         loss or a weight is not finite or the epoch's mean loss exceeds 100 ln C. After it, and after Ctrl-C, which
@@ -250,9 +216,10 @@ class NeuralNetwork:
         """
         options = FitOptions.checked(batch_size, number_epochs, shuffle, callback)
         names = self._feature_names or frame_names(X)
-        samples, measure = self._samples(X, Y, names), None
+        samples, measure = self._samples(X, Y, names, sample_weight), None
         if validation is not None:
-            held_back = self._samples(*as_pair("validation", validation), names, part="validation ")
+            rows, labels, weights = as_triple("validation", validation)
+            held_back = self._samples(rows, labels, names, weights, part="validation ")
             measure = measure_on(self._weights, held_back, self._threads)
         self._feature_names = names
         return fit_weights(self._trainee(), samples, options, measure)
@@ -277,14 +244,13 @@ class NeuralNetwork:
         """
         return inference.forward(self._weights, self._rows(X), self.n_threads)
 
-    def score(self, X: ArrayLike, Y: ArrayLike) -> Score:
-        """Return the mean loss and the accuracy on X (n, D) against Y, both as `fit` takes them.
+    def score(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> Score:
+        """Return the mean loss and the accuracy on X (n, D) against Y, all as `fit` takes them.
 
         Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so.
         Raises ValueError or TypeError for data that does not fit the net.
         """
-        samples = self._samples(X, Y, self._feature_names)
-        return inference.score(self._weights, samples.X, samples.y, self.n_threads)
+        return inference.score(self._weights, self._samples(X, Y, self._feature_names, sample_weight), self.n_threads)
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """The original script's name for `score`."""
@@ -304,6 +270,14 @@ class NeuralNetwork:
     def _rows(self, X: ArrayLike) -> Float32Array:
         return as_rows("X", X, self._input_size, self._feature_names)
 
-    def _samples(self, X: ArrayLike, Y: ArrayLike, feature_names: tuple[str, ...] | None, part: str = "") -> Samples:
-        rows = as_rows(f"{part}X", X, self._input_size, feature_names)
-        return Samples(rows, as_labels(f"{part}Y", Y, len(rows), self._output_size))
+    def _samples(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        feature_names: tuple[str, ...] | None,
+        weights: ArrayLike | None = None,
+        part: str = "",
+    ) -> Samples:
+        rows = as_rows(f"{part}X", X, self.input_size, feature_names)
+        labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
+        return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))

@@ -8,8 +8,8 @@ import pytest
 from oracle import assert_close
 from test_kernels import FORMS, ODD, VECTORS, in_form, normal, sparse_input
 
-from fastmlp import NeuralNetwork
-from fastmlp.engine.optimisers import SGD, Adam, Momentum, as_optimizer, default_lr
+from fastmlp import SGD, Adam, Momentum, NeuralNetwork
+from fastmlp.engine.optimisers import as_optimizer, default_lr
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.kernels import hidden as by_form
 from fastmlp.kernels import steps
@@ -53,7 +53,7 @@ def step_of(kind, state):
     return steps.AdamStep(F(0.2), DECAY, F(0.9), F(0.999), F(0.1), F(0.001), F(3), F(1e-3), state[0], state[1]), adam
 
 
-@pytest.mark.parametrize("vectors", VECTORS)
+@pytest.mark.parametrize("vectors", [VECTORS[0], *(pytest.param(v, marks=pytest.mark.long) for v in VECTORS[1:])])
 @pytest.mark.parametrize("kind", ["decay", "momentum", "nesterov", "adam"])
 def test_a_step_of_W1_has_the_same_bits_in_every_form_and_is_right(kind, vectors, monkeypatch):
     lanes = Lanes(vectors)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inputs import refuse_unusable
+from fastmlp.engine.inputs import Samples, refuse_unusable
 from fastmlp.engine.settings import default_threads
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.compiled import compiled_for
@@ -21,7 +21,7 @@ from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.team import Member, run_team, told_to_stop
 from fastmlp.kernels.tiles import Lanes
 
-__all__ = ["Score", "forward", "probabilities_and_losses", "score"]
+__all__ = ["Score", "forward", "mean_of", "probabilities_and_losses", "score"]
 
 _ROWS_ALONE = 128  # are done in the caller's thread; how long they take says whether the rest is worth others
 _ROWS_OF_PIECE = 512  # that a thread takes at once
@@ -51,14 +51,23 @@ def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32
     return probs
 
 
-def score(weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None) -> Score:
-    """Return mean loss and accuracy of X (n, D) against the labels y (n,), otherwise as `forward`.
+def score(weights: Weights, samples: Samples, n_threads: int | None) -> Score:
+    """Return mean loss and accuracy of some samples, by their weights, otherwise as `forward`.
 
     A row whose logits overflow float32 counts as wrong, and its loss is NaN.
     """
-    outcome = Outcome.of(len(y))
-    _run(weights, X, y, np.empty((0, weights.shapes["b2"][0]), np.float32), outcome, n_threads)
-    return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean(dtype=np.float64)))
+    outcome = Outcome.of(len(samples.y))
+    _run(weights, samples.X, samples.y, np.empty((0, weights.shapes["b2"][0]), np.float32), outcome, n_threads)
+    return mean_of(outcome, samples.weights)
+
+
+def mean_of(outcome: Outcome, weights: Float32Array | None) -> Score:
+    """Return the mean loss and accuracy (n,), each sample counting by its weight; one of 0 does not count at all."""
+    if weights is None:
+        return Score(float(outcome.losses.mean(dtype=np.float64)), float(outcome.hits.mean(dtype=np.float64)))
+    counted = weights > 0  # 0 times a loss that is NaN would be NaN
+    means = (np.average(a[counted].astype(np.float64), weights=weights[counted]) for a in outcome)
+    return Score(*map(float, means))
 
 
 def probabilities_and_losses(

@@ -15,14 +15,15 @@ from fastmlp.engine.plain import as_array, as_float32
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.packing import nonzeros_by_row
 
-__all__ = ["Samples", "as_inputs", "as_pair", "as_rows", "count_nonzeros", "refuse_unusable"]
+__all__ = ["Samples", "as_inputs", "as_triple", "as_rows", "count_nonzeros", "refuse_unusable"]
 
 
 class Samples(NamedTuple):
-    """Inputs X (n, D) float32 and their labels y (n,) int64, 0 to C - 1."""
+    """Inputs X (n, D) float32, their labels y (n,) int64, 0 to C - 1, and weights (n,), None where each counts as 1."""
 
     X: Float32Array
     y: Int64Array
+    weights: Float32Array | None = None
 
 
 def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
@@ -67,12 +68,12 @@ def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[st
     return array
 
 
-def as_pair(name: str, value: Any) -> tuple[ArrayLike, ArrayLike]:
-    """Return a pair (X, Y); raises InvalidValueError where it is none."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise InvalidValueError(f"{name} must be a pair (X, Y)")
-    X, Y = value
-    return X, Y
+def as_triple(name: str, value: Any) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
+    """Return (X, Y, weights), without weights None for these; raises InvalidValueError for what is neither."""
+    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
+        raise InvalidValueError(f"{name} must be a pair (X, Y), or (X, Y, weights)")
+    X, Y, *weights = value
+    return X, Y, weights[0] if weights else None
 
 
 def count_nonzeros(X: Float32Array, n_threads: int, name: str = "X") -> Int64Array:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inference import Score, score
+from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, for_kernels, moments_of
 from fastmlp.engine.pace import Pace
@@ -105,8 +105,8 @@ def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
     like = Weights(*weights.shapes["W1"], *weights.shapes["b2"])
-    score(like, validation.X[:_FEW], validation.y[:_FEW], 1)
-    return lambda: score(weights, validation.X, validation.y, n_threads)
+    score(like, Samples(validation.X[:_FEW], validation.y[:_FEW]), 1)
+    return lambda: score(weights, validation, n_threads)
 
 
 def fit(
@@ -138,7 +138,7 @@ class _Run:
     """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
 
     def __init__(self, trainee: Trainee, samples: Samples, options: FitOptions, watch: Stopwatch) -> None:
-        self._trainee, self._y, self._options = trainee, samples.y, options
+        self._trainee, self._y, self._weights, self._options = trainee, samples.y, samples.weights, options
         self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
         (self._n_classes,) = trainee.weights.shapes["b2"]
         self._X = self._packed(samples.X, watch)
@@ -205,7 +205,7 @@ class _Run:
         rng, n, lr = self._trainee.rng, len(self._y), self._trainee.lr()
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
         optimiser = self._trainee.state.for_epoch(lr)
-        plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes)
+        plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes, self._weights)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
@@ -226,14 +226,14 @@ class _Run:
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
     def _checked_result(self, lr: float) -> tuple[float, float]:
-        loss = float(self._outcome.losses.mean(dtype=np.float64))
+        loss, accuracy = mean_of(self._outcome, self._weights)
         finite = all(np.isfinite(array).all() for array in self._parameters)
         if not finite or not loss <= 100 * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"
             )
-        return loss, float(self._outcome.hits.mean(dtype=np.float64))
+        return loss, accuracy
 
 
 class _Rollback:

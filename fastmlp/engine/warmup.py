@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from fastmlp.engine.inference import score
+from fastmlp.engine.inputs import Samples
 from fastmlp.engine.optimisers import SGD
 from fastmlp.engine.training import compile_training
 from fastmlp.engine.weights import Weights
@@ -28,5 +29,5 @@ def warm_up(hidden_size: int) -> float:
     for form in FORMS:
         compile_training(weights.lanes, form, SGD())
     for value in (0, 1):  # rows of zeros, which are skipped, and rows without any
-        score(weights, np.full((_ROWS, _INPUTS), value, np.float32), np.zeros(_ROWS, np.int64), 1)
+        score(weights, Samples(np.full((_ROWS, _INPUTS), value, np.float32), np.zeros(_ROWS, np.int64)), 1)
     return time.perf_counter() - start

@@ -1,0 +1,65 @@
+"""What the inputs and outputs of a net mean: names, and the scale of the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastmlp.engine.feature_names import check_feature_names
+from fastmlp.engine.settings import check_class_names, check_number
+
+__all__ = ["Meaning"]
+
+
+class Meaning:
+    """The part of a net that says what its inputs and outputs mean; all of it is kept in model files.
+
+    Raises InvalidValueError or InvalidTypeError where something is set that cannot be used.
+
+    >>> net = Meaning(input_size=2, output_size=2)
+    >>> net.class_names = ["lily", "rose"]
+    >>> net.class_names
+    ('lily', 'rose')
+    """
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        self._input_size, self._output_size = input_size, output_size
+        self._class_names: tuple[str, ...] | None = None
+        self._feature_names: tuple[str, ...] | None = None
+        self._input_scale = 1.0
+
+    @property
+    def input_size(self) -> int:
+        """Inputs D, fixed when the net is made."""
+        return self._input_size
+
+    @property
+    def output_size(self) -> int:
+        """Classes C, fixed when the net is made."""
+        return self._output_size
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of each class, or None where the labels 0 to C - 1 are their own names."""
+        return self._class_names
+
+    @class_names.setter
+    def class_names(self, value: Sequence[str] | None) -> None:
+        self._class_names = None if value is None else check_class_names(value, self.output_size)
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The name of each input, or None where they have none. `fit` takes those of a frame."""
+        return self._feature_names
+
+    @feature_names.setter
+    def feature_names(self, value: Sequence[str] | None) -> None:
+        self._feature_names = None if value is None else check_feature_names(value, self.input_size)
+
+    @property
+    def input_scale(self) -> float:
+        """What the values of the original data were multiplied by to give X: 1/255 for pixels."""
+        return self._input_scale
+
+    @input_scale.setter
+    def input_scale(self, value: float) -> None:
+        self._input_scale = check_number("input_scale", value)
