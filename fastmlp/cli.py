@@ -67,8 +67,8 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             code = _EXIT_INTERRUPTED
         except BrokenPipeError:  # of an error that was to be shown
-            _leave_nothing_to_print()
             code = _EXIT_NOBODY_READS
+        _discard_what_cannot_be_printed()
         if not args and options.get("args") is None:
             with suppress(ValueError):  # in another thread than the main one
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the way out
@@ -77,12 +77,12 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
-            _flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()  # to see now whether that is possible
             return result
         except KeyboardInterrupt:
             ctx.exit(_EXIT_INTERRUPTED)
         except BrokenPipeError:
-            _leave_nothing_to_print()
             ctx.exit(_EXIT_NOBODY_READS)
         except (FastmlpError, OSError, MemoryError) as error:
             raise _as_click_error(error) from error
@@ -133,22 +133,15 @@ def _print_any_character() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _flush() -> None:
-    """Print what waits to be printed. Raises OSError where that is impossible; Python would try again at the end."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        _leave_nothing_to_print()
-        raise
-
-
-def _leave_nothing_to_print() -> None:
-    """Let what waits to be printed go nowhere."""
-    with suppress(OSError, AttributeError):  # a stream that is no file
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(nowhere, stream.fileno())
+def _discard_what_cannot_be_printed() -> None:
+    """Let what waits to be printed where nobody reads, or no room is left, go nowhere: Python would try at the end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with suppress(OSError):  # a stream that is no file
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

@@ -395,7 +395,11 @@ def test_however_it_ends_no_process_and_no_folder_remains(fake, tiny_file, tmp_p
     monkeypatch.setenv("TMPDIR", str(temporary))
     fake(FORKS.format(pids=str(pids), then="time.sleep(120)"))
     process = subprocess.Popen(
-        [sys.executable, "-c", COMPARE, tiny_file], stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", COMPARE, tiny_file],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which nohup has it ignore
     )
     wait_until(lambda: pids.exists() and pids.read_text(encoding="utf-8").endswith("\n"))
     assert len(list(temporary.iterdir())) == 1
