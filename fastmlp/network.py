@@ -104,7 +104,7 @@ class NeuralNetwork(Meaning):
 
     @property
     def optimizer(self) -> Optimizer:
-        """What turns gradients into steps: `SGD`, `Momentum` or `Adam` with its settings, fixed when the net is made."""
+        """What makes steps of gradients: `SGD`, `Momentum` or `Adam` with its settings, fixed when the net is made."""
         return self._optimizer_state.optimizer
 
     @property
@@ -204,8 +204,8 @@ class NeuralNetwork(Meaning):
         other names are refused, and columns in another order are put in order, with a UserWarning.
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
-        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or (X, Y,
-        weights), is measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
+        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or
+        (X, Y, weights), is measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
 
         `sample_weight` (n,) says how much each sample counts: the loss of a batch, and of an epoch, is the weighted
         mean. A sample with the weight 0 is as good as left out.

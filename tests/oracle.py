@@ -269,8 +269,8 @@ def assert_softmax_cross_entropy(
 ) -> None:
     """Fail where dlogits (B, C), losses (B,) or hits (B,) are not those of `logits` (B, C) and labels `y`.
 
-    `scale` is the factor on dlogits = probs - onehot, a number or one for each sample (B, 1). The logits are those that the kernel saw, summed in float32 as it
-    sums them: a rounding of a logit of 1e4 would move a probability by 1e-3.
+    `scale` is the factor on dlogits = probs - onehot, a number or one for each sample (B, 1). The logits are those that
+    the kernel saw, summed in float32 as it sums them: a rounding of a logit of 1e4 would move a probability by 1e-3.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))

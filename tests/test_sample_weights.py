@@ -33,8 +33,9 @@ def test_a_weight_of_0_is_as_good_as_left_out():
     order = np.argsort(1 - HALF, kind="stable")  # those that count, then those that do not
     x, y, weights = X[order][:32], Y[order][:32], HALF[order][:32]
     history = with_zeros.fit(x, y, 32, 5, sample_weight=weights, shuffle=False)
-    shorter = without.fit(x[weights > 0], y[weights > 0], 32 if (weights > 0).sum() > 32 else (weights > 0).sum(), 5,
-                          shuffle=False)
+    shorter = without.fit(
+        x[weights > 0], y[weights > 0], 32 if (weights > 0).sum() > 32 else (weights > 0).sum(), 5, shuffle=False
+    )
     assert weights_of(with_zeros) == weights_of(without)
     assert history.loss == pytest.approx(shorter.loss, rel=1e-12)
     assert history.accuracy == pytest.approx(shorter.accuracy, rel=1e-12)
@@ -83,7 +84,7 @@ def test_validation_by_weights():
     ("weights", "says"),
     [
         (np.ones(59), "sample_weight has 59 weights for 60 samples"),
-        (np.r_[-1, np.ones(59)], r"sample_weight has -1 in row 0 \(from 0\); weights are finite and not below 0"),
+        (np.r_[-1, np.ones(59)], r"sample_weight has -1 in row 0 \(from 0\); each must be finite, and 0 or more"),
         (np.r_[np.ones(59), np.nan], "sample_weight has nan in row 59"),
         (np.zeros(60), "sample_weight is 0 for every sample"),
         (np.ones((60, 2)), "sample_weight has 2 dimensions"),

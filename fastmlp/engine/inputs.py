@@ -15,7 +15,7 @@ from fastmlp.engine.plain import as_array, as_float32
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.packing import nonzeros_by_row
 
-__all__ = ["Samples", "as_inputs", "as_triple", "as_rows", "count_nonzeros", "refuse_unusable"]
+__all__ = ["Samples", "as_inputs", "as_rows", "as_triple", "count_nonzeros", "refuse_unusable"]
 
 
 class Samples(NamedTuple):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array
 from fastmlp.engine.inputs import as_inputs
@@ -28,7 +28,9 @@ def as_sample_weights(name: str, value: ArrayLike | None, n: int) -> Float32Arra
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         row = int(wrong.argmax())
-        raise InvalidValueError(f"{name} has {weights[row]:g} in row {row} (from 0); weights are finite and not below 0")
+        raise InvalidValueError(
+            f"{name} has {weights[row]:g} in row {row} (from 0); each must be finite, and 0 or more"
+        )
     if not weights.any():
         raise InvalidValueError(f"{name} is 0 for every sample: at least one must count")
     return weights

@@ -129,7 +129,7 @@ def gradient_scale(optimiser, total):
 
 
 def steps_of_arrays(optimiser, tile, t, total):
-    """The steps for W1, b1 and W2 of a tile, and for b2: step number t of an epoch, from 0, with weights of this sum."""
+    """The steps for W1, b1 and W2 of a tile, and for b2: number t of an epoch, from 0; `total` as above."""
     raise NotImplementedError("for kernels only")
 
 
