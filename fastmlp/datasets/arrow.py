@@ -21,12 +21,12 @@ from fastmlp.datasets.columns import (
     label_by_values,
     label_column_index,
     numbers_rows,
-    shown,
 )
 from fastmlp.datasets.limits import check_size
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.table import LabelledTable, names_of
 from fastmlp.errors import DataError, MissingLibraryError
+from fastmlp.printable import shown
 
 __all__ = ["ARROW_SUFFIXES", "FEATHER_MAGIC", "PARQUET_MAGIC", "ArrowTable"]
 

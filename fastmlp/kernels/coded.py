@@ -23,19 +23,8 @@ from fastmlp.arrays import Float32Array
 from .compiled import inlined, kernel
 from .lanewise import add
 from .rows import add_entry
-from .simd import (
-    add_rows,
-    axpy,
-    axpy_rows,
-    broadcast,
-    element,
-    first_pass,
-    load,
-    row_pair,
-    second_pass,
-    store,
-    units,
-)
+from .simd import add_rows, axpy, axpy_rows, broadcast, element, load, store
+from .tags import first_pass, row_pair, second_pass, units
 
 __all__ = ["CodedNonzeros", "CodedPairs", "coded_by_column", "nonzeros_update_W1", "pairs_update_W1"]
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from .compiled import kernel
 from .lanewise import add, relu
 from .rows import add_entry
-from .simd import axpy, broadcast, element, load, load_rows, row_pair, store, store_rows, units
+from .simd import axpy, broadcast, element, load, load_rows, store, store_rows
+from .tags import row_pair, units
 
 __all__ = [
     "COLUMN_ENTRY",
