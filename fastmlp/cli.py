@@ -24,7 +24,7 @@ from typing import Any
 import click
 
 from fastmlp import __version__
-from fastmlp.commands.ctrl_c import each_press_counted_once
+from fastmlp.commands.signals import each_press_counted_once
 from fastmlp.errors import DataError, FastmlpError, ModelFileError, ResultsFileError
 from fastmlp.printable import printable
 
@@ -75,6 +75,7 @@ class _Commands(click.Group):
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it raises becomes a sentence, or, where it is a bug, asks to be reported."""
         try:
             result = super().invoke(ctx)
             if sys.stdout is not None:

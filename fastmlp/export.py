@@ -22,8 +22,8 @@ _OPSET, _IR_VERSION = 13, 8
 def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
     """Write `net` as an ONNX model: "X" (n, D) float32 to "probabilities" (n, C) float32.
 
-    Class names and the scaling of the inputs stand in its metadata. Raises ImportError where `onnx` is missing,
-    OSError where `path` cannot be written.
+    The names of classes and inputs and the scaling of the inputs stand in its metadata. Raises ImportError where `onnx`
+    is missing, OSError where `path` cannot be written.
     """
     try:
         import onnx
@@ -49,6 +49,8 @@ def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
     facts = {"input_scale": repr(net.input_scale)}
     if net.class_names is not None:
         facts["class_names"] = json.dumps(net.class_names, ensure_ascii=False)
+    if net.feature_names is not None:
+        facts["feature_names"] = json.dumps(net.feature_names, ensure_ascii=False)
     helper.set_model_props(model, facts)
     onnx.checker.check_model(model)
     write_whole(Path(path), lambda file: file.write(model.SerializeToString()))

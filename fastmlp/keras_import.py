@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Float64Array
-from fastmlp.errors import ModelFileError
+from fastmlp.datasets.limits import check_size
+from fastmlp.errors import DataError, ModelFileError
 from fastmlp.export import keras_on_cpu
 from fastmlp.network import NeuralNetwork
 
@@ -95,8 +96,11 @@ def _gives_logits(path: Path) -> bool:
             )
         try:
             with zipfile.ZipFile(file) as archive:
+                check_size(str(path), sum(member.file_size for member in archive.infolist()))
                 config = json.loads(archive.read("config.json"))
             layers = [(str(layer["class_name"]), dict(layer["config"])) for layer in config["config"]["layers"]]
+        except DataError as error:
+            raise ModelFileError(str(error)) from None
         except Exception as error:  # noqa: BLE001 - zipfile, its decompressors and json each fail in their own ways
             raise ModelFileError(f"{path} is not a .keras file, or is cut off or damaged ({error})") from None
     if config.get("class_name") not in ("Sequential", "Functional"):

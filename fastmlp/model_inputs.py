@@ -11,7 +11,7 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.datasets.array_names import arrays_of_inputs
-from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index, shown
+from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.digit_form import SIZE
 from fastmlp.datasets.images import IMAGE_SUFFIXES, is_image, read_digit
@@ -25,6 +25,7 @@ from fastmlp.datasets.text import NotTextError
 from fastmlp.engine.feature_names import column_order
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.network import NeuralNetwork
+from fastmlp.printable import shown
 
 __all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs"]
 
@@ -203,9 +204,9 @@ def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:
     present = np.union1d(data.y_train, data.y_test)
     unknown = present[numbers[present] < 0]
     if len(unknown):
-        shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         raise InvalidValueError(
-            f"{data.name} has the class {names[unknown[0]]!r}, which the model does not know; its classes are {shown}"
+            f"{data.name} has the class {names[unknown[0]]!r}, which the model does not know; its classes are "
+            f"{shown(known, most=10)}"
         )
     return numbers
 

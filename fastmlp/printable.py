@@ -1,10 +1,11 @@
-"""Names of files and classes, as a terminal may show them: whoever named them must not move the cursor."""
+"""Names of files, columns and classes in messages: whoever named them must not move the cursor, nor fill the screen."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["printable"]
+__all__ = ["printable", "shown"]
 
 # Control characters, half characters (a file's name that is no Unicode), and breaks of lines and paragraphs.
 _ESCAPED = {"Cc", "Cs", "Zl", "Zp"}
@@ -26,3 +27,14 @@ def printable(value: object) -> str:
         else character
         for character in text
     )
+
+
+def shown(names: Iterable[object], most: int = 5) -> str:
+    """Return some names in a row, at most so many, and how many more there are.
+
+    >>> shown("abcdefgh")
+    'a, b, c, d, e and 3 more'
+    """
+    texts = [str(name) for name in names]
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")

@@ -88,3 +88,14 @@ def test_no_table():
             ArrowTable(Source("own.parquet", content))
     with pytest.raises(DataError, match=r"own\.parquet is empty"):
         table({"a": pa.array([], pa.int8())})
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_what_unpacks_to_more_than_is_allowed(tmp_path, monkeypatch, suffix):
+    write = parquet.write_table if suffix == "parquet" else feather.write_feather
+    content = written({"a": np.zeros(200_000, np.float32), "label": np.zeros(200_000, np.int8)}, write)
+    assert len(content) < 200_000
+    (tmp_path / f"own.{suffix}").write_bytes(content)
+    monkeypatch.setenv("FASTMLP_MAX_BYTES", "300000")
+    with pytest.raises(DataError, match=rf"own\.{suffix} unpacks to [\d,]+ bytes, more than the 300,000"):
+        load_files(tmp_path / f"own.{suffix}")

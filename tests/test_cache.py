@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ import oracle
 import pytest
 
 import fastmlp
-from fastmlp.kernels.compiled import _source_digest
+from fastmlp.kernels.checked_files import CheckedFiles
+from fastmlp.kernels.compiled import _source_digest, entry
 from fastmlp.kernels.softmax import update_b2
 
 PACKAGE = Path(fastmlp.__file__).parent
@@ -378,3 +380,25 @@ def test_without_the_compiler_a_sentence_says_so(run_python):
     assert done.stdout == (
         "FastmlpError NUMBA_DISABLE_JIT is set, and fastmlp's kernels exist only compiled: unset it\n"
     )
+
+
+@entry
+def twice(x):
+    return 2 * x
+
+
+def test_ctrl_c_while_a_kernel_is_loaded_waits_until_it_is(monkeypatch):
+    """In LLVM's calls of Python it would be lost, and the kernel without its code."""
+    load, loaded = CheckedFiles.load, []
+
+    def interrupted(self, key):
+        signal.raise_signal(signal.SIGINT)
+        loaded.append(load(self, key))
+        return loaded[-1]
+
+    monkeypatch.setattr(CheckedFiles, "load", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        twice(1.5)
+    assert len(loaded) == 1
+    monkeypatch.undo()
+    assert twice(1.5) == 3

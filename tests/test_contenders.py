@@ -207,3 +207,13 @@ def test_a_missing_library_is_named_with_the_command_that_brings_it(monkeypatch)
     assert not contenders.available("keras")
     with pytest.raises(ImportError, match=r"needs keras and tensorflow: pip install 'fastmlp\[keras\]'"):
         contenders.load("keras")
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning")  # NumPy's own
+@pytest.mark.filterwarnings("ignore:the outputs of .* overflow float32:RuntimeWarning")  # ours
+def test_nan_is_never_right(net, data):
+    ones = [np.ones(getattr(net, name).shape, np.float32) for name in WEIGHTS]
+    net.W1, net.b1, net.W2, net.b2 = (np.float32(1e30) * array for array in ones)
+    score = net.score(data.x_test, np.zeros(20, np.int64))  # the class that argmax takes NaN for
+    assert np.isnan(score.loss)
+    assert score.accuracy == 0

@@ -29,7 +29,7 @@ def trained(mnist):
 @pytest.fixture
 def model(tmp_path):
     net = NeuralNetwork(hidden_size=5, input_size=4, output_size=3, seed=0)
-    net.class_names = ("ä", "b", "c")
+    net.class_names, net.feature_names = ("ä", "b", "c"), ("ö", "p", "q", "r")
     net.save(tmp_path / "model.npz")
     return tmp_path / "model.npz"
 
@@ -80,6 +80,7 @@ def test_export_to_onnx(model, tmp_path):
     assert result.exit_code == 0, result.stderr
     properties = {entry.key: entry.value for entry in onnx.load(tmp_path / "net.onnx").metadata_props}
     assert json.loads(properties["class_names"]) == ["ä", "b", "c"]
+    assert json.loads(properties["feature_names"]) == ["ö", "p", "q", "r"]
     again = run("export", model, "--to", "onnx", "--output", tmp_path / "net.onnx")
     assert again.exit_code == 2
     assert "use --force" in again.stderr

@@ -28,7 +28,7 @@ def test_columns_in_another_order_are_taken_by_their_names():
         (["a", "b", "c", "d"], "X has the column d, which the model does not know"),
         (["a", "b", "d"], "X lacks the column c and has the column d, which the model does not know"),
         (["a", "b", "c", "a"], "X has a column twice"),
-        ([*"abcdefghijk"], "X has the columns d, e, f, g, h, ..., which the model does not know"),
+        ([*"abcdefghijk"], "X has the columns d, e, f, g, h and 3 more, which the model does not know"),
     ],
 )
 def test_other_columns_are_refused(given, sentence):

@@ -98,6 +98,16 @@ def test_what_can_be_folded_gives_the_models_probabilities(tmp_path, logits):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6, err_msg=name)
 
 
+def test_what_unpacks_to_more_than_is_allowed_is_refused(tmp_path, monkeypatch):
+    path = keras_file(tmp_path / "net.keras", TWO)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(2_000_000))
+    assert path.stat().st_size < 10_000
+    monkeypatch.setenv("FASTMLP_MAX_BYTES", "1000000")
+    with pytest.raises(ModelFileError, match=r"net\.keras unpacks to 2,000,\d+ bytes, more than the 1,000,000"):
+        from_keras(path)
+
+
 @pytest.mark.parametrize("kind", ["functional", "two outputs", "twice", "rows of rows"])
 def test_a_keras_model_is_taken_where_its_numbers_are_ours(tmp_path, kind):
     keras = pytest.importorskip("keras")

@@ -38,6 +38,15 @@ def test_damage():
             read_mat(io.BytesIO(content), "own.mat")
 
 
+def test_what_unpacks_to_more_than_is_allowed(tmp_path, monkeypatch):
+    io_ = pytest.importorskip("scipy.io")
+    io_.savemat(tmp_path / "own.mat", {"X": np.zeros((1000, 1000)), "y": np.arange(1000) % 3}, do_compression=True)
+    assert (tmp_path / "own.mat").stat().st_size < 100_000
+    monkeypatch.setenv("FASTMLP_MAX_BYTES", "1000000")
+    with pytest.raises(DataError, match=r"own\.mat unpacks to 4,004,000 bytes, more than the 1,000,000"):
+        load_files(tmp_path / "own.mat")
+
+
 def test_without_scipy_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     with pytest.raises(MissingLibraryError, match="needs SciPy: pip install scipy"):

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from fastmlp import NeuralNetwork
 from fastmlp.cli import main
-from fastmlp.commands.predict import _source
+from fastmlp.datasets.standard_input import named_source
 from fastmlp.errors import DataError
 
 pytest.importorskip("PIL.Image")
@@ -168,10 +168,10 @@ def test_standard_input_takes_no_more_memory_than_a_file(tmp_path):
     code = (
         "import sys\n"
         "from fastmlp import NeuralNetwork\n"
-        "from fastmlp.commands.predict import _source\n"
+        "from fastmlp.datasets.standard_input import named_source\n"
         "from fastmlp.machine import peak_memory\n"
         "from fastmlp.model_inputs import read_inputs\n"
-        "inputs = read_inputs(_source(sys.argv[2]), NeuralNetwork.load(sys.argv[1]))\n"
+        "inputs = read_inputs(named_source(sys.argv[2]), NeuralNetwork.load(sys.argv[1]))\n"
         "print(len(inputs.X), peak_memory())"
     )
     peaks = []
@@ -189,7 +189,7 @@ def test_standard_input_takes_no_more_memory_than_a_file(tmp_path):
 def test_standard_input_that_is_closed(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(DataError, match="- cannot be read: Bad file descriptor"):
-        _source("-")
+        named_source("-")
 
 
 def test_pixels_are_scaled_as_the_models_were(tmp_path):

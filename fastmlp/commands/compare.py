@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastmlp.commands.options import dataset_options, load_data
 from fastmlp.commands.report_options import print_results, report_options
+from fastmlp.commands.signals import ended_tidily
 from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_option, is_given, training_options
 from fastmlp.contenders import MODULES, available, not_installed
 from fastmlp.datasets.choice import DatasetChoice
@@ -127,7 +124,7 @@ def _interrupted(comparison: Comparison, output: Path | None) -> bool:
     from fastmlp.commands.progress import ComparisonReporter
 
     try:
-        with _ending_tidily(), ComparisonReporter(comparison.plan) as reporter:
+        with ended_tidily(), ComparisonReporter(comparison.plan) as reporter:
 
             def on_event(event: Event) -> None:
                 reporter.event(event)
@@ -142,26 +139,6 @@ def _interrupted(comparison: Comparison, output: Path | None) -> bool:
         click.echo("interrupted; these are the results so far", err=True)
         return True
     return False
-
-
-@contextmanager
-def _ending_tidily() -> Iterator[None]:
-    """Let a request to end (SIGTERM), or a closed terminal (SIGHUP), end processes and temporary files too."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    ending = [
-        number for number in (getattr(signal, name) for name in names) if signal.getsignal(number) == signal.SIG_DFL
-    ]
-    for number in ending:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in ending:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _report(results: dict[str, Any], output: Path | None, form: str) -> bool:

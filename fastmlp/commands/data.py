@@ -7,7 +7,7 @@ import click
 from fastmlp.commands.options import dataset_options, load_data
 from fastmlp.commands.training_options import is_given
 from fastmlp.datasets.choice import DatasetChoice
-from fastmlp.printable import printable
+from fastmlp.printable import printable, shown
 
 __all__ = ["data"]
 
@@ -40,7 +40,6 @@ def data(ctx: click.Context, path: str | None, choice: DatasetChoice) -> None:
         line("  per class", f"{' '.join(map(str, counts[:20]))}{' ...' if len(counts) > 20 else ''}")
         line("  nonzero", f"{np.count_nonzero(X) / X.size:.1%}")
     if found.feature_names is not None:
-        names = found.feature_names
-        line("inputs", ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else ""))
+        line("inputs", shown(found.feature_names, _MOST_NAMES))
     if found.class_names is not None:
         line("classes", ", ".join(found.class_names))

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +16,6 @@ from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option, header_option, threads_option
 from fastmlp.files.spreadsheet import as_text_cell
 from fastmlp.printable import printable
-
-if TYPE_CHECKING:
-    from fastmlp.datasets.source import Source
 
 __all__ = ["predict"]
 
@@ -39,6 +36,7 @@ def predict(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     from fastmlp.datasets.choice import DatasetChoice
+    from fastmlp.datasets.standard_input import named_source
     from fastmlp.files.json_safe import json_safe
     from fastmlp.files.model import read_model
     from fastmlp.model_inputs import class_names, read_inputs
@@ -50,7 +48,7 @@ def predict(
     trained_on = DatasetChoice.from_training(content.metadata.get("training"))
     label_column = trained_on and trained_on.label_column
     # Everything is read before anything is printed: a bad file gives a sentence, not half an answer.
-    inputs = [read_inputs(_source(name), net, label_column=label_column, header=header) for name in files]
+    inputs = [read_inputs(named_source(name), net, label_column=label_column, header=header) for name in files]
     for name, _, factor in inputs:
         if factor != 1:
             click.echo(f"{printable(name)}: scaled by {factor:.4g}, as the model's training data was", err=True)
@@ -74,12 +72,6 @@ def predict(
         _print_csv(rows, names)
     else:
         _print_lines(rows, names, several={name for name, X, _ in inputs if len(X) > 1})
-
-
-def _source(name: str) -> Source:
-    from fastmlp.datasets.standard_input import named_source
-
-    return named_source(name)
 
 
 def _likeliest(probabilities: list[float], names: tuple[str, ...]) -> str | None:

@@ -174,7 +174,7 @@ def _softmax_cross_entropy(logits: Float32Array, y: Labels) -> tuple[Float32Arra
     total = probs.sum(axis=1)
     losses += np.log(total)
     probs /= total[:, None]
-    return losses, most_likely == y
+    return losses, (most_likely == y) & ~np.isnan(losses)  # NaN is never right
 
 
 def glorot_uniform(rng: np.random.Generator | np.random.RandomState, n_in: int, n_out: int) -> Float32Array:

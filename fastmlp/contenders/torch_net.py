@@ -128,7 +128,8 @@ class NeuralNetwork:
         with torch.inference_mode():
             logits = self._model(x)
             loss = torch.nn.functional.cross_entropy(logits, y)
-            accuracy = (logits.argmax(1) == y).float().mean()
+            hits = (logits.argmax(1) == y) & logits.amax(1).isfinite()  # else the probabilities are NaN: never right
+            accuracy = hits.float().mean()
         return Score(loss.item(), accuracy.item())
 
     def _epoch(self, x: torch.Tensor, y: torch.Tensor, order: torch.Tensor, batch_size: int) -> tuple[float, float]:
@@ -148,8 +149,10 @@ class NeuralNetwork:
             optimizer.step()
             losses.append(loss.detach() * len(samples))
             most_likely.append(logits.detach().argmax(1))
-        loss = torch.stack(losses).sum(dtype=torch.float64) / len(y)
-        return loss.item(), (torch.cat(most_likely) == y).double().mean().item()
+        sums = torch.stack(losses)
+        hits = torch.cat(most_likely) == y
+        usable = ~sums.isnan().repeat_interleave(torch.tensor([len(batch) for batch in most_likely]))
+        return (sums.sum(dtype=torch.float64) / len(y)).item(), (hits & usable).double().mean().item()
 
     def _first_call(self, x: torch.Tensor, y: torch.Tensor) -> float:
         """Train on one batch and undo its update; SGD without momentum has no state beside the weights."""

@@ -21,16 +21,18 @@ from fastmlp.datasets.columns import (
     label_by_values,
     label_column_index,
     numbers_rows,
-    shown,
 )
+from fastmlp.datasets.limits import check_size
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.table import LabelledTable, names_of
 from fastmlp.errors import DataError, MissingLibraryError
+from fastmlp.printable import shown
 
 __all__ = ["ARROW_SUFFIXES", "FEATHER_MAGIC", "PARQUET_MAGIC", "ArrowTable"]
 
 ARROW_SUFFIXES = (".parquet", ".feather", ".arrow")
 PARQUET_MAGIC, FEATHER_MAGIC = b"PAR1", b"ARROW1"
+_FLOAT_BYTES = 4
 
 
 class _Kind(NamedTuple):
@@ -171,7 +173,7 @@ def _as_array(column: Any) -> NDArray[Any]:
 def _read(source: Source) -> Any:
     try:
         import pyarrow as pa
-        from pyarrow import feather, parquet
+        from pyarrow import parquet
     except ImportError:
         raise MissingLibraryError(
             "reading Parquet and Feather files needs PyArrow: pip install 'fastmlp[tables]'"
@@ -180,7 +182,25 @@ def _read(source: Source) -> Any:
         start = file.read(len(FEATHER_MAGIC))
         file.seek(0)
         try:
-            return parquet.read_table(file) if start.startswith(PARQUET_MAGIC) else feather.read_table(file)
+            if not start.startswith(PARQUET_MAGIC):
+                return _bounded_table(pa.ipc.open_file(file), source.name)
+            opened = parquet.ParquetFile(file)
+            check_size(source.name, opened.metadata.num_rows * opened.metadata.num_columns * _FLOAT_BYTES)
+            return opened.read()
+        except DataError:
+            raise
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{source.name} is no Parquet or Feather file, or is damaged ({first})") from None
+
+
+def _bounded_table(file: Any, name: str) -> Any:
+    """Return the table in an opened Feather file, which does not say how large it is: batch by batch."""
+    import pyarrow as pa
+
+    batches, n_bytes = [], 0
+    for k in range(file.num_record_batches):
+        batches.append(file.get_batch(k))
+        n_bytes += batches[-1].nbytes
+        check_size(name, n_bytes)
+    return pa.Table.from_batches(batches, file.schema)

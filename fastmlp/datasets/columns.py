@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from fastmlp.arrays import Float64Array
 from fastmlp.datasets.header import LABEL_NAMES
 from fastmlp.errors import DataError, InvalidTypeError
+from fastmlp.printable import shown
 
 __all__ = [
     "Columns",
@@ -24,11 +25,9 @@ __all__ = [
     "label_by_values",
     "label_column_index",
     "numbers_rows",
-    "shown",
 ]
 
 _INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|level_0|__index_level_0__|row|row[._ ]?(names?|id|number|nr|no)")
-_MOST_SHOWN = 5
 _FEWEST_COUNTED = 10  # rows: fewer may count up by chance
 _FEW_CLASSES = 10  # may be classes in a short table too
 _MOST_CLASSES = 1000  # that numbers in order, from 0 or 1, are taken for
@@ -53,17 +52,6 @@ class Layout(NamedTuple):
     ignored: frozenset[int]
     truths: frozenset[int]
     decimal: str
-
-
-def shown(names: Iterable[str]) -> str:
-    """Return up to five names, and how many more there are.
-
-    >>> shown("abcdefgh")
-    'a, b, c, d, e and 3 more'
-    """
-    names = list(names)
-    more = len(names) - _MOST_SHOWN
-    return ", ".join(names[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 # --- Labels -----------------------------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fastmlp.datasets.cells import LARGEST, Kind, kind_of
-from fastmlp.datasets.columns import Columns, Layout, shown
+from fastmlp.datasets.columns import Columns, Layout
 from fastmlp.datasets.dialect import Row, decimal_mark
 from fastmlp.errors import DataError
+from fastmlp.printable import shown
 
 __all__ = ["Faults", "find_faults"]
 

@@ -27,7 +27,6 @@ from fastmlp.datasets.columns import (
     label_by_values,
     label_column_index,
     numbers_rows,
-    shown,
 )
 from fastmlp.datasets.dialect import Row, read_head, rows_of
 from fastmlp.datasets.faults import find_faults
@@ -36,6 +35,7 @@ from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.text import open_text
 from fastmlp.errors import DataError
+from fastmlp.printable import shown
 
 __all__ = ["LabelledTable", "Table", "names_of"]
 

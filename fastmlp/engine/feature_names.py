@@ -9,10 +9,9 @@ import numpy as np
 
 from fastmlp.arrays import Int64Array
 from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.printable import shown
 
 __all__ = ["check_feature_names", "column_order"]
-
-_MOST_SHOWN = 5
 
 
 def check_feature_names(value: Sequence[str], n: int) -> tuple[str, ...]:
@@ -64,5 +63,4 @@ def column_order(what: str, given: Sequence[str], wanted: Sequence[str], stackle
 
 
 def _columns(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_SHOWN]) + (", ..." if len(names) > _MOST_SHOWN else "")
-    return f"the column{'s' if len(names) > 1 else ''} {shown}"
+    return f"the column{'s' if len(names) > 1 else ''} {shown(names)}"

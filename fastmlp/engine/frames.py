@@ -15,10 +15,10 @@ from fastmlp.arrays import Float32Array
 from fastmlp.engine.feature_names import column_order
 from fastmlp.engine.plain import as_float32, kind_of, objects_as_numbers
 from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.printable import shown
 
 __all__ = ["frame_names", "is_frame", "only_column", "rows_of_frame"]
 
-_MOST_SHOWN = 5
 _FETCHED_BY = ("compute", "toPandas", "collect")  # how frames of dask, Spark and polars are computed
 
 
@@ -119,7 +119,7 @@ def _by_columns(name: str, columns: list[NDArray[Any]], names: Sequence[object])
     others = [f"{column} ({kind})" for column, kind in zip(names, kinds, strict=True) if kind is not None]
     if others:
         raise InvalidTypeError(
-            f"{name} has columns that hold no numbers: {_some(others)}; leave them out, or make numbers of them, "
+            f"{name} has columns that hold no numbers: {shown(others)}; leave them out, or make numbers of them, "
             "as pandas.get_dummies does of classes"
         )
     numbers = [objects_as_numbers(name, column) if column.dtype.kind == "O" else column for column in columns]
@@ -137,8 +137,4 @@ def _refuse_missing(name: str, columns: NDArray[Any], names: Sequence[object]) -
         where = [str(names[column]) for column in np.flatnonzero(missing).tolist()]
         values = "1 missing value" if missing.sum() == 1 else f"{missing.sum()} missing values"
         place = "column" if len(where) == 1 else "columns"
-        raise InvalidValueError(f"{name} has {values} in the {place} {_some(where)}: fill or remove them")
-
-
-def _some(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_MOST_SHOWN]) + (", ..." if len(texts) > _MOST_SHOWN else "")
+        raise InvalidValueError(f"{name} has {values} in the {place} {shown(where)}: fill or remove them")

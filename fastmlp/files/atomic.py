@@ -12,8 +12,7 @@ from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
-with contextlib.suppress(ImportError):  # Windows, where an open file cannot be removed anyway
-    import fcntl
+from fastmlp.files.locks import take_lock
 
 __all__ = ["check_writable", "remove_leftovers", "write_whole"]
 
@@ -50,7 +49,7 @@ def _write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
     temporary = _temporary(target)
     try:
         with temporary.open("xb") as file:  # not by tempfile, whose files nobody else may read
-            _lock(file.fileno())  # says that somebody is still writing
+            take_lock(file.fileno())  # says that somebody is still writing
             _hand_on_permissions(target, file.fileno())
             write(file)
             file.flush()
@@ -99,7 +98,7 @@ def remove_leftovers(path: Path) -> int:
         path = _target(path)
         for leftover in path.parent.glob(f"{escape(path.name)}.*{_SUFFIX}"):
             with contextlib.suppress(OSError), leftover.open("rb") as file:
-                if not _lock(file.fileno()):
+                if take_lock(file.fileno()) is False:
                     continue
                 leftover.unlink()
                 removed += 1
@@ -151,17 +150,3 @@ def _check_what_is_there(path: Path, force: bool) -> None:
         raise FileExistsError(f"{path} exists; name another file, or use --force (force=True) to replace it")
     if mode and not (mode & 0o222 and os.access(path, os.W_OK)):  # a rename would not ask
         raise PermissionError(f"{path} is read-only; make it writable, or name another file")
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the open file's lock, which goes with its process; False where somebody holds it.
-
-    True also on a file system, or an operating system, without such locks.
-    """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (OSError, NameError):
-        return True
-    return True

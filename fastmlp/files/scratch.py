@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-with contextlib.suppress(ImportError):  # Windows, where open files cannot be removed anyway
-    import fcntl
+from fastmlp.files.locks import take_lock
 
 __all__ = ["scratch_folder"]
 
@@ -36,7 +35,7 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
             yield folder
             return
         with (folder / f"{_LOCK}.new").open("xb") as file:
-            _lock(file.fileno())
+            take_lock(file.fileno())
             (folder / f"{_LOCK}.new").replace(folder / _LOCK)  # locked before anybody else finds it
             yield folder
 
@@ -51,14 +50,5 @@ def _remove_leftovers(prefix: str) -> None:
                 if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                     continue
                 with (folder / _LOCK).open("rb") as file:
-                    if _lock(file.fileno()):
+                    if take_lock(file.fileno()):
                         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the open file's lock, which goes with its process; False where somebody holds it, or none can be had."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (OSError, NameError):
-        return False
-    return True

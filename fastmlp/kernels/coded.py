@@ -22,18 +22,9 @@ from fastmlp.arrays import Float32Array
 
 from .compiled import inlined, kernel
 from .rows import add_entry
-from .simd import (
-    axpy,
-    axpy_rows,
-    broadcast,
-    element,
-    first_pass,
-    load,
-    row_pair,
-    second_pass,
-    units,
-)
+from .simd import axpy, axpy_rows, broadcast, element, load
 from .steps import moves_alone, take_step
+from .tags import first_pass, row_pair, second_pass, units
 
 __all__ = ["CodedNonzeros", "CodedPairs", "coded_by_column", "nonzeros_update_W1", "pairs_update_W1"]
 

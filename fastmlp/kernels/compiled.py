@@ -20,6 +20,7 @@ import numba
 from fastmlp.errors import FastmlpError
 
 from .checked_files import CheckedFiles
+from .interrupts import HeldBack
 
 __all__ = [
     "KERNEL_OPTIONS",
@@ -142,13 +143,16 @@ def _with_checked_cache(dispatcher: Any) -> Any:
     load, save = cache.load_overload, cache.save_overload
 
     def load_where_possible(*args: Any) -> Any:
+        # LLVM calls Python for the machine code, where a KeyboardInterrupt would be lost and the code missing: a crash.
         try:
-            return load(*args)
+            with HeldBack():
+                return load(*args)
         except Exception:  # noqa: BLE001  (unpickling what names a class that is gone may raise anything)
             return None
 
     def save_where_possible(*args: Any) -> None:
-        with contextlib.suppress(OSError):
+        # RuntimeError: there is no machine code to keep, as Ctrl-C fell where LLVM hands it to Python.
+        with contextlib.suppress(OSError, RuntimeError):
             save(*args)
 
     cache.load_overload, cache.save_overload = load_where_possible, save_where_possible

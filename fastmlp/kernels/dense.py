@@ -10,22 +10,9 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanewise import relu
-from .simd import (
-    block,
-    block_rows,
-    broadcast,
-    last_strip,
-    load,
-    load_rows,
-    rank1,
-    rank1_rows,
-    repeat_rows,
-    row_offsets,
-    store_rows,
-    strip,
-    units,
-)
+from .simd import broadcast, load, load_rows, rank1, rank1_rows, repeat_rows, row_offsets, store_rows
 from .steps import take_step
+from .tags import block, block_rows, last_strip, strip, units
 
 __all__ = ["dense_by_column", "dense_hidden_forward", "dense_update_W1"]
 

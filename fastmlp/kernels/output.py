@@ -9,8 +9,9 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanewise import add, masked
-from .simd import block, block_rows, broadcast, dots, load, rank1, store, store_fours, units, vector
+from .simd import broadcast, dots, load, rank1, store, store_fours
 from .steps import take_step
+from .tags import block, block_rows, units, vector
 
 __all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1"]
 

@@ -21,9 +21,10 @@ from .hidden import hidden_forward, hidden_forward_two
 from .lanewise import tile_sum
 from .layout import Parameters, aligned_zeros, room_for
 from .output import output_forward
-from .simd import axpy, broadcast, element, load, store, takes_turns, units, vector
+from .simd import axpy, broadcast, element, load, store
 from .softmax import softmax
 from .sparse import ROW_ENTRY, SparseRows
+from .tags import takes_turns, units, vector
 
 __all__ = ["PredictionScratch", "WithZeros", "network_forward"]
 

@@ -11,7 +11,8 @@ from fastmlp.arrays import Float32Array
 
 from .compiled import entry
 from .layout import aligned_zeros
-from .simd import axpy, block, block_rows, broadcast, store, units
+from .simd import axpy, broadcast, store
+from .tags import block, block_rows, units
 from .team import Member, arrive, await_all, run_team
 from .tiles import Lanes
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from .compiled import inlined, kernel
 from .lanewise import relu
-from .simd import element, load, prefetch, store, units
+from .simd import element, load, prefetch, store
+from .tags import units
 
 __all__ = ["add_entry", "rows_hidden_forward", "rows_hidden_forward_in_turns"]
 

@@ -31,7 +31,6 @@ from .tiles import (
     load_vectors,
     shuffle,
     splat,
-    target,
     tile_of,
     vector_at,
     vector_of,
@@ -42,13 +41,9 @@ __all__ = [
     "add_rows",
     "axpy",
     "axpy_rows",
-    "block",
-    "block_rows",
     "broadcast",
     "dots",
     "element",
-    "first_pass",
-    "last_strip",
     "load",
     "load_rows",
     "prefetch",
@@ -56,109 +51,13 @@ __all__ = [
     "rank1_rows",
     "repeat_rows",
     "row_offsets",
-    "row_pair",
     "rows_of",
-    "second_pass",
     "store",
     "store_fours",
     "store_rows",
-    "strip",
-    "takes_turns",
-    "units",
-    "vector",
 ]
 
 _LINE_BYTES = 64  # of a cache
-
-
-# --- Tags and constants -----------------------------------------------------------------------------------------------
-
-
-@intrinsic
-def units(typingctx, lanes):
-    """Hidden units of one row of the tile, a compile-time constant."""
-    if not isinstance(lanes, LanesType):
-        return None
-    value = lanes.vectors * lanes.width
-
-    def codegen(context, builder, signature, args):
-        return context.get_constant(types.intp, value)
-
-    return types.intp(lanes), codegen
-
-
-@intrinsic
-def takes_turns(typingctx, lanes):
-    """Whether a tile is so narrow that two are worth summing in turns (`Target.takes_turns`), a constant."""
-    if not isinstance(lanes, LanesType):
-        return None
-    value = int(target().takes_turns(lanes.vectors))
-
-    def codegen(context, builder, signature, args):
-        return context.get_constant(types.boolean, value)
-
-    return types.boolean(lanes), codegen
-
-
-@intrinsic
-def block_rows(typingctx, lanes):
-    """Rows of the register block of this width, a compile-time constant."""
-    if not isinstance(lanes, LanesType):
-        return None
-    value = target().block_rows(lanes.vectors)
-
-    def codegen(context, builder, signature, args):
-        return context.get_constant(types.intp, value)
-
-    return types.intp(lanes), codegen
-
-
-def _tag(name: str, change: Any, doc: str) -> Any:
-    def typing(typingctx, lanes):
-        if not isinstance(lanes, LanesType):
-            return None
-
-        def codegen(context, builder, signature, args):
-            return context.get_dummy_value()
-
-        return change(lanes)(lanes), codegen
-
-    typing.__name__ = name
-    typing.__doc__ = doc
-    return intrinsic(typing)
-
-
-block = _tag(
-    "block",
-    lambda lanes: LanesType(target().block_rows(lanes.vectors), lanes.vectors),
-    "Tag of the register block: as many rows of this width as the registers hold.",
-)
-vector = _tag("vector", lambda lanes: LanesType(1, 1), "Tag of a single vector.")
-row_pair = _tag("row_pair", lambda lanes: LanesType(2, lanes.vectors), "Tag of two rows of this width.")
-first_pass = _tag(
-    "first_pass",
-    lambda lanes: LanesType(1, target().pass_vectors(lanes.vectors)[0]),
-    "Tag of the part of a tile of which two rows fit the registers; what is left is `second_pass`.",
-)
-second_pass = _tag(
-    "second_pass",
-    lambda lanes: LanesType(1, target().pass_vectors(lanes.vectors)[1]),
-    "Tag of what `first_pass` leaves of a tile.",
-)
-
-
-strip = _tag(
-    "strip",
-    lambda lanes: LanesType(1, target().strip_vectors(lanes.vectors)),
-    "Tag of a part of a tile that is so narrow that a block of it has several rows.",
-)
-last_strip = _tag(
-    "last_strip",
-    lambda lanes: LanesType(
-        1, lanes.vectors % target().strip_vectors(lanes.vectors) or target().strip_vectors(lanes.vectors)
-    ),
-    "Tag of what whole strips leave of a tile; where they leave nothing, that of a strip, not to compile another.",
-)
 
 
 @intrinsic

@@ -25,8 +25,9 @@ from .lanewise import (
     where_equal,
     where_greater,
 )
-from .simd import broadcast, load, store, units, vector
+from .simd import broadcast, load, store
 from .steps import take_step
+from .tags import units, vector
 
 __all__ = ["Outcome", "softmax", "softmax_cross_entropy", "update_b2"]
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .compiled import kernel
 from .lanewise import relu
 from .rows import add_entry
-from .simd import axpy, broadcast, element, load, load_rows, row_pair, store_rows, units
+from .simd import axpy, broadcast, element, load, load_rows, store_rows
 from .steps import moves_alone, take_step
+from .tags import row_pair, units
 
 __all__ = [
     "COLUMN_ENTRY",
