@@ -40,9 +40,9 @@ def output_forward(n, logits, hidden, W2, n_samples, lanes):
 
 
 @entry
-def softmax_cross_entropy(n, dlogits, results, logits, b2, labels, weights, n_classes, lanes):
+def softmax_cross_entropy(n, dlogits, results, logits, b2, targets, n_classes, lanes):
     for _ in range(n):
-        softmax.softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, SCALE, lanes)
+        softmax.softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lanes)
 
 
 @entry

@@ -17,6 +17,7 @@ from fastmlp.kernels.coding import Codes, to_coded
 from fastmlp.kernels.hidden import BatchColumns, columns_scratch
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
+from fastmlp.kernels.softmax import Targets
 from fastmlp.kernels.tiles import Lanes, target
 
 B, D, C = 128, 784, 10
@@ -209,9 +210,10 @@ def test_output_forward(benchmark, measure, layer):
 def test_softmax_cross_entropy(benchmark, measure, batch, layer):
     benchmark.group = f"softmax_cross_entropy, {layer.H} units"
     dlogits, results = room(layer.dlogits.shape), room((2, ROOM))
+    targets = Targets(batch.labels[:B], batch.weights, loops.SCALE)
     measure(
         loops.softmax_cross_entropy,
-        *(dlogits, results, layer.logits, layer.b2, batch.labels[:B], batch.weights, C, layer.lanes),
+        *(dlogits, results, layer.logits, layer.b2, targets, C, layer.lanes),
         setup=lambda: spoil(dlogits, results),
         operations=B * (200 * C + layer.logits[:, :, 0].size),
     )

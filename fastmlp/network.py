@@ -205,7 +205,8 @@ class NeuralNetwork(Meaning):
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
         the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or
-        (X, Y, weights), is measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1.
+        (X, Y, weights), is measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1:
+        where it returns True, the training ends.
 
         `sample_weight` (n,) says how much each sample counts: the loss of a batch, and of an epoch, is the weighted
         mean. A sample with the weight 0 is as good as left out.

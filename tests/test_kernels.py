@@ -22,13 +22,14 @@ from fastmlp.kernels.layout import aligned_zeros, choose_lanes, padded, room_for
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
 from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.simd import load, store
-from fastmlp.kernels.softmax import Outcome
+from fastmlp.kernels.softmax import Outcome, Targets
 from fastmlp.kernels.sparse import ROW_ENTRY, SparseRows
 from fastmlp.kernels.steps import Descent
 from fastmlp.kernels.team import run_team
 from fastmlp.kernels.tiles import Lanes, target
 
 ODD = (1, 2, 7, 17, 300)
+F = np.float32
 VECTORS = (1, 3, 10)  # of a tile: samples in turns or not; one pass or two; whole strips, and a part of one
 FORMS = ("dense", "sparse", "pairs", "nonzeros")
 ADD = Descent(np.float32(1))  # the step that adds the gradient
@@ -120,8 +121,8 @@ def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
 
 
 @entry
-def softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, scale, lanes):
-    softmax.softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, scale, lanes)
+def softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lanes):
+    softmax.softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lanes)
 
 
 def forward(form, hidden, W1, b1, X, batch, lanes):
@@ -239,7 +240,7 @@ def test_softmax_cross_entropy(B, C, scale, rng):
     y = rng.integers(0, C, B)
     labels[:B], weights[:B] = y, rng.random(B)
     dlogits, (losses, hits) = nan((C4, room)), (results := nan((2, room)))
-    softmax_cross_entropy(dlogits, results, logits, b2, labels[:B], weights, C, np.float32(0.25), lanes)
+    softmax_cross_entropy(dlogits, results, logits, b2, Targets(labels[:B], weights, F(0.25)), C, lanes)
 
     exact = b2[:C, None] + np.zeros((C, B), np.float32)
     for tile in range(tiles):
@@ -253,7 +254,7 @@ def test_softmax_cross_entropy(B, C, scale, rng):
 def test_nan_is_never_right(rng):
     logits, b2, labels = nan((1, 4, 32)), aligned_zeros((4,)), aligned_zeros((32,))
     dlogits, (losses, hits) = nan((4, 32)), (results := nan((2, 32)))
-    softmax_cross_entropy(dlogits, results, logits, b2, labels[:16], labels, 3, np.float32(1), Lanes(1))
+    softmax_cross_entropy(dlogits, results, logits, b2, Targets(labels[:16], labels, F(1)), 3, Lanes(1))
     assert (hits[:16] == 0).all()
     assert np.isnan(losses[:16]).all()
 
@@ -330,8 +331,8 @@ def test_the_epoch_equals_the_composition_of_its_kernels(n, B, D, H, C, form, rn
         for t in range(tiles):
             forward("dense", hidden[t], W1[t], b1[t], X, batch, lanes)
             output_forward(logits[t], hidden[t], W2[t], count, lanes)
-        labels, scale = plan.labels[first : first + count], -lr / np.float32(count)
-        softmax_cross_entropy(dlogits, results, logits, b2, labels, plan.weights, C, scale, lanes)
+        targets = Targets(plan.labels[first : first + count], plan.weights, -lr / F(count))
+        softmax_cross_entropy(dlogits, results, logits, b2, targets, C, lanes)
         for t in range(tiles):
             hidden_backward(dhidden[t], hidden[t], dlogits, W2[t], count, C, lanes)
             update_W2(W2[t], hidden[t], dlogits, count, C, ADD, lanes)

@@ -52,8 +52,8 @@ class History:
     compile_seconds: float = 0.0
 
 
-Callback = Callable[[int, History], None]
-"""Called after each epoch with its number, from 1, and the history so far."""
+Callback = Callable[[int, History], bool | None]
+"""Called after each epoch with its number, from 1, and the history so far; True ends the training."""
 
 Measure = Callable[[], Score]
 """Called after the training of each epoch, and part of it: says how good the net is on other samples."""
@@ -129,8 +129,9 @@ def fit(
     packing = watch.seconds["pack"]  # is time of the first epoch
     for epoch in range(1, options.number_epochs + 1):
         run.epoch(history, measure, packing if epoch == 1 else 0.0)
-        if options.callback is not None:
-            options.callback(epoch, history)
+        answer = None if options.callback is None else options.callback(epoch, history)
+        if isinstance(answer, (bool, np.bool_)) and answer:  # not 12, of a callback that ends in file.write
+            break
     return history
 
 

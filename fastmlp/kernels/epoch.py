@@ -26,7 +26,7 @@ from .compiled import entry
 from .hidden import BatchColumns, Inputs, columns_scratch, hidden_forward, prepare_columns, update_W1
 from .layout import Parameters, aligned_zeros, room_for
 from .output import hidden_backward, output_forward, update_b1, update_W2
-from .softmax import softmax_cross_entropy, update_b2
+from .softmax import Targets, softmax_cross_entropy, update_b2
 from .steps import Optimiser, gradient_scale, steps_of_arrays
 from .team import arrive, await_all, stopped
 from .tiles import target
@@ -148,8 +148,8 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         if not await_all(member, step + 1, lanes):
             return
         labels, b2 = plan.labels[step * B : step * B + len(batch)], scratch.b2[step % 2]
-        weights, scale = plan.weights[step * B :], gradient_scale(plan.optimiser, plan.totals[step])
-        softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, plan.n_classes, scale, lanes)
+        targets = Targets(labels, plan.weights[step * B :], gradient_scale(plan.optimiser, plan.totals[step]))
+        softmax_cross_entropy(dlogits, results, logits, b2, targets, plan.n_classes, lanes)
         if member.rank == 0:
             steps = steps_of_arrays(plan.optimiser, 0, plan.first_step + step, plan.totals[step])
             update_b2(scratch.b2[(step + 1) % 2], b2, dlogits, len(batch), plan.n_classes, steps[3], lanes)

@@ -29,11 +29,19 @@ from .simd import broadcast, load, store
 from .steps import take_step
 from .tags import units, vector
 
-__all__ = ["Outcome", "softmax", "softmax_cross_entropy", "update_b2"]
+__all__ = ["Outcome", "Targets", "softmax", "softmax_cross_entropy", "update_b2"]
 
 _MINUS_INFINITY = np.float32(-np.inf)
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
+
+
+class Targets(NamedTuple):
+    """What a batch is to be classified as, and how much of each sample's gradient goes on."""
+
+    labels: Float32Array  # (n,): whole numbers
+    weights: Float32Array  # (n + room,)
+    scale: np.float32
 
 
 class Outcome(NamedTuple):
@@ -85,23 +93,22 @@ def softmax(probs, logits, b2, labels, i, n_classes, lanes):
 
 
 @kernel
-def softmax_cross_entropy(dlogits, results, logits, b2, labels, weights, n_classes, scale, lanes):
+def softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lanes):
     """dlogits = scale weight (softmax(logits) - onehot(labels)) of the n samples that have labels, and their losses.
 
     scale = 1 / (sum of the weights) gives the gradient of the weighted mean of the losses. Gradient descent passes that
     times -lr: all that follows is linear in dlogits, so its step is multiplied by -lr once here, n C times and not D H.
 
     Writes dlogits (C, room), 0 beyond n up to a whole vector, and results (2, room), the losses and the hits; reads
-    logits, b2 and labels (n,) as `softmax` does, and weights (n,): the memory behind labels and weights has room for a
-    vector.
+    logits and b2 as `softmax` does, and targets: the memory behind their labels and weights has room for a vector.
     """
-    one, n = vector(lanes), len(labels)
+    one, labels, n = vector(lanes), targets.labels, len(targets.labels)
     zero, room = broadcast(_ZERO, one), dlogits.shape[1]
     for i in range(0, n, units(one)):
         total, loss, hit = softmax(dlogits, logits, b2, labels, i, n_classes, lanes)
         store(loss, results, i)
         store(hit, results, results.shape[1] + i)
-        step = multiply(broadcast(scale, one), load(weights, i, one))
+        step = multiply(broadcast(targets.scale, one), load(targets.weights, i, one))
         factor, label = divide(step, total), load(labels, i, one)
         for c in range(n_classes):
             target = where_equal(label, broadcast(np.float32(c), one), step, zero)
