@@ -16,7 +16,7 @@ from fastmlp.engine import inference
 from fastmlp.engine.frames import frame_names
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
-from fastmlp.engine.inputs import Samples, as_rows, as_triple
+from fastmlp.engine.inputs import Rows, Samples, as_rows, as_triple
 from fastmlp.engine.labels import as_labels
 from fastmlp.engine.meaning import Meaning
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
@@ -268,7 +268,7 @@ class NeuralNetwork(Meaning):
     def _threads(self) -> int:
         return self.n_threads or default_threads()
 
-    def _rows(self, X: ArrayLike) -> Float32Array:
+    def _rows(self, X: ArrayLike) -> Rows:
         return as_rows("X", X, self._input_size, self._feature_names)
 
     def _samples(

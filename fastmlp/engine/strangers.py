@@ -38,7 +38,7 @@ def _what_it_is(value: Any) -> str | None:
     if isinstance(value, Mapping):
         return f"a {kind}; it must be one array, or a frame such as pandas.DataFrame(...) makes of it"
     if hasattr(value, "toarray"):
-        return f"a sparse matrix ({kind}): call its toarray(); zeros are skipped all the same"
+        return f"a sparse matrix ({kind}) that is not SciPy's: give scipy.sparse.csr_array(...)"
     homes = [base.__module__ for base in type(value).__mro__]
     if any(home.startswith("torch.utils.data.dataloader") for home in homes):
         return f"a torch {kind}, which gives batches: join them to one array with torch.cat([x for x, y in ...])"

@@ -13,21 +13,23 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import Score, mean_of, score
-from fastmlp.engine.inputs import Samples, count_nonzeros
+from fastmlp.engine.inputs import Rows, Samples, count_nonzeros
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, for_kernels, moments_of
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
+from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError, InvalidTypeError
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form
+from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.tiles import Lanes
+from fastmlp.kernels.wide import WideRows
 from fastmlp.machine import available_processors
 
 __all__ = ["Callback", "FitOptions", "History", "Measure", "Trainee", "compile_training", "fit", "measure_on"]
@@ -105,7 +107,8 @@ def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
     like = Weights(*weights.shapes["W1"], *weights.shapes["b2"])
-    score(like, Samples(validation.X[:_FEW], validation.y[:_FEW]), 1)
+    few = validation.X.first(_FEW) if isinstance(validation.X, SparseInputs) else validation.X[:_FEW]
+    score(like, Samples(few, validation.y[:_FEW]), 1)
     return lambda: score(weights, validation, n_threads)
 
 
@@ -153,14 +156,16 @@ class _Run:
             self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, n_threads)
             self._rollback = _Rollback([self._parameters, *trainee.state.packed], self._X, trainee.state.optimizer)
 
-    def _packed(self, X: Float32Array, watch: Stopwatch) -> Inputs:
+    def _packed(self, X: Rows, watch: Stopwatch) -> Inputs:
         """X in the form that is fastest for these epochs; what packs it is compiled, or loaded from disk, first."""
         n_threads, batch_size = self._trainee.n_threads, self._options.batch_size
         with watch.on("compile"):
             count_nonzeros(_ONE, 1)
+        if isinstance(X, SparseInputs):
+            return X.rows if sparse_form(X.input_size, batch_size) is WideRows else SparseRows(*X.rows)
         with watch.on("pack"):
             counts = count_nonzeros(X, n_threads)
-            forms = forms_by_speed(X, counts, self._trainee.weights.vectors, self._lanes)
+            forms = forms_by_speed(X, counts, self._trainee.weights.vectors, self._lanes, batch_size)
         for form in forms:
             with watch.on("compile"):
                 in_form(form, _ONE, _ONE_COUNT, self._lanes, 1, 1)
@@ -248,7 +253,7 @@ class _Rollback:
     def __init__(self, sets: list[Parameters], X: Inputs, optimizer: Optimizer) -> None:
         self._rows: slice | Int64Array = slice(None)
         _, n_columns, _ = sets[0].W1.shape
-        if isinstance(X, SparseRows) and len(X.entries) < sets[0].W1.size and optimizer.l2 == 0:
+        if isinstance(X, (SparseRows, WideRows)) and len(X.entries) < sets[0].W1.size and optimizer.l2 == 0:
             used = np.zeros(n_columns, np.bool_)
             used[X.entries["column"]] = True
             self._rows = np.flatnonzero(used)

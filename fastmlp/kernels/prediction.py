@@ -25,6 +25,7 @@ from .simd import axpy, broadcast, element, load, store
 from .softmax import softmax
 from .sparse import ROW_ENTRY, SparseRows
 from .tags import takes_turns, units, vector
+from .wide import WideRows
 
 __all__ = ["PredictionScratch", "WithZeros", "network_forward"]
 
@@ -144,6 +145,11 @@ def _typed_chunk(scratch, X, first, last, vectors, lanes):
         def chunk(scratch, X, first, last, vectors, lanes):
             n = min(last - first, len(scratch.order))
             return X[first : first + n], n, _all_finite(X, first, first + n, lanes)
+    elif X.instance_class is WideRows:  # which was looked at when it was handed in
+
+        def chunk(scratch, X, first, last, vectors, lanes):
+            n = min(last - first, len(scratch.order))
+            return WideRows(X.starts[first : first + n], X.entries), n, True
     else:
 
         def chunk(scratch, X, first, last, vectors, lanes):

@@ -1,0 +1,94 @@
+"""Sparse matrices as people hand them in (scipy.sparse), as rows that the kernels take: never made dense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastmlp.arrays import Int64Array
+from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.kernels.layout import aligned_zeros
+from fastmlp.kernels.sparse import ROW_ENTRY
+from fastmlp.kernels.wide import AHEAD, WideRows
+
+__all__ = ["SparseInputs", "as_sparse_inputs", "is_sparse"]
+
+
+@dataclass(frozen=True)
+class SparseInputs:
+    """X (n, D) without its zeros: rows in one block of columns."""
+
+    rows: WideRows
+    input_size: int
+
+    def __len__(self) -> int:
+        return len(self.rows.starts)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, D)."""
+        return len(self), self.input_size
+
+    @property
+    def counts(self) -> Int64Array:
+        """The nonzeros of each row (n,)."""
+        counts: Int64Array = self.rows.starts[:, 1] - self.rows.starts[:, 0]
+        return counts
+
+    def first(self, n: int) -> SparseInputs:
+        """The first n rows."""
+        return SparseInputs(WideRows(self.rows.starts[:n], self.rows.entries), self.input_size)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether `value` is a sparse matrix or array of SciPy, which is not loaded for this."""
+    return hasattr(value, "tocsr") and any(base.__module__.startswith("scipy.sparse") for base in type(value).__mro__)
+
+
+def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
+    """Return a sparse matrix or array (n, D) of SciPy as `SparseInputs`: duplicates are summed, zeros left out.
+
+    Raises InvalidValueError or InvalidTypeError for one that does not fit the net, is inconsistent (indices out of
+    range), or holds something other than finite real numbers.
+    """
+    if value.ndim != 2:
+        raise InvalidValueError(f"{name} has {value.ndim} dimensions; it must have 2")
+    n, D = value.shape
+    if n == 0:
+        raise InvalidValueError(f"{name} is empty, of shape {value.shape}")
+    if D != input_size:
+        raise InvalidValueError(f"{name} has {D} columns; this net has input_size={input_size}")
+    if value.dtype.kind not in "fiub":
+        raise InvalidTypeError(f"{name} has dtype {value.dtype}; it must hold real numbers")
+    csr = value.tocsr()
+    _check_structure(name, csr)
+    if not csr.has_canonical_format or (csr.data == 0).any():
+        csr = csr.copy()
+        csr.sum_duplicates()
+        csr.eliminate_zeros()
+    if not np.isfinite(csr.data).all():
+        raise InvalidValueError(f"{name} holds values that are NaN or infinite: replace them")
+    with np.errstate(over="ignore"):
+        values = csr.data.astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise InvalidValueError(f"{name} holds {abs(csr.data).max():g}, too large for float32: scale it")
+    entries = aligned_zeros((len(values) + AHEAD,), ROW_ENTRY)
+    entries["column"][: len(values)], entries["value"][: len(values)] = csr.indices, values
+    starts = np.stack([csr.indptr[:-1], csr.indptr[1:]], axis=1).astype(np.int64)
+    return SparseInputs(WideRows(starts, entries), D)
+
+
+def _check_structure(name: str, csr: Any) -> None:
+    """Refuse indices that point outside of the matrix: SciPy does not look at those that are given to it."""
+    n, D = csr.shape
+    indptr, indices = csr.indptr, csr.indices
+    if len(indptr) != n + 1 or indptr[0] != 0 or indptr[-1] > min(len(indices), len(csr.data)):
+        raise InvalidValueError(f"{name} is inconsistent: its indptr does not fit its indices and data")
+    if (np.diff(indptr) < 0).any():
+        raise InvalidValueError(f"{name} is inconsistent: its indptr falls")
+    used = indices[: indptr[-1]]
+    if len(used) and not 0 <= used.min() <= used.max() < D:
+        wrong = used.min() if used.min() < 0 else used.max()
+        raise InvalidValueError(f"{name} is inconsistent: it has the column index {wrong}, and {D} columns")
