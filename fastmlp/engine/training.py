@@ -13,7 +13,8 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import Score, mean_of, score
-        if isinstance(X, (SparseRows, WideRows)) and len(X.entries) < sets[0].W1.size and optimizer == SGD():
+from fastmlp.engine.inputs import Rows, Samples, count_nonzeros
+from fastmlp.engine.optimisers import SGD, Optimizer, OptimizerState, for_kernels, moments_of
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.sparse_inputs import SparseInputs
