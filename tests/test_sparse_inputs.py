@@ -1,9 +1,10 @@
 """Sparse matrices of SciPy: the same bits as the dense array of the same numbers, and what is refused."""
 
 import numpy as np
+import oracle
 import pytest
 
-from fastmlp import NeuralNetwork
+from fastmlp import SGD, Adam, Momentum, NeuralNetwork
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.kernels import hidden
 
@@ -85,7 +86,18 @@ def test_every_kind_gives_the_bits_of_the_dense_array(kind, form):
     assert (sparse_X.toarray() == before).all()
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+OPTIMIZERS = {
+    "sgd": SGD(),
+    "l2": SGD(l2=0.1),
+    "momentum": Momentum(),
+    "nesterov": Momentum(nesterov=True),
+    "momentum with l2": Momentum(l2=0.1),
+    "adam": Adam(),
+    "lazy adam": Adam(lazy=True),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 def test_threads_and_optimizers_change_no_bit(n_threads, optimizer, form):
     X, y = samples()
@@ -148,3 +160,46 @@ def test_objects_are_refused():
     X.data = np.array([], object)
     with pytest.raises((InvalidValueError, InvalidTypeError), match="X has dtype object"):
         net_of().forward(X)
+
+
+@pytest.mark.parametrize("name", ["l2", "momentum", "nesterov"])
+def test_what_is_made_up_for_later_is_what_single_steps_do(name, monkeypatch):
+    X, y = samples(200)
+    X[:, 20:] *= np.random.default_rng(1).random((200, 1)) < 0.1  # columns that many batches lack
+    single, lazy = net_of(optimizer=OPTIMIZERS[name]), net_of(optimizer=OPTIMIZERS[name])
+    weights = np.random.default_rng(2).random(200)
+    expected = single.fit(X, y, 16, 4, sample_weight=weights)
+    monkeypatch.setattr(hidden, "_MOST_ROOM", 0)
+    history = lazy.fit(sparse.csr_array(X), y, 16, 4, sample_weight=weights)
+    assert bits(single) != bits(lazy)  # or nothing was lazy
+    for part in PARAMETERS:
+        np.testing.assert_allclose(getattr(lazy, part), getattr(single, part), rtol=0, atol=2e-6)
+    assert history.loss == pytest.approx(expected.loss, rel=1e-6)
+
+
+def test_lazy_adam_leaves_alone_what_a_batch_lacks():
+    """Against the formula in float64, in which only touched rows have a step."""
+    X, y = samples(64)
+    X[:32, :20] = X[32:, 20:] = 0  # of the two batches of an epoch, each lacks half of the columns
+    net, optimizer = net_of(optimizer=Adam(lazy=True)), Adam()
+    weights = oracle.weights_of(net)
+    moments = oracle.Net(*map(np.zeros_like, weights)), oracle.Net(*map(np.zeros_like, weights))
+    net.lr = 0.01
+    for t in range(1, 7):
+        batch = slice(0, 32) if t % 2 else slice(32, 64)
+        rows, labels = X[batch].astype(float), y[batch]
+        before, kept = weights, moments
+        gradient = oracle.gradients(weights, rows, labels)
+        how = (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        weights, moments = oracle.adam_step(weights, moments, gradient, 0.01, t, *how)
+        untouched = ~(rows != 0).any(axis=0)
+        for new, old in zip((weights, *moments), (before, *kept), strict=True):
+            new.W1[untouched] = old.W1[untouched]
+    net.fit(sparse.csr_array(X), y, 32, 3, shuffle=False)
+    for part in PARAMETERS:
+        np.testing.assert_allclose(getattr(net, part), getattr(weights, part), rtol=0, atol=1e-5)
+
+
+def test_lazy_adam_has_no_penalty():
+    with pytest.raises(InvalidValueError, match="leave out one"):
+        Adam(lazy=True, l2=0.1)

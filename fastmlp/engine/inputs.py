@@ -55,8 +55,8 @@ def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[st
     """Return X as the rows (n, D) that the kernels take, for a net whose inputs have these names.
 
     X is an array, images (n, h, w) with or without an axis of length 1 for the channel, a sparse matrix or array of
-    SciPy, or a frame of pandas, polars or Arrow, whose columns are put in the order of `feature_names` where both have names. Raises InvalidValueError or
-    InvalidTypeError for what does not fit.
+    SciPy, or a frame of pandas, polars or Arrow, whose columns are put in the order of `feature_names` where both have
+    names. Raises InvalidValueError or InvalidTypeError for what does not fit.
 
     >>> as_rows("X", np.zeros((5, 2, 3)), 6).shape
     (5, 6)

@@ -58,7 +58,7 @@ def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
     n, D = value.shape
     if n == 0:
         raise InvalidValueError(f"{name} is empty, of shape {value.shape}")
-    if D != input_size:
+    if input_size != D:
         raise InvalidValueError(f"{name} has {D} columns; this net has input_size={input_size}")
     if value.dtype.kind not in "fiub":
         raise InvalidTypeError(f"{name} has dtype {value.dtype}; it must hold real numbers")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Int64Array
 from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Rows, Samples, count_nonzeros
-from fastmlp.engine.optimisers import SGD, Optimizer, OptimizerState, for_kernels, moments_of
+from fastmlp.engine.optimisers import SGD, Adam, Optimizer, OptimizerState, for_kernels, has_lazy_form, moments_of
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.sparse_inputs import SparseInputs
@@ -25,6 +26,8 @@ from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.layout import Parameters, empty_parameters
+from fastmlp.kernels.lazy import lazily
+from fastmlp.kernels.packing import sparse_pays
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
@@ -147,7 +150,7 @@ class _Run:
         (self._n_classes,) = trainee.weights.shapes["b2"]
         self._X = self._packed(samples.X, watch)
         with watch.on("compile"):
-            compile_training(self._lanes, type(self._X), trainee.state.optimizer)
+            compile_training(self._lanes, type(self._X), trainee.state.optimizer, self._lazy)
         with watch.on("pack"):
             # More threads than processors would only wait for each other.
             n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
@@ -159,13 +162,19 @@ class _Run:
     def _packed(self, X: Rows, watch: Stopwatch) -> Inputs:
         """X in the form that is fastest for these epochs; what packs it is compiled, or loaded from disk, first."""
         n_threads, batch_size = self._trainee.n_threads, self._options.batch_size
+        optimizer, vectors = self._trainee.state.optimizer, self._trainee.weights.vectors
         with watch.on("compile"):
             count_nonzeros(_ONE, 1)
-        if isinstance(X, SparseInputs):
-            return X.rows if sparse_form(X.input_size, batch_size) is WideRows else SparseRows(*X.rows)
         with watch.on("pack"):
-            counts = count_nonzeros(X, n_threads)
-            forms = forms_by_speed(X, counts, self._trainee.weights.vectors, self._lanes, batch_size)
+            counts, form = count_nonzeros(X, n_threads), sparse_form(X.shape[1], batch_size)
+            # By the numbers alone: a dense array and a sparse matrix of the same are trained to the same bits.
+            few = sparse_pays(counts.sum() / (X.shape[0] * X.shape[1]), vectors)
+            self._lazy = form is WideRows and few and has_lazy_form(optimizer)
+            if isinstance(X, SparseInputs):
+                return X.rows if form is WideRows else SparseRows(*X.rows)
+            forms = forms_by_speed(X, counts, vectors, self._lanes, batch_size)
+            if self._lazy or (isinstance(optimizer, Adam) and optimizer.lazy):
+                forms = [form]
         for form in forms:
             with watch.on("compile"):
                 in_form(form, _ONE, _ONE_COUNT, self._lanes, 1, 1)
@@ -212,12 +221,18 @@ class _Run:
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
         optimiser = self._trainee.state.for_epoch(lr)
         plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes, self._weights)
+        if self._lazy:
+            plan = plan._replace(optimiser=lazily(optimiser, plan.totals, self._steps_done()) or optimiser)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
             self._train(plan.part(first, last), self._outcome.part(first, last))
             first = last
         return self._checked_result(lr)
+
+    def _steps_done(self) -> NDArray[np.uint32]:
+        """How many steps of the epoch each row of each tile of W1 has had: none yet."""
+        return np.zeros(self._parameters.W1.shape[:2], np.uint32)
 
     def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread
@@ -283,7 +298,7 @@ _ONE = np.ones((1, 1), np.float32)
 _ONE_COUNT = np.ones(1, np.int64)
 
 
-def compile_training(lanes: Lanes, form: type, optimizer: Optimizer) -> None:
+def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool = False) -> None:
     """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
     count_nonzeros(_ONE, 1)
     X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
@@ -292,5 +307,7 @@ def compile_training(lanes: Lanes, form: type, optimizer: Optimizer) -> None:
     scratch = EpochScratch.of(parameters, X, 1, 1)
     moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
     optimiser = for_kernels(optimizer, 0.0, 0, moments)
+    if lazy:
+        optimiser = lazily(optimiser, np.ones(1, np.float32), np.zeros(parameters.W1.shape[:2], np.uint32)) or optimiser
     plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, optimiser, 1)
     run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))
