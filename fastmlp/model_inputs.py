@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.text import NotTextError
 from fastmlp.engine.feature_names import column_order
+from fastmlp.engine.scaling import Scaling
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.network import NeuralNetwork
 from fastmlp.printable import shown
 
-__all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs"]
+__all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs", "standardised"]
 
 _MAGIC_LENGTH = 8
 
@@ -193,6 +194,28 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
         input_scale=net.input_scale,
         feature_names=net.feature_names or data.feature_names,
     )
+
+
+def standardised(data: Dataset, net: Any) -> Dataset:
+    """Have a net that is still to be trained on `data` scale its inputs, by the training rows; return what it takes.
+
+    Our own net keeps the scaling and applies it itself; any other gets data that is scaled already. Where the inputs
+    are not in units of their own, and where the net has a scaling, nothing is done.
+
+    >>> x, y = np.array([[10, 7], [20, 7], [30, 7]], np.float32), np.array([0, 1, 0])
+    >>> net = NeuralNetwork(input_size=2, output_size=2, seed=0)
+    >>> _ = standardised(Dataset(x, y, x, y, "tiny", in_own_units=True), net)
+    >>> net.scaling.centre
+    array([20.,  7.], dtype=float32)
+    """
+    if not data.in_own_units or (isinstance(net, NeuralNetwork) and net.scaling is not None):
+        return data
+    scaling = Scaling.of(data.x_train)
+    if isinstance(net, NeuralNetwork):
+        net.scaling = scaling
+        return data
+    x_train, x_test = (scaling.apply(data.name, X) for X in (data.x_train, data.x_test))
+    return data._replace(x_train=x_train, x_test=x_test, in_own_units=False)
 
 
 def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:

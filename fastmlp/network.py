@@ -21,6 +21,7 @@ from fastmlp.engine.labels import as_labels
 from fastmlp.engine.meaning import Meaning
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
 from fastmlp.engine.sample_weights import as_sample_weights
+from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.settings import check_integer, check_number, default_threads
 from fastmlp.engine.training import Callback, FitOptions, History, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
@@ -143,11 +144,15 @@ class NeuralNetwork(Meaning):
         metadata = {
             "fastmlp": __version__,
             **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "feature_names", "input_scale")},
+            "input_limit": self.scaling and self.scaling.limit,
             "optimizer": self._optimizer_state.record(),
             "random_state": self._rng.bit_generator.state,
             "training": training,
         }
-        write_model(path, self._weights.arrays() | self._optimizer_state.arrays(), metadata)
+        arrays = self._weights.arrays() | self._optimizer_state.arrays()
+        if self.scaling is not None:
+            arrays |= {"input_centre": self.scaling.centre, "input_spread": self.scaling.spread}
+        write_model(path, arrays, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
@@ -179,6 +184,8 @@ class NeuralNetwork(Meaning):
             net._optimizer_state = OptimizerState.from_record(metadata.get("optimizer"), arrays, net._weights)
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
+            if "input_centre" in arrays:
+                net.scaling = Scaling(arrays["input_centre"], arrays["input_spread"], metadata["input_limit"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} holds metadata that describes no net ({error})") from None
         return net
@@ -269,7 +276,7 @@ class NeuralNetwork(Meaning):
         return self.n_threads or default_threads()
 
     def _rows(self, X: ArrayLike) -> Float32Array:
-        return as_rows("X", X, self._input_size, self._feature_names)
+        return self._scaled("X", as_rows("X", X, self._input_size, self._feature_names))
 
     def _samples(
         self,
@@ -279,6 +286,6 @@ class NeuralNetwork(Meaning):
         weights: ArrayLike | None = None,
         part: str = "",
     ) -> Samples:
-        rows = as_rows(f"{part}X", X, self.input_size, feature_names)
+        rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
         labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
         return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))

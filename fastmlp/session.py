@@ -18,7 +18,7 @@ from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import ModelFile, read_model
 from fastmlp.kernels.interrupts import HeldBack
-from fastmlp.model_inputs import as_model_sees
+from fastmlp.model_inputs import as_model_sees, standardised
 from fastmlp.network import History, NeuralNetwork, Score
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class TrainingSession(Generic[Net]):
     val_accuracy are NaN then. The model file `output` is written at the end of `train`, and with `checkpoint_every=5`
     after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
 
-    A new net takes over the names and the input scale of `data`; one that has them already gets `data` as
+    A new net takes over the names and the input scale of `data`, and with `standardise` a scaling of inputs in units
+    of their own, by the training rows; one that has names already gets `data` as
     `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
@@ -108,6 +109,7 @@ class TrainingSession(Generic[Net]):
         output: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         validate: bool = True,
+        standardise: bool = False,
         dataset: Mapping[str, Any] | None = None,
     ) -> None:
         self.batch_size = check_integer("batch_size", batch_size)
@@ -124,6 +126,8 @@ class TrainingSession(Generic[Net]):
             data = _introduce(net, data)
         elif output is not None:
             raise InvalidValueError("only a NeuralNetwork can be saved; leave out output for another net")
+        if standardise:
+            data = standardised(data, net)
         self.net, self.data, self.validate = net, data, validate
         self.history = History()
         self._epochs_saved = 0

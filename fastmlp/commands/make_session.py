@@ -40,6 +40,8 @@ def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetCho
         raise click.UsageError(
             f"--epochs is {epochs}, but the model in {path} has already been trained for {done}: give a larger total"
         )
+    if is_given(ctx, "preprocess"):
+        raise click.UsageError(f"{path} says itself how its inputs are scaled: leave --preprocess out")
     choice = choice or DatasetChoice.from_training(model.metadata["training"])
     if choice is None:
         raise click.UsageError(f"{path} does not say what data the model was trained on: name the data with --dataset")
@@ -78,7 +80,8 @@ def make_session(
     sizes = {"input_size": data.x_train.shape[1], "output_size": data.n_classes}
     contender = new_net(hidden_size, training.lr, **sizes, seed=training.seed, n_threads=training.threads)
     measured = bool(files.model or files.plot)
-    return TrainingSession(contender, data, batch_size=training.batch_size, validate=measured, **kept)
+    kept |= {"validate": measured, "standardise": choice.preprocess != "none"}
+    return TrainingSession(contender, data, batch_size=training.batch_size, **kept)
 
 
 def _import_early(module: str) -> None:

@@ -15,9 +15,11 @@ from fastmlp.errors import DataError, InvalidValueError
 if TYPE_CHECKING:
     from fastmlp.datasets.dataset import Dataset
 
-__all__ = ["STANDARD_INPUT", "DatasetChoice", "load_dataset"]
+__all__ = ["PREPROCESS", "STANDARD_INPUT", "DatasetChoice", "load_dataset"]
 
 STANDARD_INPUT = "-"
+PREPROCESS = ("scale", "auto", "none")
+"""What may be done to a table in training: None is "scale"."""
 
 
 def load_dataset(
@@ -28,6 +30,7 @@ def load_dataset(
     test_fraction: float | None = None,
     label_column: str | int | None = None,
     header: bool | None = None,
+    preprocess: str | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Return the data called `name`: "auto", "mnist", "synthetic", or a path for `load_files`.
@@ -50,9 +53,9 @@ def load_dataset(
         return load_files(
             name, test=test, test_fraction=test_fraction, label_column=label_column, header=header, seed=seed
         )
-    if any(option is not None for option in (test, test_fraction, label_column, header)):
+    if any(option is not None for option in (test, test_fraction, label_column, header, preprocess)):
         raise InvalidValueError(
-            "test, test_fraction, label_column and header are for your own files; "
+            "test, test_fraction, label_column, header and preprocess are for your own files; "
             f"the dataset {name} has its own test set and labels"
         )
     from fastmlp.datasets.mnist import load_mnist
@@ -84,6 +87,7 @@ class DatasetChoice(NamedTuple):
     label_column: str | int | None = None
     test: str | None = None
     header: bool | None = None
+    preprocess: str | None = None
 
     def load(self) -> Dataset:
         """Return the data; the same rows are held back each time where there is no test set.
@@ -97,6 +101,7 @@ class DatasetChoice(NamedTuple):
             test_fraction=self.test_fraction,
             label_column=self.label_column,
             header=self.header,
+            preprocess=self.preprocess,
         )
 
     @property
@@ -127,6 +132,7 @@ class DatasetChoice(NamedTuple):
             "test_fraction": self.test_fraction,
             "label_column": self.label_column,
             "header": self.header,
+            "preprocess": self.preprocess,
         }
 
     @classmethod
@@ -142,7 +148,7 @@ class DatasetChoice(NamedTuple):
         if not isinstance(record, dict):
             return None
         source, fraction, column = (record.get(key) for key in ("source", "test_fraction", "label_column"))
-        test, header = record.get("test"), record.get("header")  # which older files lack
+        test, header, preprocess = (record.get(key) for key in ("test", "header", "preprocess"))  # newer than others
         if (
             isinstance(source, str)
             and source != STANDARD_INPUT  # which is gone
@@ -150,6 +156,7 @@ class DatasetChoice(NamedTuple):
             and isinstance(column, (str, int, type(None)))
             and isinstance(test, (str, type(None)))
             and isinstance(header, (bool, type(None)))
+            and preprocess in (*PREPROCESS, None)
         ):
-            return cls(source, None, fraction, column, test, header)
+            return cls(source, None, fraction, column, test, header, preprocess)
         return None

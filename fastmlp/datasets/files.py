@@ -21,7 +21,7 @@ from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
 from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.npz import read_npz
-from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels
+from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels, spans_0_to_1
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source, expand_home
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
@@ -142,6 +142,7 @@ def _assemble(path: Path, parts: list[_Part], fewest_classes: int, test_part: st
         _warn(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
     elif (told := counts_told(found[0])) is not None:
         _warn(f"{_name(path)}: {told}")
+    in_own_units = not pixels and all(part.x.ndim == 2 for part in parts) and not spans_0_to_1(inputs[0])
     notes = (*parts[0].notes, ("scaling", "pixels, by 1/255" if pixels else "none"))
     x_test, y_test = (inputs[1], labels[1]) if len(parts) == 2 else (inputs[0][:0], labels[0][:0])
     if len(parts) == 2:
@@ -156,6 +157,7 @@ def _assemble(path: Path, parts: list[_Part], fewest_classes: int, test_part: st
         PIXEL_SCALE if pixels else 1.0,
         parts[0].feature_names,
         notes,
+        in_own_units,
     )
 
 

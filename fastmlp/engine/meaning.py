@@ -1,10 +1,12 @@
-"""What the inputs and outputs of a net mean: names, and the scale of the inputs."""
+"""What the inputs and outputs of a net mean: names, and the scale and the scaling of the inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fastmlp.arrays import Float32Array
 from fastmlp.engine.feature_names import check_feature_names
+from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
 
 __all__ = ["Meaning"]
@@ -26,6 +28,7 @@ class Meaning:
         self._class_names: tuple[str, ...] | None = None
         self._feature_names: tuple[str, ...] | None = None
         self._input_scale = 1.0
+        self._scaling: Scaling | None = None
 
     @property
     def input_size(self) -> int:
@@ -63,3 +66,18 @@ class Meaning:
     @input_scale.setter
     def input_scale(self, value: float) -> None:
         self._input_scale = check_number("input_scale", value)
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """How the net scales its inputs wherever it takes some: `fit`, `forward`, `score`; None where it does not.
+
+        `net.scaling = Scaling.of(X)` sets it, X being the training rows.
+        """
+        return self._scaling
+
+    @scaling.setter
+    def scaling(self, value: Scaling | None) -> None:
+        self._scaling = None if value is None else check_scaling(value, self.input_size)
+
+    def _scaled(self, name: str, rows: Float32Array) -> Float32Array:
+        return rows if self._scaling is None else self._scaling.apply(name, rows)
