@@ -16,6 +16,7 @@ from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is
 from fastmlp.contenders import load
 from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.machine import keep_to_cpu, thread_variables
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -80,7 +81,11 @@ def make_session(
     sizes = {"input_size": data.x_train.shape[1], "output_size": data.n_classes}
     contender = new_net(hidden_size, training.lr, **sizes, seed=training.seed, n_threads=training.threads)
     measured = bool(files.model or files.plot)
-    kept |= {"validate": measured, "standardise": choice.preprocess != "none"}
+    standardise = choice.preprocess != "none"
+    if standardise and data.in_own_units:
+        told = f"{printable(data.name)}: the {data.x_train.shape[1]} inputs are standardised by the training part"
+        click.echo(f"{told}; --preprocess none leaves them as they are", err=True)
+    kept |= {"validate": measured, "standardise": standardise}
     return TrainingSession(contender, data, batch_size=training.batch_size, **kept)
 
 
