@@ -145,6 +145,7 @@ class NeuralNetwork(Meaning):
             "fastmlp": __version__,
             **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "feature_names", "input_scale")},
             "input_limit": self.scaling and self.scaling.limit,
+            "table_columns": self.table_columns and [column._asdict() for column in self.table_columns],
             "optimizer": self._optimizer_state.record(),
             "random_state": self._rng.bit_generator.state,
             "training": training,
@@ -184,6 +185,7 @@ class NeuralNetwork(Meaning):
             net._optimizer_state = OptimizerState.from_record(metadata.get("optimizer"), arrays, net._weights)
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
+            net.table_columns = metadata.get("table_columns")
             if "input_centre" in arrays:
                 net.scaling = Scaling(arrays["input_centre"], arrays["input_spread"], metadata["input_limit"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:

@@ -261,6 +261,7 @@ def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
                 f"make it with output_size={data.n_classes}"
             )
         net.class_names, net.input_scale = data.class_names, data.input_scale
+        net.table_columns = data.table_columns
         if net.feature_names is None and data.x_train.shape[1] == net.input_size:
             net.feature_names = data.feature_names
     return as_model_sees(data, net)

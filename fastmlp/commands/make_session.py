@@ -28,6 +28,7 @@ __all__ = ["check_resume", "make_session"]
 def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetChoice | None) -> DatasetChoice:
     """Refuse to resume the model in `path` where options contradict it; return what data to train on."""
     from fastmlp.files.model import read_model
+    from fastmlp.network import NeuralNetwork
     from fastmlp.session import TrainingRecord
 
     model = read_model(path)
@@ -46,7 +47,8 @@ def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetCho
     choice = choice or DatasetChoice.from_training(model.metadata["training"])
     if choice is None:
         raise click.UsageError(f"{path} does not say what data the model was trained on: name the data with --dataset")
-    return choice
+    table_columns = NeuralNetwork.from_file(path, model).table_columns
+    return choice._replace(table_columns=table_columns)
 
 
 def make_session(

@@ -14,6 +14,7 @@ from fastmlp.errors import DataError, InvalidValueError
 
 if TYPE_CHECKING:
     from fastmlp.datasets.dataset import Dataset
+    from fastmlp.engine.table_columns import TableColumn
 
 __all__ = ["PREPROCESS", "STANDARD_INPUT", "DatasetChoice", "load_dataset"]
 
@@ -88,12 +89,23 @@ class DatasetChoice(NamedTuple):
     test: str | None = None
     header: bool | None = None
     preprocess: str | None = None
+    table_columns: tuple[TableColumn, ...] | None = None
+    """How a model makes inputs of a table, which goes before what `preprocess` says; not kept in the record."""
+
+    @property
+    def _is_encoded(self) -> bool:
+        named = self.dataset in ("auto", "mnist", "synthetic")
+        return not named and (self.table_columns is not None or self.preprocess == "auto")
 
     def load(self) -> Dataset:
         """Return the data; the same rows are held back each time where there is no test set.
 
-        Raises what `load_dataset` raises.
+        Raises what `load_dataset` raises, and MissingLibraryError where `preprocess` needs scikit-learn.
         """
+        if self._is_encoded:
+            from fastmlp.datasets.encoded import load_encoded
+
+            return load_encoded(self)
         return load_dataset(
             self.dataset,
             self.data_dir,
@@ -114,6 +126,10 @@ class DatasetChoice(NamedTuple):
         """Return the data to measure a model on: all rows of a file that has no test set, and else as `load` does."""
         if not self.is_whole_file:
             return self.load()
+        if self._is_encoded:
+            from fastmlp.datasets.encoded import load_encoded
+
+            return load_encoded(self, for_testing=True)
         from fastmlp.datasets.files import load_for_testing
 
         return load_for_testing(self.dataset, label_column=self.label_column, header=self.header)

@@ -8,6 +8,7 @@ from fastmlp.arrays import Float32Array
 from fastmlp.engine.feature_names import check_feature_names
 from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
+from fastmlp.engine.table_columns import TableColumn, check_table_columns
 
 __all__ = ["Meaning"]
 
@@ -29,6 +30,7 @@ class Meaning:
         self._feature_names: tuple[str, ...] | None = None
         self._input_scale = 1.0
         self._scaling: Scaling | None = None
+        self._table_columns: tuple[TableColumn, ...] | None = None
 
     @property
     def input_size(self) -> int:
@@ -66,6 +68,18 @@ class Meaning:
     @input_scale.setter
     def input_scale(self, value: float) -> None:
         self._input_scale = check_number("input_scale", value)
+
+    @property
+    def table_columns(self) -> tuple[TableColumn, ...] | None:
+        """How the inputs are made of the columns of a table, None where they are its numbers.
+
+        `fastmlp predict` and `fastmlp evaluate` go by it; `forward` takes the inputs themselves.
+        """
+        return self._table_columns
+
+    @table_columns.setter
+    def table_columns(self, value: Sequence[TableColumn] | None) -> None:
+        self._table_columns = None if value is None else check_table_columns(value, self.input_size)
 
     @property
     def scaling(self) -> Scaling | None:

@@ -3,7 +3,7 @@
 The file is an uncompressed .npz of W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float32; `metadata`, JSON as bytes; and
 `digest`, the SHA-256 of all of them, so that an altered file is noticed. In format 2 there are also the moments that an
 optimiser remembers, such as velocity_W1, each of the shape of its array; in format 3 also input_centre (D,) and
-input_spread (D,), by which the net scales its inputs.
+input_spread (D,), by which the net scales its inputs, and table_columns in the metadata, of which inputs are made.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def write_model(
     """
     path = Path(path)
     stored: dict[str, Any] = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    version = FORMAT if arrays.keys() & set(_SCALING) else 2 if len(arrays) > len(_DIMENSIONS) else 1
+    newest = arrays.keys() & set(_SCALING) or metadata.get("table_columns")
+    version = FORMAT if newest else 2 if len(arrays) > len(_DIMENSIONS) else 1
     text = json.dumps(json_safe({"format": version, **metadata}), ensure_ascii=False, allow_nan=False).encode(
         errors="surrogatepass"
     )
