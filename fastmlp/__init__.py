@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         load_synthetic,
     )
     from fastmlp.engine.optimisers import SGD, Adam, Momentum
+    from fastmlp.engine.scaling import Scaling
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
     from fastmlp.session import TrainingSession
@@ -35,6 +36,7 @@ __all__ = [
     "History",
     "Momentum",
     "NeuralNetwork",
+    "Scaling",
     "Score",
     "TrainingSession",
     "__version__",
@@ -46,6 +48,7 @@ __all__ = [
 
 _HOMES = {
     "engine.optimisers": {"SGD", "Adam", "Momentum"},
+    "engine.scaling": {"Scaling"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
     "session": {"TrainingSession"},
