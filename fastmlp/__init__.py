@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         load_synthetic,
     )
     from fastmlp.engine.optimisers import SGD, Adam, Momentum
+    from fastmlp.engine.schedules import CosineDecay, ReduceOnPlateau, StepDecay
+    from fastmlp.engine.stopping import EarlyStopping
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
     from fastmlp.session import TrainingSession
@@ -28,14 +30,18 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Adam",
+    "CosineDecay",
     "DataError",
     "Dataset",
     "DivergenceError",
+    "EarlyStopping",
     "FastmlpError",
     "History",
     "Momentum",
     "NeuralNetwork",
+    "ReduceOnPlateau",
     "Score",
+    "StepDecay",
     "TrainingSession",
     "__version__",
     "load_dataset",
@@ -46,6 +52,8 @@ __all__ = [
 
 _HOMES = {
     "engine.optimisers": {"SGD", "Adam", "Momentum"},
+    "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
+    "engine.stopping": {"EarlyStopping"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
     "session": {"TrainingSession"},

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastmlp.datasets import Dataset
+from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.settings import check_integer
-from fastmlp.engine.training import FitOptions, Measure, measure_on
+from fastmlp.engine.training import Measure, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable

@@ -1,10 +1,16 @@
-"""What the inputs and outputs of a net mean: names, and the scale of the inputs."""
+"""What the inputs and outputs of a net mean: names, the scale of the inputs, and samples as the net takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from numpy.typing import ArrayLike
+
+from fastmlp.arrays import Float32Array
 from fastmlp.engine.feature_names import check_feature_names
+from fastmlp.engine.inputs import Samples, as_rows
+from fastmlp.engine.labels import as_labels
+from fastmlp.engine.sample_weights import as_sample_weights
 from fastmlp.engine.settings import check_class_names, check_number
 
 __all__ = ["Meaning"]
@@ -63,3 +69,18 @@ class Meaning:
     @input_scale.setter
     def input_scale(self, value: float) -> None:
         self._input_scale = check_number("input_scale", value)
+
+    def _rows(self, X: ArrayLike) -> Float32Array:
+        return as_rows("X", X, self._input_size, self._feature_names)
+
+    def _samples(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        feature_names: tuple[str, ...] | None,
+        weights: ArrayLike | None = None,
+        part: str = "",
+    ) -> Samples:
+        rows = as_rows(f"{part}X", X, self.input_size, feature_names)
+        labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
+        return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))

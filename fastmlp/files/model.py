@@ -2,7 +2,8 @@
 
 The file is an uncompressed .npz of W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float32; `metadata`, JSON as bytes; and
 `digest`, the SHA-256 of all of them, so that an altered file is noticed. In format 2 there are also the moments that an
-optimiser remembers, such as velocity_W1, each of the shape of its array.
+optimiser remembers, such as velocity_W1, each of the shape of its array; and of a training with early stopping all of
+these once more: best_W1, or last_W1 where the net is the best.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from fastmlp.files.json_safe import json_safe
 __all__ = ["FORMAT", "ModelFile", "read_model", "write_model"]
 
 FORMAT = 2
-"""The version of the format; a file with a higher one is refused. A file without moments says 1, for older readers."""
+"""The version of the format; a file with a higher one is refused. A file of four arrays says 1, for older readers."""
 
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
 _MOMENTS = ("velocity", "mean", "square")
+_SPARE = ("best", "last")
 
 
 class ModelFile(NamedTuple):
@@ -41,7 +43,7 @@ class ModelFile(NamedTuple):
 def write_model(
     path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, Any]
 ) -> None:
-    """Write arrays W1, b1, W2, b2, moments if any, and metadata (what JSON can hold) to `path`, whole or not at all.
+    """Write arrays W1, b1, W2, b2, others if any, and metadata (what JSON can hold) to `path`, whole or not at all.
 
     NaN and infinity in the metadata become null: a loss that is beyond float32 must not cost the net.
     An existing file is replaced; temporary files that killed processes left beside it are removed. Raises OSError where
@@ -97,6 +99,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     expected = {*_DIMENSIONS, "metadata", "digest"}
     moments = {f"{moment}_{name}" for moment in _MOMENTS for name in _DIMENSIONS}
+    spare = {f"{which}_{name}" for which in _SPARE for name in {*_DIMENSIONS, *moments}}
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a model file")
     with path.open("rb") as file:
@@ -106,7 +109,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise ModelFileError(f"{path} is not a model of fastmlp: its arrays are compressed")
             names = {entry.filename.removesuffix(".npy") for entry in entries}
-            if not expected <= names <= expected | moments:
+            if not expected <= names <= expected | moments | spare:
                 raise ModelFileError(f"{path} is not a model of fastmlp: it holds arrays other than a model's")
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
@@ -150,8 +153,8 @@ def _check_sizes(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mappi
 def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:
     """SHA-256 over each array's name, type, shape and bytes."""
     digest = hashlib.sha256()
-    moments = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
-    for name in (*_DIMENSIONS, "metadata", *moments):
+    others = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
+    for name in (*_DIMENSIONS, "metadata", *others):
         array = np.ascontiguousarray(stored[name])
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
         digest.update(array.tobytes())
