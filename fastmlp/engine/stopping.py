@@ -116,7 +116,9 @@ class Spare:
             raise InvalidValueError(f"holds is {holds!r}")
         self._states[1].steps = check_integer("steps", record["steps"], minimum=0)
         if holds is not None:
+            prefix = f"{holds}_"
+            ours = {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
             for name in self._kept_weights.shapes:
-                self._kept_weights[name] = arrays[f"{holds}_{name}"]
-            self._states[1].load({name.removeprefix(f"{holds}_"): array for name, array in arrays.items()})
+                self._kept_weights[name] = ours[name]
+            self._states[1].load(ours)
         self.holds = holds
