@@ -14,7 +14,7 @@ from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
-from fastmlp.engine.optimisers import Optimizer, OptimizerState, for_kernels, moments_of
+from fastmlp.engine.optimisers import SGD, Optimizer, OptimizerState, for_kernels, moments_of
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.stopping import Spare
 from fastmlp.engine.stopwatch import Stopwatch
@@ -218,14 +218,14 @@ class _Rollback:
     """What an epoch changes, as it was before: one copy of each set of parameters, the weights' and the moments'.
 
     Of W1 only the rows that a training on X can change. A column of X without any nonzero leaves its row of W1 as it
-    is, unless there is a penalty on weights. Dense inputs can change all of it, and where there are more nonzeros than
-    weights, to look for such columns costs more than their rows.
+    is, unless there is a penalty on weights, or a moment from an earlier fit. Dense inputs can change all of it, and
+    where there are more nonzeros than weights, to look for such columns costs more than their rows.
     """
 
     def __init__(self, sets: list[Parameters], X: Inputs, optimizer: Optimizer) -> None:
         self._rows: slice | Int64Array = slice(None)
         _, n_columns, _ = sets[0].W1.shape
-        if isinstance(X, SparseRows) and len(X.entries) < sets[0].W1.size and optimizer.l2 == 0:
+        if isinstance(X, SparseRows) and len(X.entries) < sets[0].W1.size and optimizer == SGD():
             used = np.zeros(n_columns, np.bool_)
             used[X.entries["column"]] = True
             self._rows = np.flatnonzero(used)
