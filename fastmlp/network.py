@@ -22,6 +22,7 @@ from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import as_triple
 from fastmlp.engine.meaning import Meaning
 from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
+from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer, check_number, default_threads
 from fastmlp.engine.stopping import EarlyStopping
@@ -152,11 +153,16 @@ class NeuralNetwork(Meaning):
         metadata = {
             "fastmlp": __version__,
             **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "feature_names", "input_scale")},
+            "input_limit": self.scaling and self.scaling.limit,
+            "table_columns": self.table_columns and [column._asdict() for column in self.table_columns],
             "optimizer": self._optimizer_state.record(),
             "random_state": self._rng.bit_generator.state,
             "training": training,
         }
-        write_model(path, {**self._weights.arrays(), **self._optimizer_state.arrays(), **(spare or {})}, metadata)
+        arrays = {**self._weights.arrays(), **self._optimizer_state.arrays(), **(spare or {})}
+        if self.scaling is not None:
+            arrays |= {"input_centre": self.scaling.centre, "input_spread": self.scaling.spread}
+        write_model(path, arrays, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
@@ -188,6 +194,9 @@ class NeuralNetwork(Meaning):
             net._optimizer_state = OptimizerState.from_record(metadata.get("optimizer"), arrays, net._weights)
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
+            net.table_columns = metadata.get("table_columns")
+            if "input_centre" in arrays:
+                net.scaling = Scaling(arrays["input_centre"], arrays["input_spread"], metadata["input_limit"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} holds metadata that describes no net ({error})") from None
         return net

@@ -25,7 +25,7 @@ from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import read_model
 from fastmlp.kernels.interrupts import HeldBack
-from fastmlp.model_inputs import as_model_sees
+from fastmlp.model_inputs import as_model_sees, standardised
 from fastmlp.network import History, NeuralNetwork, Score
 from fastmlp.training_record import Recipe, TrainingRecord, check_dataset
 
@@ -48,7 +48,8 @@ class TrainingSession(Generic[Net]):
     The model file `output` is written at the end of `train`, and with `checkpoint_every=5` after every fifth epoch too;
     a file that exists is replaced. All settings are kept in it, and so is `dataset`, see `TrainingRecord`.
 
-    A new net takes over the names and the input scale of `data`; one that has them already gets `data` as
+    A new net takes over the names and the input scale of `data`, and with `standardise` a scaling of inputs in units
+    of their own, by the training rows; one that has names already gets `data` as
     `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
@@ -80,6 +81,7 @@ class TrainingSession(Generic[Net]):
         output: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         validate: bool = True,
+        standardise: bool = False,
         dataset: Mapping[str, Any] | None = None,
     ) -> None:
         self.recipe = Recipe.checked(
@@ -109,6 +111,11 @@ class TrainingSession(Generic[Net]):
         self.validation: tuple[Float32Array, Int64Array] | None = None
         if self.recipe.validation_fraction is not None:
             data, self.validation = hold_back(data, self.recipe.validation_fraction)
+        if standardise:
+            if self.validation is not None:
+                held = standardised(data._replace(x_test=self.validation[0]), net)
+                self.validation = held.x_test, self.validation[1]
+            data = standardised(data, net)
         self._measured = self.validation or ((data.x_test, data.y_test) if validate else None)
         self.net, self.data = net, data
         self.history = History()
@@ -299,6 +306,7 @@ def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
                 f"make it with output_size={data.n_classes}"
             )
         net.class_names, net.input_scale = data.class_names, data.input_scale
+        net.table_columns = data.table_columns
         if net.feature_names is None and data.x_train.shape[1] == net.input_size:
             net.feature_names = data.feature_names
     return as_model_sees(data, net)

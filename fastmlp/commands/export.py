@@ -18,7 +18,7 @@ __all__ = ["export"]
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def export(model: Path, kind: str, output: Path, force: bool) -> None:
-    """Write MODEL as an ONNX or Keras file; its input is exactly what `forward` takes."""
+    """Write MODEL as an ONNX or Keras file; its input is exactly what `forward` takes, its scaling goes along."""
     if output.suffix.lower() != f".{kind}":
         raise click.UsageError(f"{output}: the file's name must end in .{kind}")
     check_outputs([output], [], force)

@@ -16,6 +16,7 @@ from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is
 from fastmlp.contenders import load
 from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.machine import keep_to_cpu, thread_variables
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -27,6 +28,7 @@ __all__ = ["check_resume", "make_session"]
 def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetChoice | None) -> DatasetChoice:
     """Refuse to resume the model in `path` where options contradict it; return what data to train on."""
     from fastmlp.files.model import read_model
+    from fastmlp.network import NeuralNetwork
     from fastmlp.session import TrainingRecord
 
     model = read_model(path)
@@ -40,10 +42,13 @@ def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetCho
         raise click.UsageError(
             f"--epochs is {epochs}, but the model in {path} has already been trained for {done}: give a larger total"
         )
+    if is_given(ctx, "preprocess"):
+        raise click.UsageError(f"{path} says itself how its inputs are scaled: leave --preprocess out")
     choice = choice or DatasetChoice.from_training(model.metadata["training"])
     if choice is None:
         raise click.UsageError(f"{path} does not say what data the model was trained on: name the data with --dataset")
-    return choice
+    table_columns = NeuralNetwork.from_file(path, model).table_columns
+    return choice._replace(table_columns=table_columns)
 
 
 def make_session(
@@ -78,7 +83,12 @@ def make_session(
     sizes = {"input_size": data.x_train.shape[1], "output_size": data.n_classes}
     contender = new_net(hidden_size, training.lr, **sizes, seed=training.seed, n_threads=training.threads)
     measured = bool(files.model or files.plot)
-    return TrainingSession(contender, data, batch_size=training.batch_size, validate=measured, **kept)
+    standardise = choice.preprocess != "none"
+    if standardise and data.in_own_units:
+        told = f"{printable(data.name)}: the {data.x_train.shape[1]} inputs are standardised by the training part"
+        click.echo(f"{told}; --preprocess none leaves them as they are", err=True)
+    kept |= {"validate": measured, "standardise": standardise}
+    return TrainingSession(contender, data, batch_size=training.batch_size, **kept)
 
 
 def _import_early(module: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.datasets.choice import PREPROCESS, DatasetChoice
 from fastmlp.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,10 +69,13 @@ def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
         return value
 
 
-def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[_Command], _Command]:
+def dataset_options(
+    default: str | None = "auto", unset: str = "", *, for_training: bool = False
+) -> Callable[[_Command], _Command]:
     """Add `--dataset`, `--data-dir` and the options of a person's own files, handed on as one `choice`.
 
-    Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means.
+    Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means. Where
+    it is `for_training`, there is `--preprocess` too.
     """
 
     def add(function: _Command) -> _Command:
@@ -87,6 +90,7 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             test_fraction: float | None,
             label_column: str | int | None,
             header: bool | None,
+            preprocess: str | None = None,
             **others: Any,
         ) -> Any:
             choice = None
@@ -94,19 +98,27 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             if dataset is None and named:
                 dataset = "auto"  # which takes what is in that folder, and nothing else
             if dataset is not None:
-                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column, test, header)
-            elif any(option is not None for option in (test, test_fraction, label_column, header)):
-                raise click.UsageError(
-                    "--test, --test-fraction, --label-column and --header belong to --dataset PATH: name that too"
-                )
+                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column, test, header, preprocess)
+            elif any(option is not None for option in (test, test_fraction, label_column, header, preprocess)):
+                own = "--label-column, --header and --preprocess" if for_training else "--label-column and --header"
+                raise click.UsageError(f"--test, --test-fraction, {own} belong to --dataset PATH: name that too")
             return function(*args, choice=choice, **others)
 
         decorated: Any = with_choice
-        for option in reversed(_options_of_choice(default, unset)):
+        options = _options_of_choice(default, unset) + [_preprocess_option] * for_training
+        for option in reversed(options):
             decorated = option(decorated)
         return decorated  # type: ignore[no-any-return]
 
     return add
+
+
+_preprocess_option = click.option(
+    "--preprocess",
+    type=click.Choice(PREPROCESS),
+    help="What is done to a table of your own: scale standardises columns of numbers; auto also encodes text and fills "
+    "in missing values, with scikit-learn; none leaves all as it is.  [default: scale]",
+)
 
 
 def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Command], _Command]]:

@@ -34,7 +34,7 @@ class _Net(click.Choice):  # type: ignore[type-arg]
 @click.command()
 @click.option("--hidden-size", "-H", type=HIDDEN_SIZE, default=30, help="Hidden units.")
 @training_options("Passes over the training data; with --resume, the total including those already done.")
-@dataset_options(default=None, unset="auto; with --resume, what the model was trained on")
+@dataset_options(default=None, unset="auto; with --resume, what the model was trained on", for_training=True)
 @click.option("--net", "--net-type", type=_Net(list(MODULES)), default="fastmlp", help="Which net to train.")
 @training_files()
 @as_json_option
