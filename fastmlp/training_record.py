@@ -107,6 +107,11 @@ class TrainingRecord:
         """Samples of a batch."""
         return self.recipe.batch_size
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the model is its last epoch, and its training was to end with the best one in its place."""
+        return self.spare is not None and self.spare.get("holds") == "best"
+
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], model: ModelFile) -> TrainingRecord:
         """Return the record in a model that `read_model` gave; `path` is for the message. Raises ModelFileError."""
