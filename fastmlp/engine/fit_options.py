@@ -23,8 +23,8 @@ class FitOptions:
     number_epochs: int
     shuffle: bool
     callback: Callback | None
-    schedule: Schedule | None
-    early_stopping: EarlyStopping | None
+    schedule: Schedule | None = None
+    early_stopping: EarlyStopping | None = None
 
     @classmethod
     def checked(
