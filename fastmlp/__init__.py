@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         load_synthetic,
     )
     from fastmlp.engine.optimisers import SGD, Adam, Momentum
+    from fastmlp.engine.scaling import Scaling
     from fastmlp.engine.schedules import CosineDecay, ReduceOnPlateau, StepDecay
     from fastmlp.engine.stopping import EarlyStopping
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
@@ -40,6 +41,7 @@ __all__ = [
     "Momentum",
     "NeuralNetwork",
     "ReduceOnPlateau",
+    "Scaling",
     "Score",
     "StepDecay",
     "TrainingSession",
@@ -54,6 +56,7 @@ _HOMES = {
     "engine.optimisers": {"SGD", "Adam", "Momentum"},
     "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
     "engine.stopping": {"EarlyStopping"},
+    "engine.scaling": {"Scaling"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
     "session": {"TrainingSession"},

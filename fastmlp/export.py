@@ -59,6 +59,9 @@ def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
         facts["class_names"] = json.dumps(net.class_names, ensure_ascii=False)
     if net.feature_names is not None:
         facts["feature_names"] = json.dumps(net.feature_names, ensure_ascii=False)
+    if net.table_columns is not None:
+        columns = [column._asdict() for column in net.table_columns]
+        facts["table_columns"] = json.dumps(columns, ensure_ascii=False)
     helper.set_model_props(model, facts)
     onnx.checker.check_model(model)
     write_whole(Path(path), lambda file: file.write(model.SerializeToString()))

@@ -28,5 +28,7 @@ def export(model: Path, kind: str, output: Path, force: bool) -> None:
     net = NeuralNetwork.load(model)
     (to_onnx if kind == "onnx" else to_keras)(net, output)
     click.echo(f"written to {printable(output)}", err=True)
+    if net.table_columns is not None:
+        click.echo("its inputs are numbers, text encoded and missing ones filled in: see fastmlp info", err=True)
     if net.input_scale != 1:
         click.echo(f"its inputs are the original values multiplied by {net.input_scale:.6g}", err=True)

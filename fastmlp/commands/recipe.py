@@ -45,6 +45,7 @@ def recipe_of(path: Path) -> dict[str, Any]:
         "optimizer": content.metadata.get("optimizer") or {"name": "sgd"},
         "input_scale": net.input_scale,
         "input_limit": net.scaling and net.scaling.limit,
+        "table_columns": net.table_columns and [column._asdict() for column in net.table_columns],
         "inputs": _inputs(net),
         "training": _training(content.metadata.get("training")),
     }
@@ -92,6 +93,12 @@ def print_recipe(recipe: dict[str, Any]) -> None:
     name = settings.pop("name", "sgd")
     line("optimizer", ", ".join([name, f"lr {recipe['lr']:g}", *(f"{key} {value}" for key, value in settings.items())]))
     _print_training(recipe["training"], line)
+    for column in recipe["table_columns"] or ():
+        if column["categories"] is not None:
+            texts = shown((text or "(missing)" for text in column["categories"]), _MOST_CLASSES)
+            line("text", f"{column['name']} is one of {texts}")
+        elif column["fill"] is not None:
+            line("missing", f"{column['name']} becomes {column['fill']:g} where it is missing")
     if recipe["input_scale"] != 1:
         line("inputs", f"the original values multiplied by {recipe['input_scale']:.6g}")
     if recipe["input_limit"] is not None:

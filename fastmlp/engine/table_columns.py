@@ -52,6 +52,8 @@ def check_table_columns(value: Any, n: int) -> tuple[TableColumn, ...]:
     """
     try:
         columns = tuple(_checked(**(each._asdict() if isinstance(each, TableColumn) else each)) for each in value)
+    except InvalidTypeError:
+        raise
     except TypeError:
         raise InvalidTypeError("table_columns must be TableColumns, each with a name, a fill and categories") from None
     made, names = len(names_of_inputs(columns)), {column.name for column in columns}
