@@ -37,6 +37,8 @@ TARGETS: dict[str, tuple[Callable[[Setting], Iterator[Case]], str]] = {
     "dense-share": (training.dense_share, "the share of the multiply-add rate on inputs without zeros"),
     "sparse": (peers.sparse, "an epoch on sparse inputs of many values against the fastest peer"),
     "one-thread": (peers.one_thread, "an epoch against JAX, both on one thread"),
+    "optimizers": (training.optimizers, "an epoch with momentum and with Adam against plain descent's"),
+    "peer-optimizers": (peers.optimizers, "an epoch against JAX and PyTorch with the same optimiser"),
     "fit": (training.fit, "a whole fit of 20 epochs"),
     "accuracy": (training.accuracy, "seconds of training to a test accuracy of 0.975"),
     "few-rows": (prediction.few_rows, "forward of 1, 16 and 128 rows against NumPy"),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from fastmlp.engine.optimisers import SGD, Adam, Momentum
     from fastmlp.engine.scaling import Scaling
+    from fastmlp.engine.schedules import CosineDecay, ReduceOnPlateau, StepDecay
+    from fastmlp.engine.stopping import EarlyStopping
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
     from fastmlp.session import TrainingSession
@@ -29,15 +31,19 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Adam",
+    "CosineDecay",
     "DataError",
     "Dataset",
     "DivergenceError",
+    "EarlyStopping",
     "FastmlpError",
     "History",
     "Momentum",
     "NeuralNetwork",
+    "ReduceOnPlateau",
     "Scaling",
     "Score",
+    "StepDecay",
     "TrainingSession",
     "__version__",
     "load_dataset",
@@ -48,6 +54,8 @@ __all__ = [
 
 _HOMES = {
     "engine.optimisers": {"SGD", "Adam", "Momentum"},
+    "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
+    "engine.stopping": {"EarlyStopping"},
     "engine.scaling": {"Scaling"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},

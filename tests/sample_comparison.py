@@ -53,6 +53,7 @@ def four_nets():
             "epochs": 2,
             "batch_size": 128,
             "lr": 0.1,
+            "optimizer": "sgd",
             "repeats": 3,
             "threads": 2,
             "dataset": "tiny.npz",

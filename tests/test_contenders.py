@@ -5,8 +5,9 @@ import sys
 import numpy as np
 import oracle
 import pytest
+from test_steps import oracle_epoch
 
-from fastmlp import contenders
+from fastmlp import Adam, Momentum, contenders
 from fastmlp.datasets import Dataset
 from fastmlp.machine import CPU_VARIABLES
 
@@ -65,6 +66,19 @@ def test_same_weights_and_order_give_the_oracles_losses(net, name, data, batch_s
     after = oracle.accuracy(expected.net, data.x_train, data.y_train)
     assert history.accuracy == [pytest.approx(after if name == "sklearn" else expected.accuracy)]
     assert_weights(net, expected.net)
+
+
+@pytest.mark.parametrize("optimizer", [Momentum(), Adam()], ids=["momentum", "adam"])
+def test_the_librarys_optimizer_is_ours(name, data, optimizer):
+    """Over several epochs, also where the library is called once before to have it compile."""
+    net, lr = make(name, optimizer=type(optimizer).__name__.lower()), 0.1
+    start = oracle.random_net(np.random.default_rng(4), 12, 8, 3)
+    set_weights(net, start)
+    history = net.fit(data.x_train, data.y_train, 16, 3, shuffle=False)
+    _, losses = oracle_epoch(net, data.x_train, data.y_train, optimizer, lr, 16, 3, start=start)
+    sizes = [16, 16, 16, 16, 6] * 3
+    means = np.array(losses) * sizes
+    assert history.loss == pytest.approx(means.reshape(3, -1).sum(1) / 70, rel=1e-4)
 
 
 def test_weights_can_be_set_after_a_fit_and_a_second_fit_goes_on(net, data):
@@ -136,7 +150,7 @@ def test_one_thread_is_one(name, threads, run_python):
     code = f"""
 from pathlib import Path
 import numpy as np
-from fastmlp import contenders
+from fastmlp import Adam, Momentum, contenders
 net = contenders.load({name!r})(8, 0.1, input_size=12, output_size=3, seed=1, n_threads=1)
 X, Y = np.random.default_rng(0).random((70, 12), np.float32), np.arange(70) % 3
 history = net.fit(X, Y, 16, 2)
@@ -178,7 +192,7 @@ def test_sklearn_is_stopped_by_ctrl_c(data, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(net._model._optimizer, "update_params", interrupt)
+    monkeypatch.setattr("sklearn.neural_network._stochastic_optimizers.BaseOptimizer.update_params", interrupt)
     with pytest.raises(KeyboardInterrupt):
         net.fit(data.x_train, data.y_train, 16, 2)
 

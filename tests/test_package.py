@@ -32,7 +32,7 @@ FLOORS = [
     {"session"},
     {"keras_import"},
     {"evaluation", "environment", "export"},
-    {"contenders", "model_inputs"},
+    {"contenders", "model_inputs", "training_record"},
     {"network", "datasets"},
     {"engine", "files"},
     {"kernels"},

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from fastmlp.comparison.results_file import read_results
+from fastmlp.comparison.results_file import read_results, write_results
 from fastmlp.errors import ResultsFileError
 
 
@@ -61,3 +61,9 @@ def test_cut_off_anywhere_is_told(saved_results):
         saved_results.write_bytes(whole[:length])
         with pytest.raises(ResultsFileError, match="is damaged"):
             read_results(saved_results)
+
+
+def test_results_without_an_optimizer_are_those_of_sgd(results, tmp_path):
+    del results["parameters"]["optimizer"]
+    write_results(results, tmp_path / "results.json")
+    assert read_results(tmp_path / "results.json")["parameters"]["optimizer"] == "sgd"

@@ -108,10 +108,9 @@ SETTINGS = {
 }
 
 
-def oracle_epoch(net, X, y, optimizer, lr, batch_size, epochs=1):
+def oracle_epoch(net, X, y, optimizer, lr, batch_size, epochs=1, start=None):
     """The float64 net after some epochs in order, and the loss of each batch before its step."""
-    weights, losses, t = oracle.weights_of(net), [], 0
-    velocity = moments = None
+    weights, losses, t = start or oracle.weights_of(net), [], 0
     zero = oracle.Net(*(np.zeros_like(part) for part in weights))
     velocity, moments = zero, (zero, zero)
     for _ in range(epochs):

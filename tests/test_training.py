@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fastmlp.engine.optimisers import SGD
-from fastmlp.engine.training import _Rollback
+from fastmlp.engine.training import FitOptions, _Rollback, fit
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows
+from fastmlp.network import NeuralNetwork
 
 
 def changed(weights, X):
@@ -40,3 +41,21 @@ def test_a_rollback_of_wide_sparse_inputs_keeps_the_rows_that_occur():
     assert (
         _Rollback([weights.packed], to_sparse_rows(X, counts, weights.lanes, 4, 1), SGD())._copies[0].W1.shape[1] == 3
     )
+
+
+def test_a_rollback_also_brings_back_what_a_moment_moves():
+    """Columns that the second data lack move on by what the optimiser remembers of the first."""
+    rng = np.random.default_rng(0)
+    X, other, y = np.zeros((400, 2000), np.float32), np.zeros((400, 2000), np.float32), rng.integers(0, 2, 400)
+    X[:, :10], other[:, 10] = 1, rng.random(400)  # more values than codes
+    net = NeuralNetwork(4, input_size=2000, output_size=2, optimizer="momentum", seed=0)
+    net.fit(X, y, 100, 1)
+    before = net.W1.tobytes()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    options = FitOptions.checked(100, 1, shuffle=True, callback=None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(net._trainee(), net._samples(other, y, None), options, interrupt)
+    assert net.W1.tobytes() == before

@@ -13,12 +13,13 @@ import numpy as np
 from fastmlp.comparison.run import ContenderRun, RunFailedError
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, save_arrays
 from fastmlp.contenders import MODULES, available, not_installed
+from fastmlp.engine.optimisers import as_optimizer, default_lr
 from fastmlp.machine import processors_for
 from measurements.setting import Setting, duration
 from measurements.values import Bar, Case, NotMeasuredError, Reading, at_least
 from measurements.yardstick import SIZES
 
-__all__ = ["PEERS", "batches", "dense", "one_thread", "peers", "random_inputs", "sparse"]
+__all__ = ["PEERS", "batches", "dense", "one_thread", "optimizers", "peers", "random_inputs", "sparse"]
 
 PEERS = ("numpy", "jax", "torch", "keras-tuned")
 _EPOCHS = 5  # the first does not count
@@ -64,6 +65,14 @@ def one_thread(setting: Setting) -> Iterator[Case]:
         yield _case(setting, f"H={H}", at_least("times", 2.8, 5), H, threads=1, others=("jax",))
 
 
+def optimizers(setting: Setting) -> Iterator[Case]:
+    """Yield how many times faster an epoch is than the faster one of JAX and PyTorch, with the same optimiser."""
+    for name in setting.some(("momentum", "adam")):
+        for H in setting.some((30, 300, 1024)):
+            lr, others = default_lr(as_optimizer(name)), ("jax", "torch")
+            yield _case(setting, f"{name}, H={H}", at_least("times", 3), H, optimizer=name, lr=lr, others=others)
+
+
 def random_inputs(n: int, density: float) -> np.ndarray:
     """Return X (n, 784) float32, uniform from 0 to 1 where it is not 0, which `density` of it is not."""
     rng = np.random.default_rng(0)
@@ -91,6 +100,7 @@ def _against_peers(
     batch: int = 128,
     folder: Callable[[], Path] | None = None,
     lr: float = 0.1,
+    optimizer: str = "sgd",
     threads: int | None = None,
     others: Sequence[str] = PEERS,
 ) -> Reading:
@@ -102,6 +112,7 @@ def _against_peers(
         RunSpec,
         hidden_size=H,
         lr=lr,
+        optimizer=optimizer,
         input_size=setting.data.x_train.shape[1],
         output_size=setting.data.n_classes,
         seed=0,

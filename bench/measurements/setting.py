@@ -42,10 +42,19 @@ class Setting:
         """Return how often something is done: `count` times, or in a trial at most twice."""
         return min(count, 2) if self.quick else count
 
-    def net(self, hidden_size: int, lr: float = 0.1, *, seed: int = 0, threads: int | None = None) -> NeuralNetwork:
+    def net(
+        self,
+        hidden_size: int,
+        lr: float | None = 0.1,
+        *,
+        optimizer: str = "sgd",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> NeuralNetwork:
         """Return a new net for the data, on all threads unless `threads` says otherwise."""
         sizes = {"input_size": self.data.x_train.shape[1], "output_size": self.data.n_classes}
-        return NeuralNetwork(hidden_size, lr, seed=seed, n_threads=threads or self.threads, **sizes)
+        how = {"optimizer": optimizer, "seed": seed, "n_threads": threads or self.threads}
+        return NeuralNetwork(hidden_size, lr, **sizes, **how)
 
     def epochs(self, net: NeuralNetwork, count: int) -> list[float]:
         """Return the seconds of `count` epochs of `net` in the steady state: the first, which packs, is left out."""

@@ -13,7 +13,7 @@ from measurements.peers import random_inputs
 from measurements.setting import Setting, duration
 from measurements.values import Case, NotMeasuredError, Reading, at_least, at_most
 
-__all__ = ["accuracy", "dense_share", "fit", "growth_samples", "growth_units"]
+__all__ = ["accuracy", "dense_share", "fit", "growth_samples", "growth_units", "optimizers"]
 
 _WANTED = 0.975
 _SIZES = (128, 256, 300, 520)
@@ -66,6 +66,24 @@ def _seconds_to_accuracy(setting: Setting, H: int, seed: int) -> float:
     history = net.fit(data.x_train, data.y_train, 128, setting.times(20), callback=after_epoch)
     reached = [k for k, score in enumerate(scores) if score >= _WANTED]
     return sum(history.seconds[: reached[0] + 1]) if reached else np.inf
+
+
+def optimizers(setting: Setting) -> Iterator[Case]:
+    """Yield the time of an epoch with momentum and with Adam, as a multiple of plain descent's."""
+    for name, floor in (("momentum", 1.3), ("adam", 1.5)):
+        for H in setting.some((30, 300, 1024)):
+            yield Case(f"{name}, H={H}", at_most("times", floor), functools.partial(_against_sgd, setting, name, H))
+
+
+def _against_sgd(setting: Setting, optimizer: str, H: int) -> Reading:
+    nets = {name: setting.net(H, lr=None, optimizer=name) for name in ("sgd", optimizer)}
+    seconds: dict[str, list[float]] = {name: [] for name in nets}
+    for _ in range(setting.times(7)):
+        for name, net in nets.items():
+            seconds[name] += setting.epochs(net, 2)
+    ratios = [its / plain for its, plain in zip(seconds[optimizer], seconds["sgd"], strict=True)]
+    detail = ", ".join(f"{name} {duration(times)}" for name, times in seconds.items())
+    return Reading(float(np.median(ratios)), detail, seconds)
 
 
 def dense_share(setting: Setting) -> Iterator[Case]:

@@ -135,7 +135,7 @@ class Value:
         }
 
 
-_ROW = "{:13} {:23} {:>12} {:>6} {:>5} {:>7}  {}"
+_ROW = "{:15} {:23} {:>12} {:>6} {:>5} {:>7}  {}"
 HEADER = _ROW.format("target", "of", "value", "floor", "goal", "GFLOP/s", "verdict")
 _WIDTH = len(_ROW.format("", "", "", "", "", "", f"{MISSED}, disturbed"))
 _DISTURBED = 0.8  # of the best rate, as in a comparison

@@ -83,6 +83,7 @@ def compare(
     data = load_data(choice)
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
+    from fastmlp.engine.optimisers import SGD, default_lr
     from fastmlp.engine.settings import default_threads
 
     plan = ComparisonPlan(
@@ -90,7 +91,7 @@ def compare(
         hidden_sizes=list(dict.fromkeys(hidden_sizes)),
         epochs=training.epochs,
         batch_size=training.batch_size,
-        lr=training.lr,
+        lr=default_lr(SGD()) if training.lr is None else training.lr,
         repeats=repeats,
         threads=training.threads or default_threads(),
         seed=training.seed,

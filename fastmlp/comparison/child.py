@@ -91,6 +91,7 @@ def train(spec: RunSpec, events: TextIO) -> None:
     after = net.score(x_train, y_train)
     parity_loss = None
     if spec.parity:  # at the end, so that it cannot affect what was measured
+        net = _new_net(spec)  # whose optimiser remembers nothing
         _set_weights(net, weights)
         parity_loss = float(net.fit(x_train, y_train, spec.batch_size, 1, shuffle=False).loss[0])
     result = {
@@ -111,6 +112,7 @@ def _new_net(spec: RunSpec) -> Contender:
         spec.lr,
         input_size=spec.input_size,
         output_size=spec.output_size,
+        optimizer=spec.optimizer,
         seed=spec.seed,
         n_threads=spec.threads,
     )

@@ -58,6 +58,7 @@ class ComparisonPlan:
     dataset: str
     timeout: float = 600.0
     repeat_disturbed: bool = True
+    optimizer: str = "sgd"
 
     @property
     def rounds(self) -> list[tuple[int, int]]:
@@ -205,6 +206,7 @@ class Comparison:
             self.plan.lr,
             input_size=self._data.x_train.shape[1],
             output_size=self._data.n_classes,
+            optimizer=self.plan.optimizer,
             seed=self.plan.seed + repeat,
             n_threads=self.plan.threads,
         )
@@ -225,6 +227,7 @@ class Comparison:
             module=self.plan.modules[net],
             hidden_size=size,
             lr=self.plan.lr,
+            optimizer=self.plan.optimizer,
             input_size=self._data.x_train.shape[1],
             output_size=self._data.n_classes,
             seed=self.plan.seed + repeat,
@@ -254,6 +257,7 @@ class Comparison:
                 "epochs": plan.epochs,
                 "batch_size": plan.batch_size,
                 "lr": plan.lr,
+                "optimizer": plan.optimizer,
                 "repeats": plan.repeats,
                 "threads": plan.threads,
                 "dataset": plan.dataset,

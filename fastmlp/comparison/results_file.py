@@ -90,6 +90,7 @@ _RESULTS = {
         "epochs": _is_size,
         "batch_size": _is_size,
         "lr": _is_positive,
+        "optimizer": str,
         "repeats": _is_size,
         "threads": _is_size,
         "dataset": str,
@@ -143,6 +144,8 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ResultsFileError(
             f"{path} has schema {schema}, and this fastmlp reads schema {SCHEMA}: run the comparison again"
         )
+    if isinstance(results.get("parameters"), dict):
+        results["parameters"].setdefault("optimizer", "sgd")  # there was no other when this was no parameter yet
     faults = _faults(results, _RESULTS, "")
     if not faults:
         for k, row in enumerate(results["results"]):

@@ -39,6 +39,7 @@ class RunSpec:
     processors: Sequence[int] = ()
     shuffle: bool = True
     parity: bool = False
+    optimizer: str = "sgd"
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

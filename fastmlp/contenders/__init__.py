@@ -26,8 +26,9 @@ class Contender(Protocol):
     """A net with one hidden layer, as every contender offers it.
 
     X is (n, D) float32, Y is (n,) integers from 0 to C - 1. The weights read as float32 arrays W1 (D, H), b1 (H,),
-    W2 (H, C), b2 (C,) and can be set, so that all contenders can start from the same ones. `n_threads=None` leaves the
-    number of threads to the library behind the net.
+    W2 (H, C), b2 (C,) and can be set, so that all contenders can start from the same ones. `optimizer` is "sgd",
+    "momentum" or "adam", the library's own with the settings of `fastmlp.engine.optimisers`; what it remembers is that
+    of the net. `n_threads=None` leaves the number of threads to the library behind the net.
     """
 
     W1: Float32Array
@@ -42,6 +43,7 @@ class Contender(Protocol):
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str = "sgd",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None: ...

@@ -40,11 +40,11 @@ class _Weight:
         return np.array(net._weights[self._name])
 
     def __set__(self, net: NeuralNetwork, array: Float32Array) -> None:
-        net._weights[self._name] = net._put(np.array(array, np.float32))
+        net._weights = net._weights | {self._name: net._put(np.array(array, np.float32))}
 
 
 class NeuralNetwork:
-    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD, by automatic differentiation.
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch gradient descent, differentiated by JAX.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
     at 0. `seed` fixes the weights and the order of the samples. `n_threads` is XLA's number of threads, which is set
@@ -63,20 +63,31 @@ class NeuralNetwork:
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str = "sgd",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
         import jax
 
         self._put = partial(jax.device_put, device=_cpu(n_threads))
-        self.lr = lr
+        self._optimizer = _optimizer(optimizer, lr)
         self._rng = np.random.default_rng(seed)
-        self._weights: Weights = {}
-        self.W1 = glorot_uniform(self._rng, input_size, hidden_size)
-        self.b1 = np.zeros(hidden_size, np.float32)
-        self.W2 = glorot_uniform(self._rng, hidden_size, output_size)
-        self.b2 = np.zeros(output_size, np.float32)
+        W1, W2 = (glorot_uniform(self._rng, *size) for size in ((input_size, hidden_size), (hidden_size, output_size)))
+        zeros = np.zeros(hidden_size, np.float32), np.zeros(output_size, np.float32)
+        self._weights = {"W1": W1, "b1": zeros[0], "W2": W2, "b2": zeros[1]}
         self._compiled: dict[tuple[int, int], Any] = {}
+
+    @property
+    def _weights(self) -> Weights:
+        weights: Weights = self._optimizer.params_fn(self._state)
+        return weights
+
+    @_weights.setter
+    def _weights(self, weights: Weights) -> None:
+        """Begin anew from these weights; what the optimiser remembered is forgotten."""
+        import jax
+
+        self._state, self._n_steps = self._optimizer.init_fn(jax.tree.map(self._put, weights)), 0
 
     def fit(
         self,
@@ -101,7 +112,8 @@ class NeuralNetwork:
         for epoch in range(1, number_epochs + 1):
             start = time.perf_counter()
             order = self._rng.permutation(n) if shuffle else np.arange(n)
-            self._weights, losses, hits = train(self._weights, np.float32(self.lr), x, y, order.astype(np.int32))
+            self._state, losses, hits = train(self._state, np.int32(self._n_steps), x, y, order.astype(np.int32))
+            self._n_steps += -(-n // batch_size)
             # As NumPy arrays: the conversion waits for the end of the epoch, and NumPy can sum in float64.
             history.loss.append(float(np.asarray(losses).sum(dtype=np.float64)) / n)
             history.accuracy.append(int(np.asarray(hits).sum()) / n)
@@ -122,28 +134,42 @@ class NeuralNetwork:
         import jax
 
         start = time.perf_counter()
-        epoch = jax.jit(partial(_epoch, batch_size=batch_size), donate_argnums=0)
+        epoch = jax.jit(partial(_epoch, self._optimizer, batch_size=batch_size), donate_argnums=0)
         order = jax.ShapeDtypeStruct(y.shape, np.int32)
-        lowered = epoch.lower(self._weights, np.float32(self.lr), x, y, order)
+        lowered = epoch.lower(self._state, np.int32(0), x, y, order)
         self._compiled[len(x), batch_size] = lowered.compile()
         return time.perf_counter() - start
 
 
-def _epoch(weights: Weights, lr: Any, x: Any, y: Any, order: Any, batch_size: int) -> tuple[Weights, Any, Any]:
+def _epoch(
+    optimizer: Any, state: Any, first_step: Any, x: Any, y: Any, order: Any, batch_size: int
+) -> tuple[Any, Any, Any]:
     """Update from each batch of x[order], y[order]; return the sum of losses and the hits of each before its update."""
     import jax
     import jax.numpy as jnp
 
-    def update(weights: Weights, samples: Any) -> tuple[Weights, Any]:
+    def update(state: Any, step: tuple[Any, Any]) -> tuple[Any, Any]:
+        i, samples = step
+        weights = optimizer.params_fn(state)
         (_, sums), gradients = jax.value_and_grad(_mean_loss, has_aux=True)(weights, x[samples], y[samples])
-        return jax.tree.map(lambda weight, gradient: weight - lr * gradient, weights, gradients), sums
+        return optimizer.update_fn(i, gradients, state), sums
 
-    full = len(order) // batch_size * batch_size
-    weights, (losses, hits) = jax.lax.scan(update, weights, order[:full].reshape(-1, batch_size))
-    if full < len(order):  # the last batch is smaller: another shape, so a step of its own
-        weights, (loss, correct) = update(weights, order[full:])
+    n_full, left = divmod(len(order), batch_size)
+    batches = order[: len(order) - left].reshape(-1, batch_size)
+    state, (losses, hits) = jax.lax.scan(update, state, (first_step + jnp.arange(n_full), batches))
+    if left:  # the last batch is smaller: another shape, so a step of its own
+        state, (loss, correct) = update(state, (first_step + n_full, order[-left:]))
         losses, hits = jnp.append(losses, loss), jnp.append(hits, correct)
-    return weights, losses, hits
+    return state, losses, hits
+
+
+def _optimizer(name: str, lr: float) -> Any:
+    """JAX's own optimiser of this name: how its state is made of weights, updated, and read as weights."""
+    from jax.example_libraries import optimizers
+
+    if name == "adam":
+        return optimizers.adam(lr)
+    return optimizers.momentum(lr, mass=0.9) if name == "momentum" else optimizers.sgd(lr)
 
 
 def _mean_loss(weights: Weights, x: Any, y: Any) -> tuple[Any, tuple[Any, Any]]:

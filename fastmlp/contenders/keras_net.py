@@ -36,7 +36,7 @@ class _Weight:
 
 
 class NeuralNetwork:
-    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: two Dense layers.
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch gradient descent: two Dense layers.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. `seed` fixes the initial weights.
     `n_threads` is TensorFlow's number of threads, which is set once in a process: TensorFlow raises RuntimeError where
@@ -57,6 +57,7 @@ class NeuralNetwork:
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str = "sgd",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -69,7 +70,7 @@ class NeuralNetwork:
         self._output = keras.layers.Dense(output_size, kernel_initializer=glorot)
         self._model = keras.Sequential([keras.Input((input_size,)), self._hidden, self._output])
         self._model.compile(
-            optimizer=keras.optimizers.SGD(lr),
+            optimizer=_optimizer(optimizer, lr),
             # Softmax and cross-entropy in one step from the logits: more exact, and faster.
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
@@ -108,10 +109,22 @@ class NeuralNetwork:
     def _trace(self, X: Float32Array, Y: Labels, batch_size: int) -> float:
         """Let TensorFlow trace the training step on a batch of each size, and undo the updates."""
         start = time.perf_counter()
-        weights = self._model.get_weights()
+        optimizer, weights = self._model.optimizer, self._model.get_weights()
+        optimizer.build(self._model.trainable_variables)
+        state = [variable.numpy() for variable in optimizer.variables]
         self._model.fit(X, Y, batch_size, verbose=0)
         self._model.set_weights(weights)
+        for variable, value in zip(optimizer.variables, state, strict=True):
+            variable.assign(value)
         return time.perf_counter() - start
+
+
+def _optimizer(name: str, lr: float) -> Any:
+    import keras
+
+    if name == "adam":
+        return keras.optimizers.Adam(lr, epsilon=1e-8)  # as everybody's but Keras', whose default is 1e-7
+    return keras.optimizers.SGD(lr, momentum=0.9 if name == "momentum" else 0.0)
 
 
 def _set_threads(n_threads: int) -> None:

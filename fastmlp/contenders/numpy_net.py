@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import BoolArray, Float32Array, Labels
 from fastmlp.contenders import Result, fit_and_test
+from fastmlp.contenders.numpy_optimizers import step_of
 from fastmlp.datasets import load_mnist
 from fastmlp.errors import InvalidValueError
 from fastmlp.machine import thread_variables
@@ -25,7 +26,7 @@ __all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
 
 
 class NeuralNetwork:
-    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD.
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch gradient descent.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) are float32 and can be set. They start by Glorot, the biases at 0. `seed`
     fixes the weights and the order of the samples. `n_threads` is only checked: NumPy's BLAS reads it from the
@@ -45,12 +46,13 @@ class NeuralNetwork:
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str = "sgd",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
         if n_threads is not None:
             _check_threads(n_threads)
-        self.lr = lr
+        self._steps = {name: step_of(optimizer, lr) for name in ("W1", "b1", "W2", "b2")}
         self._rng = np.random.default_rng(seed)
         self.W1 = glorot_uniform(self._rng, input_size, hidden_size)
         self.b1 = np.zeros(hidden_size, np.float32)
@@ -123,19 +125,19 @@ class NeuralNetwork:
         logits += self.b2
         losses, hits = _softmax_cross_entropy(logits, y)
 
-        # Backward. All that follows is linear in dlogits, so it is multiplied by lr here, once.
+        # Backward. All that follows is linear in dlogits, so plain descent has it multiplied by lr here, once.
         dlogits = logits  # which holds the probabilities by now
         dlogits[np.arange(B), y] -= 1
-        dlogits *= self.lr / B
+        dlogits *= self._steps["W1"].scale / B
         np.matmul(dlogits, self.W2.T, out=dhidden)
         dhidden *= hidden > 0
 
         np.matmul(hidden.T, dlogits, out=scratch.dW2)
-        self.W2 -= scratch.dW2
-        self.b2 -= dlogits.sum(axis=0)
+        self._steps["W2"](self.W2, scratch.dW2)
+        self._steps["b2"](self.b2, dlogits.sum(axis=0))
         np.matmul(x.T, dhidden, out=scratch.dW1)
-        self.W1 -= scratch.dW1
-        self.b1 -= dhidden.sum(axis=0)
+        self._steps["W1"](self.W1, scratch.dW1)
+        self._steps["b1"](self.b1, dhidden.sum(axis=0))
         return losses, hits
 
     def _logits(self, X: Float32Array) -> Float32Array:

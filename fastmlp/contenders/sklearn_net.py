@@ -1,4 +1,4 @@
-"""The same net in scikit-learn: `MLPClassifier`, set to plain mini-batch SGD.
+"""The same net in scikit-learn: `MLPClassifier`, without penalty.
 
 The learning problem is that of numpy_net.py. An epoch is a call of `partial_fit`, which keeps weights that were set and
 leaves room for a callback. Unlike `fit`, it checks and encodes the labels in every epoch; `assume_finite` makes up for
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,13 @@ from fastmlp.errors import InvalidValueError
 from fastmlp.network import History, Score
 
 __all__ = ["NeuralNetwork", "fit_and_test_net_on_mnist"]
+
+
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "sgd": {"solver": "sgd", "momentum": 0},
+    "momentum": {"solver": "sgd", "momentum": 0.9},
+    "adam": {"solver": "adam", "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+}
 
 
 class _Weight:
@@ -37,7 +45,7 @@ class _Weight:
 
 
 class NeuralNetwork:
-    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: an `MLPClassifier`.
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch gradient descent: an `MLPClassifier`.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
     at 0. `seed` fixes the weights and the order of the samples. `n_threads` limits NumPy's BLAS while the net trains.
@@ -56,6 +64,7 @@ class NeuralNetwork:
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str = "sgd",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -72,16 +81,16 @@ class NeuralNetwork:
         random = np.random.RandomState(seed)
         self._model = MLPClassifier(
             hidden_size,
-            solver="sgd",
             learning_rate_init=lr,
-            momentum=0,
             nesterovs_momentum=False,
             alpha=0,
+            **_SETTINGS[optimizer],
             batch_size=1,
             random_state=random,
         )
-        # The first call makes the arrays; what it learns is overwritten.
+        # The first call makes the arrays; what it learns is overwritten, and its optimiser made anew.
         self._model.partial_fit(np.zeros((1, input_size), np.float32), [0], classes=np.arange(output_size))
+        del self._model._optimizer
         self.W1 = numpy_net.glorot_uniform(random, input_size, hidden_size)
         self.b1 = np.zeros(hidden_size, np.float32)
         self.W2 = numpy_net.glorot_uniform(random, hidden_size, output_size)

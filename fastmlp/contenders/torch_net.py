@@ -1,4 +1,4 @@
-"""The same net in PyTorch: `nn.Sequential`, `SGD`, and a plain loop over the batches.
+"""The same net in PyTorch: `nn.Sequential`, an optimiser, and a plain loop over the batches.
 
 The learning problem is that of numpy_net.py. The data stay in memory as two tensors, from which `index_select` takes
 each batch: a `DataLoader` would collect it sample by sample, and reordering the data for the whole epoch first takes
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ class _Weight:
 
 
 class NeuralNetwork:
-    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch SGD: two Linear layers.
+    """One hidden layer (ReLU), softmax output, cross-entropy, mini-batch gradient descent: two Linear layers.
 
     W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) read as float32 arrays and can be set. They start by Glorot, the biases
     at 0. `seed` fixes the weights and the order of the samples. `n_threads` is torch's number of threads: there is one
@@ -66,6 +67,7 @@ class NeuralNetwork:
         *,
         input_size: int = 784,
         output_size: int = 10,
+        optimizer: str = "sgd",
         seed: int | None = None,
         n_threads: int | None = None,
     ) -> None:
@@ -74,7 +76,6 @@ class NeuralNetwork:
 
         if n_threads is not None:
             torch.set_num_threads(n_threads)
-        self.lr = lr
         self._random = torch.Generator()
         if seed is None:
             self._random.seed()
@@ -86,6 +87,8 @@ class NeuralNetwork:
             nn.init.xavier_uniform_(layer.weight, generator=self._random)
             nn.init.zeros_(layer.bias)
         self._model = nn.Sequential(self._hidden, nn.ReLU(), self._output)
+        self._new_optimizer = partial(_optimizer, optimizer, self._model, lr)
+        self._optimizer = self._new_optimizer()
         self._called = False
 
     def fit(
@@ -136,8 +139,7 @@ class NeuralNetwork:
         """Update from each batch of x[order], y[order]; return mean loss and accuracy, each batch before its update."""
         import torch
 
-        model, criterion = self._model, torch.nn.CrossEntropyLoss()
-        optimizer = torch.optim.SGD(model.parameters(), lr=self.lr)
+        model, optimizer, criterion = self._model, self._optimizer, torch.nn.CrossEntropyLoss()
         y = y[order]
         # Losses and predictions are collected as tensors and summed at the end: .item() in each step would cost time.
         losses, most_likely = [], []
@@ -155,15 +157,24 @@ class NeuralNetwork:
         return (sums.sum(dtype=torch.float64) / len(y)).item(), (hits & usable).double().mean().item()
 
     def _first_call(self, x: torch.Tensor, y: torch.Tensor) -> float:
-        """Train on one batch and undo its update; SGD without momentum has no state beside the weights."""
+        """Train on one batch and undo its update."""
         import torch
 
         start = time.perf_counter()
         weights = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
         self._epoch(x, y, torch.arange(len(x)), len(x))
         self._model.load_state_dict(weights)
+        self._optimizer = self._new_optimizer()
         self._called = True
         return time.perf_counter() - start
+
+
+def _optimizer(name: str, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
+    import torch
+
+    if name == "adam":
+        return torch.optim.Adam(model.parameters(), lr)
+    return torch.optim.SGD(model.parameters(), lr, momentum=0.9 if name == "momentum" else 0.0)
 
 
 def _tensors(X: Float32Array, Y: Labels) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,11 +1,16 @@
-"""What the inputs and outputs of a net mean: names, and the scale and the scaling of the inputs."""
+"""What the inputs and outputs of a net mean: names, scale and scaling, and samples as the net takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from numpy.typing import ArrayLike
+
 from fastmlp.arrays import Float32Array
 from fastmlp.engine.feature_names import check_feature_names
+from fastmlp.engine.inputs import Samples, as_rows
+from fastmlp.engine.labels import as_labels
+from fastmlp.engine.sample_weights import as_sample_weights
 from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
 from fastmlp.engine.table_columns import TableColumn, check_table_columns
@@ -95,3 +100,18 @@ class Meaning:
 
     def _scaled(self, name: str, rows: Float32Array) -> Float32Array:
         return rows if self._scaling is None else self._scaling.apply(name, rows)
+
+    def _rows(self, X: ArrayLike) -> Float32Array:
+        return self._scaled("X", as_rows("X", X, self._input_size, self._feature_names))
+
+    def _samples(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        feature_names: tuple[str, ...] | None,
+        weights: ArrayLike | None = None,
+        part: str = "",
+    ) -> Samples:
+        rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
+        labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
+        return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))

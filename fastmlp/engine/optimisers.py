@@ -172,10 +172,14 @@ class OptimizerState:
         kind, n = OPTIMIZERS[settings.pop("name")], check_integer("steps", settings.pop("steps"), minimum=0)
         state = cls(kind(**settings), like)
         state.steps = n
-        for name, moment in state._moments.items():
+        state.load(arrays)
+        return state
+
+    def load(self, arrays: Mapping[str, Float32Array]) -> None:
+        """Set the moments, by names as in `arrays`; KeyError where one is missing, ValueError where it does not fit."""
+        for name, moment in self._moments.items():
             for part in moment.shapes:
                 moment[part] = arrays[f"{name}_{part}"]
-        return state
 
 
 def for_kernels(optimizer: Optimizer, lr: float, n_steps: int, moments: list[Parameters]) -> steps.Optimiser:

@@ -2,8 +2,9 @@
 
 The file is an uncompressed .npz of W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float32; `metadata`, JSON as bytes; and
 `digest`, the SHA-256 of all of them, so that an altered file is noticed. In format 2 there are also the moments that an
-optimiser remembers, such as velocity_W1, each of the shape of its array; in format 3 also input_centre (D,) and
-input_spread (D,), by which the net scales its inputs, and table_columns in the metadata, of which inputs are made.
+optimiser remembers, such as velocity_W1, each of the shape of its array; and of a training with early stopping all of
+these once more: best_W1, or last_W1 where the net is the best. In format 3 also input_centre and input_spread (D,),
+by which the net scales its inputs, and table_columns in the metadata, of which inputs are made.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ FORMAT = 3
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
 _SCALING = ("input_centre", "input_spread")
 _MOMENTS = ("velocity", "mean", "square")
+_SPARE = ("best", "last")
 
 
 class ModelFile(NamedTuple):
@@ -43,7 +45,7 @@ class ModelFile(NamedTuple):
 def write_model(
     path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, Any]
 ) -> None:
-    """Write arrays W1, b1, W2, b2, moments and scaling if any, and metadata (what JSON can hold) to `path`.
+    """Write arrays W1, b1, W2, b2, others if any, and metadata (what JSON can hold) to `path`.
 
     The file is written whole or not at all. NaN and infinity in the metadata become null: a loss that is beyond float32
     must not cost the net. An existing file is replaced; temporary files that killed processes left beside it are
@@ -100,6 +102,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     expected = {*_DIMENSIONS, "metadata", "digest"}
     moments = {f"{moment}_{name}" for moment in _MOMENTS for name in _DIMENSIONS}
+    spare = {f"{which}_{name}" for which in _SPARE for name in {*_DIMENSIONS, *moments}}
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a model file")
     with path.open("rb") as file:
@@ -109,7 +112,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise ModelFileError(f"{path} is not a model of fastmlp: its arrays are compressed")
             names = {entry.filename.removesuffix(".npy") for entry in entries}
-            if not expected <= names <= expected | moments | set(_SCALING) or len(names & set(_SCALING)) == 1:
+            if not expected <= names <= expected | moments | spare | set(_SCALING) or len(names & set(_SCALING)) == 1:
                 raise ModelFileError(f"{path} is not a model of fastmlp: it holds arrays other than a model's")
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
@@ -153,8 +156,8 @@ def _check_sizes(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mappi
 def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:
     """SHA-256 over each array's name, type, shape and bytes."""
     digest = hashlib.sha256()
-    moments = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
-    for name in (*_DIMENSIONS, "metadata", *moments):
+    others = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
+    for name in (*_DIMENSIONS, "metadata", *others):
         array = np.ascontiguousarray(stored[name])
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
         digest.update(array.tobytes())

@@ -135,8 +135,9 @@ def draw(name: str, results: Results) -> Figure:
     figure = function(results)
     parameters = results["parameters"]
     figure.suptitle(
-        f"{title}\n{printable(results['data']['name'])}, batch {parameters['batch_size']}, lr {parameters['lr']:g}, "
-        f"epochs {parameters['epochs']}, threads {parameters['threads']}, repeats {parameters['repeats']}",
+        f"{title}\n{printable(results['data']['name'])}, batch {parameters['batch_size']}, "
+        f"{parameters['optimizer']} with lr {parameters['lr']:g}, epochs {parameters['epochs']}, "
+        f"threads {parameters['threads']}, repeats {parameters['repeats']}",
         fontsize=12, parse_math=False,
     )  # fmt: skip
     return figure

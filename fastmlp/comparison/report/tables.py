@@ -73,7 +73,8 @@ def notes(results: Mapping[str, Any]) -> list[str]:
         )
     lines = [
         f"{data['name']}, {data['n_train']:,} samples: epochs {parameters['epochs']}, "
-        f"batch {parameters['batch_size']}, lr {parameters['lr']:g}, threads {parameters['threads']}. "
+        f"batch {parameters['batch_size']}, {parameters['optimizer']} with lr {parameters['lr']:g}, "
+        f"threads {parameters['threads']}. "
         f"{figures}. Time is that of the epochs, without import, first call and evaluation; its ratio to fastmlp's is "
         "the median over the epochs, in which the nets took turns.",
         f"Rounds: {rounds['run']} (planned: {rounds['planned']}), of which disturbed: {rounds['disturbed']}; at best "
