@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from fastmlp import Dataset, NeuralNetwork, TrainingSession, load_files
 from fastmlp.cli import main
+from fastmlp.datasets.split import hold_back
 from fastmlp.engine.scaling import Scaling
 from fastmlp.errors import InvalidTypeError, InvalidValueError, ModelFileError
 from fastmlp.evaluation import evaluate
@@ -280,6 +281,19 @@ def test_the_training_part_alone_makes_the_scaling(table, model):
     np.testing.assert_array_equal(net.scaling.spread, expected.spread)
     everything = Scaling.of(np.concatenate([data.x_train, data.x_test]))
     assert (net.scaling.centre != everything.centre).any()
+
+
+def test_what_is_held_back_for_validation_is_no_part_of_the_scaling(table, tmp_path):
+    result = run(
+        "train", "--dataset", table, "--validation-fraction", 0.3, "--epochs", 2, "--output", tmp_path / "net.npz"
+    )
+    assert result.exit_code == 0, result.stderr
+    data = load_files(table)
+    kept, (held, _) = hold_back(data, 0.3)
+    assert len(kept.x_train) + len(held) == len(data.x_train)
+    scaling = NeuralNetwork.load(tmp_path / "net.npz").scaling
+    np.testing.assert_array_equal(scaling.centre, Scaling.of(kept.x_train).centre)
+    assert (scaling.centre != Scaling.of(data.x_train).centre).any()
 
 
 def test_a_table_that_diverged_is_learnt(table):
