@@ -43,6 +43,15 @@ def test_info_of_a_model_says_how_it_was_made(model):
     assert "\u2028" not in result.stdout
 
 
+def test_info_tells_how_it_was_to_stop(tmp_path):
+    rows = [f"{k}.5,{k % 7},{'ab'[k % 2]}" for k in range(60)]
+    (tmp_path / "own.csv").write_text("\n".join(["length,width,kind", *rows]), encoding="utf-8")
+    options = ("--validation-fraction", 0.25, "--early-stopping", "--schedule", "cosine", "--epochs", 3)
+    assert run("train", "--dataset", tmp_path / "own.csv", *options, "--output", tmp_path / "net.npz").exit_code == 0
+    told = run("info", tmp_path / "net.npz").stdout
+    assert "validation       0.25" in told and "early stopping   monitor loss, patience 10" in told and "cosine" in told
+
+
 def test_info_of_a_model_as_json(model):
     report = json.loads(run("info", model, "--json").stdout)
     recipe, net = report["results"], NeuralNetwork.load(model)

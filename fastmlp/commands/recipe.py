@@ -16,6 +16,12 @@ __all__ = ["print_recipe", "recipe_of"]
 
 _MOST_INPUTS = 20  # listed; --json has all
 _MOST_CLASSES = 20
+_SETTINGS = {
+    "schedule": "schedule",
+    "class_weight": "class weight",
+    "validation_fraction": "validation",
+    "early_stopping": "early stopping",
+}
 _MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -120,6 +126,11 @@ def _print_training(training: Any, line: Any) -> None:
     dataset = training.get("dataset")
     source = f" on {dataset.get('name')} ({dataset.get('source')})" if isinstance(dataset, dict) else ""
     line("training", f"{training.get('epochs')} epochs, batches of {training.get('batch_size')}{source}")
+    for what in _SETTINGS:
+        value = training.get(what)
+        if value is not None:
+            parts = [f"{key} {part}" for key, part in value.items()] if isinstance(value, dict) else [str(value)]
+            line(_SETTINGS[what], ", ".join(parts))
     history = training["history"]
     told = [f"{name} {history[name]:.4f}" for name in _MEASURED if isinstance(history.get(name), float)]
     if told:
