@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastmlp.files.model import ModelFile
     from fastmlp.training_record import Recipe
 
-__all__ = ["LearningOptions", "learning_options"]
+__all__ = ["LearningOptions", "learning_options", "optimizer_option"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -26,6 +26,11 @@ _OPTIMIZERS = ("sgd", "momentum", "adam")
 _SCHEDULES = ("constant", "step", "cosine", "plateau")
 _VALIDATION_FRACTION = 0.1  # where something needs a validation part and none is named, as in scikit-learn
 _OWN = ("l2", "momentum", "nesterov", "schedule", "warmup", "class_weight", "early_stopping", "patience")
+
+
+optimizer_option = click.option(
+    "--optimizer", type=click.Choice(_OPTIMIZERS), help="What makes steps of gradients.  [default: sgd]"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,9 +131,7 @@ def learning_options() -> Callable[[_Command], _Command]:
     return grouped(
         "learning",
         LearningOptions,
-        click.option(
-            "--optimizer", type=click.Choice(_OPTIMIZERS), help="What makes steps of gradients.  [default: sgd]"
-        ),
+        optimizer_option,
         click.option(
             "--l2", type=click.FloatRange(min=0), callback=_finite, help="Penalty on the weights.  [default: 0]"
         ),

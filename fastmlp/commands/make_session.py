@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands.learning_options import LearningOptions
-from fastmlp.commands.options import load_data
+from fastmlp.commands.options import load_data, tell_of_scaling
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.contenders import load
 from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.machine import keep_to_cpu, thread_variables
-from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -106,9 +105,8 @@ def make_session(
     contender = new_net(hidden_size, learning.rate(training.lr), **sizes, **settings)
     measured = bool(files.model or files.plot)
     standardise = choice.preprocess != "none"
-    if standardise and data.in_own_units:
-        told = f"{printable(data.name)}: the {data.x_train.shape[1]} inputs are standardised by the training part"
-        click.echo(f"{told}; --preprocess none leaves them as they are", err=True)
+    if standardise:
+        tell_of_scaling(data)
     kept |= {"validate": measured, "standardise": standardise, **learning.for_session()}
     return TrainingSession(contender, data, batch_size=training.batch_size, **kept)
 

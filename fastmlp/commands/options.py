@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from fastmlp.datasets.choice import PREPROCESS, DatasetChoice
 from fastmlp.errors import InvalidValueError
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
@@ -24,6 +25,7 @@ __all__ = [
     "header_option",
     "learning_rate",
     "load_data",
+    "tell_of_scaling",
     "threads_option",
 ]
 
@@ -111,6 +113,13 @@ def dataset_options(
         return decorated  # type: ignore[no-any-return]
 
     return add
+
+
+def tell_of_scaling(data: Dataset) -> None:
+    """Say on stderr where the inputs of data are to be standardised, and how to leave them alone."""
+    if data.in_own_units:
+        told = f"{printable(data.name)}: the {data.x_train.shape[1]} inputs are standardised by the training part"
+        click.echo(f"{told}; --preprocess none leaves them as they are", err=True)
 
 
 _preprocess_option = click.option(
