@@ -91,13 +91,17 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Trainee:
-    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples."""
+    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples.
+
+    A mean loss beyond `loss_limit` times ln C, that of guessing, is divergence.
+    """
 
     weights: Weights
     state: OptimizerState
     rng: np.random.Generator
     lr: Callable[[], float]
     n_threads: int
+    loss_limit: float = 100.0
 
 
 def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
@@ -212,7 +216,8 @@ class _Run:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
             self._train(plan.part(first, last), self._outcome.part(first, last))
             first = last
-        return self._checked_result(lr)
+        in_order = None if self._weights is None else self._weights[order]  # as the outcome is
+        return self._checked_result(lr, in_order)
 
     def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread
@@ -226,10 +231,10 @@ class _Run:
         run_team(self._pace.threads, work, inline=False)
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
-    def _checked_result(self, lr: float) -> tuple[float, float]:
-        loss, accuracy = mean_of(self._outcome, self._weights)
+    def _checked_result(self, lr: float, weights: Float32Array | None) -> tuple[float, float]:
+        loss, accuracy = mean_of(self._outcome, weights)
         finite = all(np.isfinite(array).all() for array in self._parameters)
-        if not finite or not loss <= 100 * math.log(max(self._n_classes, 2)):
+        if not finite or not loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"
