@@ -285,11 +285,7 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
         self.validation_scores_ = progress.validation_scores if early else None
         self.validation_loss_curve_ = progress.validation_loss_curve if early else None
         self.best_validation_score_ = progress.best_validation_score if early else None
-
-    @property
-    def _no_improvement_count(self) -> int:
-        """What MLPClassifier calls so: the epochs since one was better."""
-        return self._progress.no_improvement_count
+        self._no_improvement_count = progress.no_improvement_count  # MLPClassifier's name
 
     # --- Data ---------------------------------------------------------------------------------------------------------
 
@@ -357,7 +353,7 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
 
     def _split(self, samples: Samples, random_state: np.random.RandomState) -> tuple[Samples, Samples]:
         """The part to train on, and what is held back for early stopping: the rows that MLPClassifier holds back."""
-        stratify = samples.y == 1 if len(self.classes_) <= 2 else None  # MLPClassifier does so of two classes only
+        stratify = samples.y[:, None] == 1 if len(self.classes_) <= 2 else None  # as MLPClassifier does
         arrays = [array for array in samples if array is not None]
         parts = train_test_split(
             *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify

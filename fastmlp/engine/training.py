@@ -228,7 +228,8 @@ class _Run:
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
-        run_team(self._pace.threads, work, inline=False)
+        quick = self._pace.is_quick(len(plan.order))
+        run_team(1 if quick else self._pace.threads, work, inline=quick)
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
     def _checked_result(self, lr: float, weights: Float32Array | None) -> tuple[float, float]:
