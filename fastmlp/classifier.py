@@ -32,7 +32,7 @@ except ImportError:
         "FastMLPClassifier needs scikit-learn 1.6 or newer: pip install 'fastmlp[sklearn]'"
     ) from None
 
-from fastmlp.classifier_solver import Progress, Rules, Solver, draw_weights, train
+from fastmlp.classifier_solver import Progress, Rules, Solver, draw_weights, fixed_outputs, train
 
 __all__ = ["FastMLPClassifier", "NotOfferedError"]
 
@@ -50,16 +50,15 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
     defaults and meaning, with the same `random_state` it starts from the same weights and sees the samples in the same
     order, and it stops by the same rules. What it lacks, `fit` refuses in a sentence: the solver "lbfgs", activations
     other than "relu", more than one hidden layer, several labels for a sample, and sparse input. `max_fun`, which only
-    "lbfgs" uses, is accepted and not used. What differs otherwise: it computes in float32, whatever X is; of two
-    classes it trains two softmax outputs and not one logistic output; and a `momentum` of 1 is refused.
+    "lbfgs" uses, is accepted and not used. What differs otherwise: it computes in float32, whatever X is, and refuses a
+    `momentum` of 1.
 
     Parameters that MLPClassifier has not: `class_weight`, None, "balanced" or a dict {label: weight}, and `n_threads`,
     None for as many as fastmlp uses by itself; the number of threads changes no bit of the result.
 
-    Attributes are those of MLPClassifier. `coefs_` and `intercepts_` are read-only copies; of two classes, those of the
-    output are what one logistic output would have: P(classes_[1]) = logistic(hidden coefs_[1] + intercepts_[1]).
-    More: `validation_loss_curve_`, with early stopping the loss of the held-back part after each epoch, and `net_`, the
-    `NeuralNetwork`, which can be saved to a file.
+    Attributes are those of MLPClassifier; `coefs_` and `intercepts_` are read-only copies. More are
+    `validation_loss_curve_`, with early stopping the loss of the held-back part after each epoch, and `net_`, the
+    `NeuralNetwork`, which can be saved to a file. Of two classes that has two outputs, the first of which is always 0.
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
@@ -272,13 +271,11 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
         """Set the attributes that a fit leaves."""
         early = self.early_stopping
         self.net_, self._optimizer, self._progress = net, solver, progress
-        W2, b2 = net.W2, net.b2
-        if net.output_size == 2:
-            W2, b2 = W2[:, 1:] - W2[:, :1], b2[1:] - b2[:1]
-            W2.flags.writeable = b2.flags.writeable = False
+        fixed = fixed_outputs(net)
+        W2, b2 = net.W2[:, fixed:], net.b2[fixed:]
         self.coefs_, self.intercepts_ = [net.W1, W2], [net.b1, b2]
         self.n_layers_, self.n_outputs_ = 3, len(b2)
-        self.out_activation_ = "logistic" if net.output_size == 2 else "softmax"
+        self.out_activation_ = "logistic" if fixed else "softmax"
         self.loss_curve_, self.loss_ = progress.loss_curve, progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.n_iter_, self.t_ = progress.n_iter, progress.t
         self.best_loss_ = None if early else progress.best_loss

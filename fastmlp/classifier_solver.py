@@ -21,7 +21,7 @@ from fastmlp.engine.training import fit as fit_weights
 from fastmlp.errors import DivergenceError
 from fastmlp.network import NeuralNetwork
 
-__all__ = ["Progress", "Rules", "Solver", "draw_weights", "train"]
+__all__ = ["Progress", "Rules", "Solver", "draw_weights", "fixed_outputs", "train"]
 
 _SMALLEST_RATE = 1e-6  # at which "adaptive" gives up
 
@@ -29,8 +29,7 @@ _SMALLEST_RATE = 1e-6  # at which "adaptive" gives up
 def draw_weights(net: NeuralNetwork, random_state: np.random.RandomState) -> None:
     """Let a new net start as an MLPClassifier of this random state: all parameters uniform, drawn in the same order.
 
-    Of two classes MLPClassifier has one logistic output w, and a net has two outputs: -w / 2 and w / 2 start with the
-    same probabilities.
+    Of two classes MLPClassifier has one logistic output. A net has two, of which the first is 0 and stays so.
     """
 
     def layer(n_in: int, n_out: int) -> tuple[Float32Array, Float32Array]:
@@ -39,9 +38,14 @@ def draw_weights(net: NeuralNetwork, random_state: np.random.RandomState) -> Non
         return W.astype(np.float32), random_state.uniform(-limit, limit, n_out).astype(np.float32)
 
     net.W1, net.b1 = layer(net.input_size, net.hidden_size)
-    two = net.output_size == 2
-    W2, b2 = layer(net.hidden_size, 1 if two else net.output_size)
-    net.W2, net.b2 = (np.hstack([-W2, W2]) / 2, np.hstack([-b2, b2]) / 2) if two else (W2, b2)
+    fixed = fixed_outputs(net)
+    W2, b2 = layer(net.hidden_size, net.output_size - fixed)
+    net.W2, net.b2 = np.pad(W2, ((0, 0), (fixed, 0))), np.pad(b2, (fixed, 0))
+
+
+def fixed_outputs(net: NeuralNetwork) -> int:
+    """Return how many outputs of a net are 0: the first of two, which makes the second a logistic one."""
+    return 1 if net.output_size == 2 else 0
 
 
 class _Orders(np.random.Generator):
@@ -207,7 +211,7 @@ def train(
     in scikit-learn's words, where weights are no longer finite.
     """
     course = _Course(net, solver, progress, rules, samples)
-    trainee = replace(net._trainee(), rng=_Orders(random_state), loss_limit=math.inf)
+    trainee = replace(net._trainee(), rng=_Orders(random_state), loss_limit=math.inf, fixed_outputs=fixed_outputs(net))
     measure = None if held_back is None else measure_on(trainee.weights, held_back, trainee.n_threads)
     options = FitOptions(rules.batch_size, rules.max_iter, rules.shuffle, course)
     progress.n_iter = 0

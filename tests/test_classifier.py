@@ -110,6 +110,18 @@ def test_weights_of_samples_are_those_of_mlpclassifier():
     np.testing.assert_allclose(ours.predict_proba(IRIS), theirs.predict_proba(IRIS), atol=1e-4)
 
 
+@pytest.mark.parametrize("settings", [{}, {"solver": "sgd"}, {"alpha": 1.0}, {"early_stopping": True}], ids=str)
+def test_two_classes_have_one_logistic_output_as_in_mlpclassifier(settings):
+    ours, theirs = (
+        kind(**{"random_state": 3, "max_iter": 30} | settings).fit(CANCER, MALIGN)
+        for kind in (FastMLPClassifier, MLPClassifier)
+    )
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-3)
+    np.testing.assert_allclose(ours.predict_proba(CANCER), theirs.predict_proba(CANCER), atol=2e-3)
+    assert ours.validation_scores_ == theirs.validation_scores_
+    assert not ours.net_.W2[:, 0].any() and ours.net_.b2[0] == 0
+
+
 def test_two_classes_start_as_one_logistic_output_and_are_shown_as_one():
     ours = fitted(CANCER, MALIGN, solver="sgd", learning_rate_init=1e-9, max_iter=1)
     theirs = MLPClassifier(solver="sgd", learning_rate_init=1e-9, max_iter=1, random_state=0).fit(CANCER, MALIGN)

@@ -93,7 +93,8 @@ class FitOptions:
 class Trainee:
     """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples.
 
-    A mean loss beyond `loss_limit` times ln C, that of guessing, is divergence.
+    A mean loss beyond `loss_limit` times ln C, that of guessing, is divergence. The first `fixed_outputs` learn
+    nothing.
     """
 
     weights: Weights
@@ -102,6 +103,7 @@ class Trainee:
     lr: Callable[[], float]
     n_threads: int
     loss_limit: float = 100.0
+    fixed_outputs: int = 0
 
 
 def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
@@ -210,7 +212,8 @@ class _Run:
         rng, n, lr = self._trainee.rng, len(self._y), self._trainee.lr()
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
         optimiser = self._trainee.state.for_epoch(lr)
-        plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes, self._weights)
+        size, fixed = self._options.batch_size, self._trainee.fixed_outputs
+        plan = EpochPlan.of(order, self._y, size, optimiser, self._n_classes, self._weights, fixed)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
