@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastmlp.classifier import FastMLPClassifier as FastMLPClassifier
     from fastmlp.datasets import (
         Dataset,
         load_dataset,
@@ -52,7 +53,10 @@ __all__ = [
     "load_synthetic",
 ]
 
+_OPTIONAL = {"FastMLPClassifier"}  # not in __all__: `from fastmlp import *` must not need scikit-learn
+
 _HOMES = {
+    "classifier": _OPTIONAL,
     "engine.optimisers": {"SGD", "Adam", "Momentum"},
     "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
     "engine.stopping": {"EarlyStopping"},
@@ -64,7 +68,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in __all__ and name not in _OPTIONAL:
         raise AttributeError(f"module 'fastmlp' has no attribute '{name}'")
     home = next((home for home, names in _HOMES.items() if name in names), "datasets")
     module = import_module(f"fastmlp.{home}")
@@ -74,4 +78,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_OPTIONAL})

@@ -33,6 +33,7 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 LONG_PAGES = {"command-line.md", "files.md"}  # every command, every picture
+LIBRARIES = {"sklearn.md": ["sklearn", "skl2onnx", "onnxruntime"]}  # that the code of a page needs
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
@@ -205,6 +206,8 @@ def folder(tmp_path, monkeypatch, digits):
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_code_runs(page, folder):
+    for library in LIBRARIES.get(page.name, []):
+        pytest.importorskip(library)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.language == "python":

@@ -75,7 +75,8 @@ def compare(
 ) -> None:
     """Compare nets by time, accuracy and loss, each in its own process.
 
-    All get the same data, initial weights, batches and threads; each has the --optimizer of its own library. After Ctrl-C, the results so far are reported.
+    All get the same data, initial weights, batches and threads; each has the --optimizer of its own library. After
+    Ctrl-C, the results so far are reported.
     """
     chosen, missing = _installed(nets or tuple(MODULES))
     if quick:
@@ -180,5 +181,6 @@ def _announcement(plan: ComparisonPlan, name: str, n: int, seconds: float) -> st
     runs = len(plan.rounds) * len(plan.modules)
     return (
         f"comparing {', '.join(plan.modules)} at {sizes} hidden units on {printable(name)} ({n} samples): "
-        f"{plan.optimizer}, epochs {plan.epochs}, repeats {plan.repeats}, threads {plan.threads}; {runs} runs, about {about}"
+        f"{plan.optimizer}, epochs {plan.epochs}, repeats {plan.repeats}, threads {plan.threads}; "
+        f"{runs} runs, about {about}"
     )

@@ -41,13 +41,19 @@ Measure = Callable[[], Score]
 
 @dataclass(frozen=True)
 class Trainee:
-    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples."""
+    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples.
+
+    A mean loss beyond `loss_limit` times ln C, that of guessing, is divergence. The first `fixed_outputs` learn
+    nothing.
+    """
 
     weights: Weights
     state: OptimizerState
     rng: np.random.Generator
     lr: Callable[[], float]
     n_threads: int
+    loss_limit: float = 100.0
+    fixed_outputs: int = 0
 
 
 def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
@@ -183,13 +189,15 @@ class _Run:
         rng, n = self._trainee.rng, len(self._y)
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
         optimiser = self._trainee.state.for_epoch(lr)
-        plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes, self._weights)
+        size, fixed = self._options.batch_size, self._trainee.fixed_outputs
+        plan = EpochPlan.of(order, self._y, size, optimiser, self._n_classes, self._weights, fixed)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
             self._train(plan.part(first, last), self._outcome.part(first, last))
             first = last
-        return self._checked_result(lr)
+        in_order = None if self._weights is None else self._weights[order]  # as the outcome is
+        return self._checked_result(lr, in_order)
 
     def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread
@@ -200,13 +208,14 @@ class _Run:
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
-        run_team(self._pace.threads, work, inline=False)
+        quick = self._pace.is_quick(len(plan.order))
+        run_team(1 if quick else self._pace.threads, work, inline=quick)
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
-    def _checked_result(self, lr: float) -> tuple[float, float]:
-        loss, accuracy = mean_of(self._outcome, self._weights)
+    def _checked_result(self, lr: float, weights: Float32Array | None) -> tuple[float, float]:
+        loss, accuracy = mean_of(self._outcome, weights)
         finite = all(np.isfinite(array).all() for array in self._parameters)
-        if not finite or not loss <= 100 * math.log(max(self._n_classes, 2)):
+        if not finite or not loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"

@@ -45,6 +45,7 @@ class EpochPlan(NamedTuple):
     optimiser: Optimiser
     n_classes: int
     first_step: int  # of the epoch, counted from 0
+    fixed: int  # the first outputs that learn nothing
 
     @classmethod
     def of(
@@ -55,6 +56,7 @@ class EpochPlan(NamedTuple):
         optimiser: Optimiser,
         n_classes: int,
         weights: Float32Array | None = None,
+        fixed: int = 0,
     ) -> EpochPlan:
         """The plan for labels y (n,) and weights (n,), by default 1, which are not yet in the order."""
         n, room = len(order), target().width
@@ -63,7 +65,7 @@ class EpochPlan(NamedTuple):
         if weights is not None:
             in_order[:n] = weights[order]
         totals = np.add.reduceat(in_order[:n], range(0, n, batch_size), dtype=np.float64).astype(np.float32)
-        return cls(order, labels, in_order, totals, batch_size, optimiser, n_classes, 0)
+        return cls(order, labels, in_order, totals, batch_size, optimiser, n_classes, 0, fixed)
 
     def part(self, first: int, last: int) -> EpochPlan:
         """The plan for the samples first to last of the order: whole batches, or what is left."""
@@ -148,7 +150,8 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         if not await_all(member, step + 1, lanes):
             return
         labels, b2 = plan.labels[step * B : step * B + len(batch)], scratch.b2[step % 2]
-        targets = Targets(labels, plan.weights[step * B :], gradient_scale(plan.optimiser, plan.totals[step]))
+        scale = gradient_scale(plan.optimiser, plan.totals[step])
+        targets = Targets(labels, plan.weights[step * B :], scale, plan.fixed)
         softmax_cross_entropy(dlogits, results, logits, b2, targets, plan.n_classes, lanes)
         if member.rank == 0:
             steps = steps_of_arrays(plan.optimiser, 0, plan.first_step + step, plan.totals[step])
