@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         load_mnist,
         load_synthetic,
     )
-    from fastmlp.engine.optimisers import SGD, Adam, Momentum
+    from fastmlp.engine.optimizers import SGD, Adam, Momentum
     from fastmlp.engine.scaling import Scaling
     from fastmlp.engine.schedules import CosineDecay, ReduceOnPlateau, StepDecay
     from fastmlp.engine.stopping import EarlyStopping
@@ -57,7 +57,7 @@ _OPTIONAL = {"FastMLPClassifier"}  # not in __all__: `from fastmlp import *` mus
 
 _HOMES = {
     "classifier": _OPTIONAL,
-    "engine.optimisers": {"SGD", "Adam", "Momentum"},
+    "engine.optimizers": {"SGD", "Adam", "Momentum"},
     "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
     "engine.stopping": {"EarlyStopping"},
     "engine.scaling": {"Scaling"},

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import forward
 from fastmlp.engine.inputs import Samples, as_inputs
-from fastmlp.engine.optimisers import SGD, Adam, Momentum, Optimizer
+from fastmlp.engine.optimizers import SGD, Adam, Momentum, Optimizer
 from fastmlp.errors import InvalidTypeError, InvalidValueError, MissingLibraryError
 from fastmlp.network import NeuralNetwork
 

@@ -17,7 +17,7 @@ from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inputs import Samples
-from fastmlp.engine.optimisers import Momentum
+from fastmlp.engine.optimizers import Momentum
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.training import measure_on
 from fastmlp.errors import DivergenceError

@@ -21,7 +21,7 @@ from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import as_triple
 from fastmlp.engine.meaning import Meaning
-from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
+from fastmlp.engine.optimizers import Optimizer, OptimizerState, as_optimizer, default_lr
 from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer, check_number, default_threads

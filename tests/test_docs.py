@@ -139,7 +139,10 @@ def test_files_that_are_named_exist(page):
 def test_modules_that_are_named_exist(page):
     for name in re.findall(r"`fastmlp\.([\w.]+)`", page.read_text(encoding="utf-8")):
         first, _, rest = name.partition(".")
-        found = getattr(fastmlp, first) if first in fastmlp.__all__ else import_module(f"fastmlp.{first}")
+        try:
+            found = getattr(fastmlp, first) if first in fastmlp.__all__ else import_module(f"fastmlp.{first}")
+        except errors.MissingLibraryError:  # it exists, and needs what is not installed here
+            continue
         assert not rest or hasattr(found, rest), name
 
 

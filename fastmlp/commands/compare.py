@@ -87,7 +87,7 @@ def compare(
     data = load_data(choice)
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
-    from fastmlp.engine.optimisers import as_optimizer, default_lr
+    from fastmlp.engine.optimizers import as_optimizer, default_lr
     from fastmlp.engine.settings import default_threads
     from fastmlp.model_inputs import standardised
 

@@ -14,7 +14,7 @@ from fastmlp.commands.training_options import grouped
 from fastmlp.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from fastmlp.engine.optimisers import Optimizer
+    from fastmlp.engine.optimizers import Optimizer
     from fastmlp.files.model import ModelFile
     from fastmlp.training_record import Recipe
 
@@ -95,7 +95,7 @@ class LearningOptions:
 
     def as_optimizer(self) -> Optimizer:
         """Return our own optimiser with its settings; a setting that cannot be used is wrong usage."""
-        from fastmlp.engine.optimisers import OPTIMIZERS
+        from fastmlp.engine.optimizers import OPTIMIZERS
 
         settings = {name: self.given[name] for name in ("l2", "momentum", "nesterov") if name in self.given}
         try:
@@ -105,7 +105,7 @@ class LearningOptions:
 
     def rate(self, lr: float | None) -> float:
         """Return the learning rate `lr`, or, where that is None, the one that the optimiser has by default."""
-        from fastmlp.engine.optimisers import default_lr
+        from fastmlp.engine.optimizers import default_lr
 
         return default_lr(self.as_optimizer()) if lr is None else lr
 

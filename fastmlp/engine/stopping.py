@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fastmlp.arrays import Float32Array
 from fastmlp.engine.history import History
-from fastmlp.engine.optimisers import OptimizerState
+from fastmlp.engine.optimizers import OptimizerState
 from fastmlp.engine.settings import check_integer, check_size
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidTypeError, InvalidValueError

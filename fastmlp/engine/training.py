@@ -14,7 +14,7 @@ from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
-from fastmlp.engine.optimisers import SGD, Optimizer, OptimizerState, for_kernels, moments_of
+from fastmlp.engine.optimizers import SGD, Optimizer, OptimizerState, for_kernels, moments_of
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.stopping import Spare
 from fastmlp.engine.stopwatch import Stopwatch
@@ -188,9 +188,9 @@ class _Run:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
         rng, n = self._trainee.rng, len(self._y)
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
-        optimiser = self._trainee.state.for_epoch(lr)
+        rule = self._trainee.state.for_epoch(lr)
         size, fixed = self._options.batch_size, self._trainee.fixed_outputs
-        plan = EpochPlan.of(order, self._y, size, optimiser, self._n_classes, self._weights, fixed)
+        plan = EpochPlan.of(order, self._y, size, rule, self._n_classes, self._weights, fixed)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
@@ -272,6 +272,6 @@ def compile_training(lanes: Lanes, form: type, optimizer: Optimizer) -> None:
     parameters = empty_parameters(1, 1, 1, lanes)
     scratch = EpochScratch.of(parameters, X, 1, 1)
     moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
-    optimiser = for_kernels(optimizer, 0.0, 0, moments)
-    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, optimiser, 1)
+    rule = for_kernels(optimizer, 0.0, 0, moments)
+    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, rule, 1)
     run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))
