@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastmlp.classifier import FastMLPClassifier as FastMLPClassifier
     from fastmlp.datasets import (
         Dataset,
         load_dataset,
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
         load_mnist,
         load_synthetic,
     )
-    from fastmlp.engine.optimisers import SGD, Adam, Momentum
+    from fastmlp.engine.optimizers import SGD, Adam, Momentum
+    from fastmlp.engine.scaling import Scaling
+    from fastmlp.engine.schedules import CosineDecay, ReduceOnPlateau, StepDecay
+    from fastmlp.engine.stopping import EarlyStopping
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
     from fastmlp.session import TrainingSession
@@ -28,14 +32,19 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Adam",
+    "CosineDecay",
     "DataError",
     "Dataset",
     "DivergenceError",
+    "EarlyStopping",
     "FastmlpError",
     "History",
     "Momentum",
     "NeuralNetwork",
+    "ReduceOnPlateau",
+    "Scaling",
     "Score",
+    "StepDecay",
     "TrainingSession",
     "__version__",
     "load_dataset",
@@ -44,8 +53,14 @@ __all__ = [
     "load_synthetic",
 ]
 
+_OPTIONAL = {"FastMLPClassifier"}  # not in __all__: `from fastmlp import *` must not need scikit-learn
+
 _HOMES = {
-    "engine.optimisers": {"SGD", "Adam", "Momentum"},
+    "classifier": _OPTIONAL,
+    "engine.optimizers": {"SGD", "Adam", "Momentum"},
+    "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
+    "engine.stopping": {"EarlyStopping"},
+    "engine.scaling": {"Scaling"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
     "session": {"TrainingSession"},
@@ -53,7 +68,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in __all__ and name not in _OPTIONAL:
         raise AttributeError(f"module 'fastmlp' has no attribute '{name}'")
     home = next((home for home, names in _HOMES.items() if name in names), "datasets")
     module = import_module(f"fastmlp.{home}")
@@ -63,4 +78,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_OPTIONAL})

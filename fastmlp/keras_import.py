@@ -6,7 +6,8 @@ folded into the first layer, in float64:
 
     W1 <- diag(scale) W1,    b1 <- b1 + shift W1
 
-A model that ends in logits becomes a net that gives their softmax.
+Where an activation "hard_tanh", which cuts off beyond 1, follows, they become the net's scaling instead, as `to_keras`
+has written it. A model that ends in logits becomes a net that gives their softmax.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Float64Array
 from fastmlp.datasets.limits import check_size
+from fastmlp.engine.scaling import Scaling
 from fastmlp.errors import DataError, ModelFileError
 from fastmlp.export import keras_on_cpu
 from fastmlp.network import NeuralNetwork
@@ -33,6 +35,7 @@ _WANTED = (
 )
 _NOTHING_TO_DO = ("InputLayer", "Flatten", "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise")
 _SCALING = ("Rescaling", "Normalization")
+_CUT_OFF = "hard_tanh"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LEAST_DEVIATION = 1e-7  # to which Normalization raises a standard deviation
 _LARGEST_SHIFT = 1e4  # of what is of size 1 after it: float32 loses four of its seven digits
@@ -46,7 +49,8 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
     missing, OSError where the file cannot be opened.
     """
     path = Path(path)
-    gives_logits = _gives_logits(path)
+    steps = _steps_of(path)
+    gives_logits, is_cut_off = steps[-1] != "softmax", _CUT_OFF in steps
     keras = keras_on_cpu()
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -57,7 +61,7 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
         raise ModelFileError(f"{path} cannot be read by Keras ({sentence})") from None
     if len(scale) != len(W1):
         raise ModelFileError(f"{path} takes inputs of {len(scale)} values and its first layer {len(W1)}: use Flatten")
-    if (abs(shift) > _LARGEST_SHIFT).any():
+    if not is_cut_off and (abs(shift) > _LARGEST_SHIFT).any():
         column = int(abs(shift).argmax())
         raise ModelFileError(
             f"{path} normalises input {column} (from 0), which hardly varies: float32 weights cannot hold that; "
@@ -65,7 +69,10 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
         )
     net = NeuralNetwork(W1.shape[1], input_size=W1.shape[0], output_size=W2.shape[1])
     try:
-        if not shift.any() and (scale == scale[0]).all() and scale[0] > 0:
+        if is_cut_off:
+            with np.errstate(all="ignore"):  # a factor of 0 gives what no scaling can have
+                net.scaling = Scaling((-shift / scale).astype(np.float32), (1 / scale).astype(np.float32), 1.0)
+        elif not shift.any() and (scale == scale[0]).all() and scale[0] > 0:
             net.input_scale = float(scale[0])
         else:
             W1, b1 = scale[:, None] * W1, b1 + shift @ W1
@@ -84,8 +91,8 @@ def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
     return net
 
 
-def _gives_logits(path: Path) -> bool:
-    """Whether the model lacks the softmax; all but the layers that can be folded are refused, by the configuration."""
+def _steps_of(path: Path) -> list[str]:
+    """Return what the layers do, one after the other; what a net of ours cannot do is refused, by the configuration."""
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a .keras file")
     with path.open("rb") as file:
@@ -107,9 +114,11 @@ def _gives_logits(path: Path) -> bool:
         raise ModelFileError(f"{path} holds a {config.get('class_name')}; it must be {_WANTED}")
     steps = [step for kind, layer in layers for step in _steps(kind, layer)]
     first = next((k for k, step in enumerate(steps) if step not in _SCALING), len(steps))
+    if first and steps[first : first + 1] == [_CUT_OFF]:
+        first += 1
     if steps[first:] not in (["Dense", "relu", "Dense"], ["Dense", "relu", "Dense", "softmax"]):
         raise ModelFileError(f"{path} holds the layers {', '.join(steps) or 'none'}; it must be {_WANTED}")
-    return steps[-1] != "softmax"
+    return steps
 
 
 def _steps(kind: str, layer: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,17 +17,20 @@ from fastmlp.datasets.digit_form import SIZE
 from fastmlp.datasets.images import IMAGE_SUFFIXES, is_image, read_digit
 from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.matlab import read_mat
+from fastmlp.datasets.mixed import as_inputs
 from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.pixels import PIXEL_SCALE
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
+from fastmlp.datasets.table import Table
 from fastmlp.datasets.text import NotTextError
 from fastmlp.engine.feature_names import column_order
+from fastmlp.engine.scaling import Scaling
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.network import NeuralNetwork
 from fastmlp.printable import shown
 
-__all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs"]
+__all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs", "standardised"]
 
 _MAGIC_LENGTH = 8
 
@@ -106,7 +109,7 @@ def _from_arrays(source: Source, net: NeuralNetwork, kind: str) -> Float32Array:
         else:
             ((key, array),) = read_npz(file, source.name, choose).items()
     X = as_rows(array, f"{source.name}: {key}")
-    _check_width(source.name, X.shape[1], net)
+    _check_width(source.name, X.shape[1], net.input_size)
     return X
 
 
@@ -115,37 +118,46 @@ def _from_table(
 ) -> Float32Array:
     try:
         table = open_table(source, header)
-        names = net.feature_names or ()
-        columns = table.columns(names if len(names) > 1 else ())
-        return table.inputs(columns, _columns_in_model(columns, net, label_column))
+        made_of = net.table_columns
+        names = tuple(column.name for column in made_of) if made_of else net.feature_names
+        columns = table.columns(names if names and len(names) > 1 else ())
+        width = len(made_of) if made_of else net.input_size
+        order = _columns_in_model(columns, names, width, label_column)
+        if not made_of:
+            return table.inputs(columns, order)
+        if not isinstance(table, Table):
+            raise DataError(f"{source.name} is no table of text, as the model was trained on: write it as CSV")
+        return as_inputs(table.mixed_inputs(columns, order, made_of), made_of)
     except NotTextError:
         if kind_of_file(source.name) is not None:
             raise
         raise DataError(f"{source.name} is neither a picture, nor an .npz file, nor a CSV in UTF-8") from None
 
 
-def _columns_in_model(columns: Columns, net: NeuralNetwork, label_column: str | int | None) -> Sequence[int]:
-    """Return the columns of a table that the model takes, in its order."""
-    header, wanted, kept = columns.header, net.feature_names, list(range(columns.n))
+def _columns_in_model(
+    columns: Columns, wanted: Sequence[str] | None, width: int, label_column: str | int | None
+) -> Sequence[int]:
+    """Return the columns of a table that the model takes, of which it knows the names `wanted`, in its order."""
+    header, kept = columns.header, list(range(columns.n))
     if header is None:
         # Where a number named the labels in training, and there is one column too many, it is the same.
-        one_more = isinstance(label_column, int) and columns.n == net.input_size + 1
+        one_more = isinstance(label_column, int) and columns.n == width + 1
         spare = [label_column_index(columns, label_column)] if one_more and label_column is not None else []
     else:
         known = wanted or ()
         spare = [j for j, cell in enumerate(header) if cell not in known and _is_spare(cell, label_column)]
-    if spare and (wanted is not None or columns.n - len(spare) == net.input_size):
+    if spare and (wanted is not None or columns.n - len(spare) == width):
         names = shown(columns.called(j) for j in spare)
         are = "are no inputs of the model, were" if len(spare) > 1 else "is no input of the model, was"
         warnings.warn(f"{columns.name}: {names}, which {are} left out", UserWarning, stacklevel=5)
         kept = [j for j in kept if j not in spare]
     if wanted is None or header is None:
-        _check_width(columns.name, len(kept), net)
+        _check_width(columns.name, len(kept), width)
         return kept
     try:
         order = column_order(columns.name, [header[j] for j in kept], wanted, stacklevel=5)
     except InvalidValueError as error:
-        hint = "; leave the column of labels out" if len(kept) == net.input_size + 1 and not spare else ""
+        hint = "; leave the column of labels out" if len(kept) == width + 1 and not spare else ""
         raise DataError(f"{error}{hint}") from None
     return kept if order is None else [kept[place] for place in order]
 
@@ -155,10 +167,10 @@ def _is_spare(name: str, label_column: str | int | None) -> bool:
     return is_label_name(name) or is_index_name(name) or name == label_column
 
 
-def _check_width(name: str, width: int, net: NeuralNetwork) -> None:
-    if width != net.input_size:
-        hint = ": leave the column of labels out" if width == net.input_size + 1 else ""
-        raise DataError(f"{name} has {width} inputs per sample and the model takes {net.input_size}{hint}")
+def _check_width(name: str, width: int, wanted: int) -> None:
+    if width != wanted:
+        hint = ": leave the column of labels out" if width == wanted + 1 else ""
+        raise DataError(f"{name} has {width} inputs per sample and the model takes {wanted}{hint}")
 
 
 def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
@@ -193,6 +205,28 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
         input_scale=net.input_scale,
         feature_names=net.feature_names or data.feature_names,
     )
+
+
+def standardised(data: Dataset, net: Any) -> Dataset:
+    """Have a net that is still to be trained on `data` scale its inputs, by the training rows; return what it takes.
+
+    Our own net keeps the scaling and applies it itself; any other gets data that is scaled already. Where the inputs
+    are not in units of their own, and where the net has a scaling, nothing is done.
+
+    >>> x, y = np.array([[10, 7], [20, 7], [30, 7]], np.float32), np.array([0, 1, 0])
+    >>> net = NeuralNetwork(input_size=2, output_size=2, seed=0)
+    >>> _ = standardised(Dataset(x, y, x, y, "tiny", in_own_units=True), net)
+    >>> net.scaling.centre
+    array([20.,  7.], dtype=float32)
+    """
+    if not data.in_own_units or (isinstance(net, NeuralNetwork) and net.scaling is not None):
+        return data
+    scaling = Scaling.of(data.x_train)
+    if isinstance(net, NeuralNetwork):
+        net.scaling = scaling
+        return data
+    x_train, x_test = (scaling.apply(data.name, X) for X in (data.x_train, data.x_test))
+    return data._replace(x_train=x_train, x_test=x_test, in_own_units=False)
 
 
 def _numbers_in_model(data: Dataset, net: NeuralNetwork) -> Int64Array:

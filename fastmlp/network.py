@@ -13,16 +13,20 @@ from numpy.typing import ArrayLike
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine import inference
+from fastmlp.engine.class_weights import ClassWeight, with_class_weights
+from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.frames import frame_names
+from fastmlp.engine.history import Callback, History
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
-from fastmlp.engine.inputs import Rows, Samples, as_rows, as_triple
-from fastmlp.engine.labels import as_labels
+from fastmlp.engine.inputs import as_triple
 from fastmlp.engine.meaning import Meaning
-from fastmlp.engine.optimisers import Optimizer, OptimizerState, as_optimizer, default_lr
-from fastmlp.engine.sample_weights import as_sample_weights
+from fastmlp.engine.optimizers import Optimizer, OptimizerState, as_optimizer, default_lr
+from fastmlp.engine.scaling import Scaling
+from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer, check_number, default_threads
-from fastmlp.engine.training import Callback, FitOptions, History, Trainee, measure_on
+from fastmlp.engine.stopping import EarlyStopping
+from fastmlp.engine.training import Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Parameter, Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
@@ -133,21 +137,32 @@ class NeuralNetwork(Meaning):
 
     # --- Files --------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str], *, training: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        training: Mapping[str, Any] | None = None,
+        spare: Mapping[str, Float32Array] | None = None,
+    ) -> None:
         """Write the net to `path`, an .npz that `load` reads; an existing file is replaced, whole or not at all.
 
         The state of the random numbers goes along, so that a loaded net trains on to the same bits. `training` is
-        kept in the file too, as JSON: see `fastmlp.files.model.read_model`. Raises OSError where the file
-        cannot be written.
+        kept in the file too, as JSON, and so are the arrays of a `fastmlp.engine.stopping.Spare`: see
+        `fastmlp.files.model.read_model`. Raises OSError where the file cannot be written.
         """
         metadata = {
             "fastmlp": __version__,
             **{name: getattr(self, name) for name in (*_ARGUMENTS, "class_names", "feature_names", "input_scale")},
+            "input_limit": self.scaling and self.scaling.limit,
+            "table_columns": self.table_columns and [column._asdict() for column in self.table_columns],
             "optimizer": self._optimizer_state.record(),
             "random_state": self._rng.bit_generator.state,
             "training": training,
         }
-        write_model(path, self._weights.arrays() | self._optimizer_state.arrays(), metadata)
+        arrays = {**self._weights.arrays(), **self._optimizer_state.arrays(), **(spare or {})}
+        if self.scaling is not None:
+            arrays |= {"input_centre": self.scaling.centre, "input_spread": self.scaling.spread}
+        write_model(path, arrays, metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
@@ -179,6 +194,9 @@ class NeuralNetwork(Meaning):
             net._optimizer_state = OptimizerState.from_record(metadata.get("optimizer"), arrays, net._weights)
             net.class_names, net.input_scale = metadata["class_names"], metadata["input_scale"]
             net.feature_names = metadata.get("feature_names")  # which older files lack
+            net.table_columns = metadata.get("table_columns")
+            if "input_centre" in arrays:
+                net.scaling = Scaling(arrays["input_centre"], arrays["input_spread"], metadata["input_limit"])
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} holds metadata that describes no net ({error})") from None
         return net
@@ -193,8 +211,11 @@ class NeuralNetwork(Meaning):
         number_epochs: int = 20,
         *,
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         shuffle: bool = True,
+        schedule: str | Schedule | None = None,
         validation: Sequence[ArrayLike] | None = None,
+        early_stopping: bool | EarlyStopping = False,
         callback: Callback | None = None,
     ) -> History:
         """Train on X (n, D) and Y, labels (n,), (n, 1) or one-hot (n, C); a second call continues.
@@ -209,15 +230,22 @@ class NeuralNetwork(Meaning):
         where it returns True, the training ends.
 
         `sample_weight` (n,) says how much each sample counts: the loss of a batch, and of an epoch, is the weighted
-        mean. A sample with the weight 0 is as good as left out.
+        mean. A sample with the weight 0 is as good as left out. `class_weight`, "balanced" or a mapping of labels to
+        weights, multiplies it: see `fastmlp.engine.class_weights`.
+
+        `schedule` changes the learning rate from epoch to epoch: "constant" (as None), "step", "cosine", "plateau", or
+        a `StepDecay`, `CosineDecay` or `ReduceOnPlateau`. `early_stopping`, True or an `EarlyStopping`, ends the
+        training when the validation samples see no gain; however it ends, the net is as it was after its best epoch.
 
         Raises ValueError or TypeError for data that does not fit the net, before any work; DivergenceError when the
         loss or a weight is not finite or the epoch's mean loss exceeds 100 ln C. After it, and after Ctrl-C, which
-        goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch.
+        goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch (with
+        early stopping, after the best one).
         """
-        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback)
+        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback, schedule, early_stopping)
         names = self._feature_names or frame_names(X)
         samples, measure = self._samples(X, Y, names, sample_weight), None
+        samples = with_class_weights(samples, class_weight, self.output_size)
         if validation is not None:
             rows, labels, weights = as_triple("validation", validation)
             held_back = self._samples(rows, labels, names, weights, part="validation ")
@@ -262,23 +290,6 @@ class NeuralNetwork(Meaning):
         samples = self._samples(X, Y, self._feature_names)
         return samples.y, *inference.probabilities_and_losses(self._weights, samples.X, samples.y, self.n_threads)
 
-    # --- Inputs -------------------------------------------------------------------------------------------------------
-
     @property
     def _threads(self) -> int:
         return self.n_threads or default_threads()
-
-    def _rows(self, X: ArrayLike) -> Rows:
-        return as_rows("X", X, self._input_size, self._feature_names)
-
-    def _samples(
-        self,
-        X: ArrayLike,
-        Y: ArrayLike,
-        feature_names: tuple[str, ...] | None,
-        weights: ArrayLike | None = None,
-        part: str = "",
-    ) -> Samples:
-        rows = as_rows(f"{part}X", X, self.input_size, feature_names)
-        labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
-        return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))

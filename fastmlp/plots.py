@@ -60,8 +60,11 @@ def check_picture(path: Path) -> None:
     new_figure(1, 1)
 
 
-def plot_history(history: History, path: Path, title: str = "Training") -> None:
+def plot_history(history: History, path: Path, title: str = "Training", measured: str = "test") -> None:
     """Draw the loss and the accuracy of each epoch into the file `path`, test beside train where it was measured.
+
+    `measured` is what the samples are called on which the net was measured after each epoch. With early stopping, a
+    line marks the best epoch and says when the training ended.
 
     Raises ValueError for an unknown suffix, ImportError where matplotlib is missing, OSError where `path` cannot be
     written.
@@ -81,12 +84,14 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     percent = [100 * value for value in history.accuracy]
     val_percent = [100 * value for value in history.val_accuracy]
-    _draw_curves(loss_axes, history.loss, history.val_loss, "{:.4f}")
-    _draw_curves(accuracy_axes, percent, val_percent, "{:.2f} %")
+    names = "train, mean during the epoch", f"{measured}, after the epoch"
+    _draw_curves(loss_axes, names, history.loss, history.val_loss, "{:.4f}")
+    _draw_curves(accuracy_axes, names, percent, val_percent, "{:.2f} %")
     loss_axes.set(title="Loss", ylabel="mean cross-entropy (nats)", ylim=(0, None))
     accuracy_axes.set(title="Accuracy", ylabel="samples classified correctly (%)")
     accuracy_axes.set_ylim(top=min(100.0, accuracy_axes.get_ylim()[1]))
     for axes in (loss_axes, accuracy_axes):
+        _mark_best_epoch(axes, history)
         axes.legend(loc="best", frameon=False)
     save_figure(figure, path)
 
@@ -207,14 +212,20 @@ def _image_side(input_size: int) -> int | None:
 # --- Training ---------------------------------------------------------------------------------------------------------
 
 
-def _draw_curves(axes: Axes, train: list[float], test: list[float], number: str) -> None:
+def _mark_best_epoch(axes: Axes, history: History) -> None:
+    """Mark the epoch whose net early stopping has kept, and say when it ended the training."""
+    if history.best_epoch is not None:
+        how = f", stopped after {len(history.loss)}" if history.stopped_early else ""
+        axes.axvline(
+            history.best_epoch, color=_QUIET, linestyle=":", zorder=0, label=f"best epoch: {history.best_epoch}{how}"
+        )
+
+
+def _draw_curves(axes: Axes, names: tuple[str, str], train: list[float], test: list[float], number: str) -> None:
     """Draw a value of each epoch, train and test, with its last number at the end of the line."""
     from matplotlib.ticker import MaxNLocator
 
-    curves = [
-        ("train, mean during the epoch", train, _TRAIN, "-", "o"),
-        ("test, after the epoch", test, _TEST, "--", "s"),
-    ]
+    curves = [(names[0], train, _TRAIN, "-", "o"), (names[1], test, _TEST, "--", "s")]
     for label, values, colour, line, marker in curves:
         if not values:
             continue

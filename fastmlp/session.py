@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.datasets import Dataset
+from fastmlp.datasets.split import hold_back
+from fastmlp.engine.class_weights import ClassWeight, with_class_weights
+from fastmlp.engine.fit_options import FitOptions
+from fastmlp.engine.history import PER_EPOCH
+from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer
-from fastmlp.engine.training import FitOptions, Measure, measure_on
+from fastmlp.engine.stopping import EarlyStopping, Spare
+from fastmlp.engine.training import Measure, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
-from fastmlp.files.model import ModelFile, read_model
+from fastmlp.files.model import read_model
 from fastmlp.kernels.interrupts import HeldBack
-from fastmlp.model_inputs import as_model_sees
+from fastmlp.model_inputs import as_model_sees, standardised
 from fastmlp.network import History, NeuralNetwork, Score
+from fastmlp.training_record import Recipe, TrainingRecord, check_dataset
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
@@ -28,59 +36,20 @@ __all__ = ["TrainingRecord", "TrainingSession"]
 
 Net = TypeVar("Net", bound="Contender")
 
-_PER_EPOCH = ("loss", "accuracy", "seconds", "val_loss", "val_accuracy")
-
-
-@dataclass(frozen=True)
-class TrainingRecord:
-    """What a model file keeps of the session that trained the model: enough to resume it.
-
-    `dataset` says where the data came from: a mapping with a `source` and whatever else is needed to load them again,
-    or None where that was not said.
-    """
-
-    history: History
-    batch_size: int
-    checkpoint_every: int | None = None
-    dataset: Mapping[str, Any] | None = None
-
-    @classmethod
-    def from_file(cls, path: str | os.PathLike[str], model: ModelFile) -> TrainingRecord:
-        """Return the record in a model that `read_model` gave; `path` is for the message. Raises ModelFileError."""
-        training: Any = model.metadata.get("training")
-        try:
-            values: dict[str, Any] = {name: _as_numbers(training["history"][name]) for name in _PER_EPOCH}
-            if {len(series) for series in values.values()} != {check_integer("epochs", training["epochs"])}:
-                raise InvalidValueError("history must have one value per epoch")
-            every, dataset = training.get("checkpoint_every"), training.get("dataset")
-            return cls(
-                History(**values),
-                check_integer("batch_size", training["batch_size"]),
-                None if every is None else check_integer("checkpoint_every", every),
-                _check_dataset(dataset),
-            )
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-            raise ModelFileError(f"{path} does not say how it was trained, so its training cannot be resumed") from None
-
-    def as_metadata(self) -> dict[str, Any]:
-        """Return the record as `NeuralNetwork.save` takes it."""
-        return {
-            "epochs": len(self.history.loss),
-            "batch_size": self.batch_size,
-            "checkpoint_every": self.checkpoint_every,
-            "dataset": self.dataset,
-            "history": {name: getattr(self.history, name) for name in _PER_EPOCH},
-        }
-
 
 class TrainingSession(Generic[Net]):
     """The training of `net` on `data`, with a history of all its epochs and a model file that it can be resumed from.
 
     After each epoch the net is measured on the test set of `data`, unless `validate` is False; val_loss and
-    val_accuracy are NaN then. The model file `output` is written at the end of `train`, and with `checkpoint_every=5`
-    after every fifth epoch too; a file that exists is replaced. `dataset` is kept in the file, see `TrainingRecord`.
+    val_accuracy are NaN then. With a `validation_fraction`, that part of each class of the training set, the same rows
+    in any session, is not trained on but measured instead, and the test set stays unseen. `early_stopping`, and a
+    `schedule` that looks at the validation loss, need it. These and `class_weight` are as in `NeuralNetwork.fit`.
 
-    A new net takes over the names and the input scale of `data`; one that has them already gets `data` as
+    The model file `output` is written at the end of `train`, and with `checkpoint_every=5` after every fifth epoch too;
+    a file that exists is replaced. All settings are kept in it, and so is `dataset`, see `TrainingRecord`.
+
+    A new net takes over the names and the input scale of `data`, and with `standardise` a scaling of inputs in units
+    of their own, by the training rows; one that has names already gets `data` as
     `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
 
     Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
@@ -105,12 +74,24 @@ class TrainingSession(Generic[Net]):
         data: Dataset,
         *,
         batch_size: int = 128,
+        schedule: str | Schedule | None = None,
+        class_weight: ClassWeight | None = None,
+        validation_fraction: float | None = None,
+        early_stopping: bool | EarlyStopping = False,
         output: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         validate: bool = True,
+        standardise: bool = False,
         dataset: Mapping[str, Any] | None = None,
     ) -> None:
-        self.batch_size = check_integer("batch_size", batch_size)
+        self.recipe = Recipe.checked(
+            batch_size,
+            data.n_classes if not isinstance(net, NeuralNetwork) else net.output_size,
+            schedule=schedule,
+            class_weight=class_weight,
+            validation_fraction=validation_fraction,
+            early_stopping=early_stopping,
+        )
         self.checkpoint_every = checkpoint_every
         if checkpoint_every is not None:
             self.checkpoint_every = check_integer("checkpoint_every", checkpoint_every)
@@ -119,14 +100,26 @@ class TrainingSession(Generic[Net]):
         self.output = None if output is None else Path(output)
         if self.output is not None:
             check_writable(self.output, force=True)
-        self.dataset = _check_dataset(dataset)
+        self.dataset = check_dataset(dataset)
+        self._spare: Spare | None = None
         if isinstance(net, NeuralNetwork):
             data = _introduce(net, data)
-        elif output is not None:
-            raise InvalidValueError("only a NeuralNetwork can be saved; leave out output for another net")
-        self.net, self.data, self.validate = net, data, validate
+            if self.recipe.early_stopping is not None:
+                self._spare = Spare(net._weights, net._optimizer_state)
+        else:
+            _check_other(self.recipe, output)
+        self.validation: tuple[Float32Array, Int64Array] | None = None
+        if self.recipe.validation_fraction is not None:
+            data, self.validation = hold_back(data, self.recipe.validation_fraction)
+        if standardise:
+            if self.validation is not None:
+                held = standardised(data._replace(x_test=self.validation[0]), net)
+                self.validation = held.x_test, self.validation[1]
+            data = standardised(data, net)
+        self._measured = self.validation or ((data.x_test, data.y_test) if validate else None)
+        self.net, self.data = net, data
         self.history = History()
-        self._epochs_saved = 0
+        self._saved = self._stage
 
     @staticmethod
     def resume(
@@ -136,6 +129,7 @@ class TrainingSession(Generic[Net]):
         batch_size: int | None = None,
         output: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
+        patience: int | None = None,
         dataset: Mapping[str, Any] | None = None,
         n_threads: int | None = None,
     ) -> TrainingSession[NeuralNetwork]:
@@ -143,25 +137,42 @@ class TrainingSession(Generic[Net]):
 
         `data` must be the data that it was trained on; classes numbered and inputs scaled otherwise are put right. A
         setting left at None is that of the file, and `path` goes on being written unless `output` names another file.
+        `patience` is that of early stopping: with a greater one, a training that was stopped goes on.
 
         Raises ModelFileError for a file that holds no model or does not say how it was trained, InvalidValueError for
         data that does not fit the net, OSError where a file cannot be read or written.
         """
         model = read_model(path)
         record = TrainingRecord.from_file(path, model)
+        changes: dict[str, Any] = {} if batch_size is None else {"batch_size": batch_size}
+        if patience is not None:
+            if record.recipe.early_stopping is None:
+                raise InvalidValueError(f"the model in {path} was trained without early stopping: leave patience out")
+            changes["early_stopping"] = dataclasses.replace(record.recipe.early_stopping, patience=patience)
         net = NeuralNetwork.from_file(path, model, n_threads=n_threads)
         session = TrainingSession(
             net,
             as_model_sees(data, net),
-            batch_size=record.batch_size if batch_size is None else batch_size,
+            **(vars(record.recipe) | changes),
             output=path if output is None else output,
             checkpoint_every=record.checkpoint_every if checkpoint_every is None else checkpoint_every,
             dataset=record.dataset if dataset is None else dataset,
         )
         session.history = record.history
+        if session._spare is not None and record.spare is not None:
+            try:
+                session._spare.load(record.spare, model.arrays)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ModelFileError(f"{path} does not hold the best epoch of its training ({error})") from None
+            session.history.stopped_early = session._is_over
         if output is None or Path(output) == Path(path):
-            session._epochs_saved = session.epochs
+            session._saved = session._stage
         return session
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a batch."""
+        return self.recipe.batch_size
 
     @property
     def epochs(self) -> int:
@@ -171,10 +182,28 @@ class TrainingSession(Generic[Net]):
     @property
     def epochs_saved(self) -> int:
         """How many of the epochs the file `output` holds; 0 where this session has neither read nor written it."""
-        return self._epochs_saved
+        return self._saved[0]
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the file `output` holds the net as it is now; before the first epoch there is nothing to save."""
+        return self._saved == self._stage
+
+    @property
+    def _stage(self) -> tuple[int, str | None]:
+        """How far the session is: the epochs that are done, and which of its best and its last epoch is the spare."""
+        return len(self.history.loss), None if self._spare is None else self._spare.holds
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether early stopping has ended the training."""
+        return self.recipe.early_stopping is not None and self.recipe.early_stopping.is_over(self.history)
 
     def train(self, epochs: int, *, callback: Callable[[int, History], None] | None = None) -> History:
         """Train until `epochs` epochs have been done in all; return the history of those done by this call.
+
+        With early stopping the net then has its best epoch, and a later call goes on from the last one: it makes no
+        difference to the result. Nothing is left to be done once the training was stopped.
 
         `callback(epoch, history)` is called after each epoch with its number and the session's whole history.
 
@@ -191,18 +220,26 @@ class TrainingSession(Generic[Net]):
             if self.checkpoint_every is not None and self.epochs % self.checkpoint_every == 0:
                 self._save_checkpoint()
 
-        if check_integer("epochs", epochs) > start:
+        is_left = check_integer("epochs", epochs) > start and not self._is_over
+        if is_left:
             X, y = self.data.x_train, self.data.y_train
             if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
-                options = FitOptions.checked(self.batch_size, epochs - start, shuffle=True, callback=after_epoch)
+                recipe = self.recipe
+                options = FitOptions.checked(
+                    self.batch_size, epochs - start, True, after_epoch, recipe.schedule, recipe.early_stopping
+                )
                 samples, measure = self.net._samples(X, y, None), self._measure_of(self.net)
-                fit_weights(self.net._trainee(), samples, options, measure, self.history)
+                samples = with_class_weights(samples, recipe.class_weight, self.net.output_size)
+                fit_weights(self.net._trainee(), samples, options, measure, self.history, self._spare)
             else:
                 self._fit_other(epochs - start, after_epoch)
-            if self.output is not None and self._epochs_saved < self.epochs:
-                self.save()
-        added = {name: getattr(self.history, name)[start:] for name in _PER_EPOCH}
-        return History(**added, compile_seconds=self.history.compile_seconds - compiled)
+        elif self._spare is not None:  # of a checkpoint after the last epoch, say, whose process died before the end
+            self._spare.put("best")
+        if self.output is not None and not self.is_saved and (is_left or self._spare is not None):
+            self.save()
+        added = {name: getattr(self.history, name)[start:] for name in PER_EPOCH}
+        seconds = self.history.compile_seconds - compiled
+        return dataclasses.replace(self.history, **added, compile_seconds=seconds)
 
     def save(self) -> None:
         """Write the net and what is needed to resume its training to `output`, whole or not at all.
@@ -211,9 +248,12 @@ class TrainingSession(Generic[Net]):
         """
         if self.output is None or not isinstance(self.net, NeuralNetwork):
             raise InvalidValueError("this session has no output; name the file when you make the session")
-        record = TrainingRecord(self.history, self.batch_size, self.checkpoint_every, self.dataset)
-        self.net.save(self.output, training=record.as_metadata())
-        self._epochs_saved = self.epochs
+        stage, spare, arrays = self._stage, None, None
+        if self._spare is not None:
+            spare, arrays = self._spare.record(), self._spare.arrays()
+        record = TrainingRecord(self.history, self.recipe, self.checkpoint_every, self.dataset, spare)
+        self.net.save(self.output, training=record.as_metadata(), spare=arrays)
+        self._saved = stage
 
     def _save_checkpoint(self) -> None:
         """Save; where that fails, say so and go on: there may be room again at the next checkpoint."""
@@ -228,24 +268,33 @@ class TrainingSession(Generic[Net]):
             )
 
     def _measure_of(self, net: NeuralNetwork) -> Measure:
-        """What says how good our own net is on the test data, where that is to be measured."""
-        if not self.validate:
+        """What says how good our own net is on the samples that are to be measured, if any are."""
+        if self._measured is None:
             return lambda: Score(math.nan, math.nan)
-        return measure_on(net._weights, net._samples(self.data.x_test, self.data.y_test, None), net._threads)
+        return measure_on(net._weights, net._samples(*self._measured, None), net._threads)
 
     def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
         """Train a net that only has a public `fit`, and record each epoch once it is measured."""
 
         def record(epoch: int, fitted: History) -> None:
-            score = self.net.score(self.data.x_test, self.data.y_test) if self.validate else (math.nan, math.nan)
+            score = (math.nan, math.nan) if self._measured is None else self.net.score(*self._measured)
             values = (fitted.loss[-1], fitted.accuracy[-1], fitted.seconds[-1], *score)
             with HeldBack():
-                for name, value in zip(_PER_EPOCH, values, strict=True):
+                for name, value in zip(PER_EPOCH[: len(values)], values, strict=True):
                     getattr(self.history, name).append(value)
             callback(epoch, self.history)
 
         fitted = self.net.fit(self.data.x_train, self.data.y_train, self.batch_size, epochs, callback=record)
         self.history.compile_seconds += fitted.compile_seconds
+
+
+def _check_other(recipe: Recipe, output: object) -> None:
+    """Refuse for a net that is not ours what only ours can do."""
+    if output is not None:
+        raise InvalidValueError("only a NeuralNetwork can be saved; leave out output for another net")
+    for name in ("schedule", "class_weight", "early_stopping"):
+        if getattr(recipe, name) is not None:
+            raise InvalidValueError(f"only a NeuralNetwork can be trained with {name}; leave it out for another net")
 
 
 def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
@@ -257,18 +306,7 @@ def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
                 f"make it with output_size={data.n_classes}"
             )
         net.class_names, net.input_scale = data.class_names, data.input_scale
+        net.table_columns = data.table_columns
         if net.feature_names is None and data.x_train.shape[1] == net.input_size:
             net.feature_names = data.feature_names
     return as_model_sees(data, net)
-
-
-def _as_numbers(values: Sequence[float | None]) -> list[float]:
-    """Return the values of a history in a file, where null stands for what JSON cannot hold."""
-    return [math.nan if value is None else float(value) for value in values]
-
-
-def _check_dataset(dataset: Any) -> Mapping[str, Any] | None:
-    """Return `dataset`, the record of where data came from; TypeError or ValueError says what was wrong."""
-    if dataset is not None and not (isinstance(dataset, Mapping) and isinstance(dataset.get("source"), str)):
-        raise InvalidValueError(f"dataset is {dataset!r}; it must be a mapping whose 'source' is a string")
-    return dataset

@@ -239,9 +239,34 @@ def test_command_prints_json_and_says_first_what_it_runs(tiny_file):
     results = json.loads(result.stdout)
     assert [row["net"] for row in results["results"]] == ["fastmlp", "numpy"]
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("comparing fastmlp, numpy at 4 hidden units on tiny.npz (60 samples)")
-    assert "about" in lines[0]
-    assert lines[1].startswith("fastmlp, 4 hidden units, repeat 1 of 1: ")
+    assert lines[0].startswith("tiny.npz: the 3 inputs are standardised by the training part")
+    assert lines[1].startswith("comparing fastmlp, numpy at 4 hidden units on tiny.npz (60 samples): sgd, epochs 1")
+    assert "about" in lines[1]
+    assert lines[2].startswith("fastmlp, 4 hidden units, repeat 1 of 1: ")
+
+
+def test_command_compares_with_another_optimizer(tiny_file):
+    """From the same weights on the same standardised numbers, with the rate that goes with it."""
+    result = compare(*QUICKLY, "--dataset", tiny_file, "--optimizer", "adam", "--json")
+    assert result.exit_code == 0, result.stderr
+    results = json.loads(result.stdout)
+    assert results["parameters"]["optimizer"] == "adam" and results["parameters"]["lr"] == 0.001
+    assert all(row["parity"]["passed"] for row in results["results"])
+    plain = json.loads(compare(*QUICKLY, "--dataset", tiny_file, "--lr", "0.001", "--json").stdout)["results"]
+    assert plain[0]["train_loss"] != results["results"][0]["train_loss"]
+
+
+def test_command_standardises_a_table_for_all_nets(tmp_path):
+    """Raw columns, on which a net with plain descent diverges."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)) * (1, 1000, 1e6) + 5000, rng.integers(0, 2, 60)
+    np.savez(tmp_path / "raw.npz", x_train=X[:40], y_train=y[:40], x_test=X[40:], y_test=y[40:])
+    rows = json.loads(compare(*QUICKLY, "--dataset", tmp_path / "raw.npz", "--json").stdout)["results"]
+    assert all(row["parity"]["passed"] and row["train_loss"] < 2 for row in rows)
+    rows = json.loads(compare(*QUICKLY, "--dataset", tmp_path / "raw.npz", "--preprocess", "none", "--json").stdout)[
+        "results"
+    ]
+    assert "diverged" in rows[0]["error"]
 
 
 @pytest.mark.parametrize("form", [(), ("--csv",), ("--markdown",)])

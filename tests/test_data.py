@@ -30,6 +30,8 @@ def test_what_is_shown(tmp_path):
         "test           10 samples of 2 values",
         "  per class    5 5",
         "  nonzero      50.0%",
+        "preprocess     train standardises, (value - centre) / spread, cut off beyond 3; centre and spread of "
+        "a: 11, 7.413, b: 0, 1",
         "inputs         a, b",
         "classes        ash, elm",
     ]

@@ -3,6 +3,7 @@
 `python tests/test_fuzz.py N` tries N altered files of each kind instead of a few hundred.
 """
 
+import contextlib
 import gzip
 import io
 import json
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from fastmlp import Dataset, NeuralNetwork, TrainingSession, load_files
+from fastmlp import Dataset, NeuralNetwork, Scaling, TrainingSession, load_files
 from fastmlp.comparison.report import csv_text, markdown, print_tables
 from fastmlp.comparison.report.page import _page
 from fastmlp.comparison.results_file import read_results
@@ -27,6 +28,7 @@ from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.datasets.idx import to_idx
 from fastmlp.datasets.mnist import _read_keras_copy
 from fastmlp.datasets.source import Source
+from fastmlp.engine.table_columns import TableColumn
 from fastmlp.errors import (
     DataError,
     InvalidTypeError,
@@ -36,7 +38,7 @@ from fastmlp.errors import (
     ResultsFileError,
 )
 from fastmlp.files.model import _digest, read_model
-from fastmlp.keras_import import _gives_logits
+from fastmlp.keras_import import _steps_of
 from fastmlp.model_inputs import read_inputs
 from fastmlp.session import TrainingRecord
 
@@ -226,6 +228,17 @@ def model_file() -> bytes:
         return path.read_bytes()
 
 
+def scaled_model_file() -> bytes:
+    """A model that scales its inputs and makes them of columns of numbers and text."""
+    net = NeuralNetwork(4, input_size=4, output_size=3, seed=0)
+    net.scaling = Scaling.of(X)
+    net.table_columns = [TableColumn("a", 5.0), TableColumn("b", None, ("", "u")), TableColumn("c")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "net.npz")
+        net.save(path)
+        return path.read_bytes()
+
+
 def altered_metadata(content: bytes, rng: random.Random) -> bytes:
     """Alter the metadata of a model file, whose digest is then made right again."""
     with np.load(io.BytesIO(content)) as stored:
@@ -245,6 +258,12 @@ def resume(path: Path) -> None:
     if choice is not None:
         with pytest.raises((DataError, InvalidValueError, InvalidTypeError)):
             choice._replace(dataset="no-such-folder" + choice.dataset).load()
+
+
+def load_mixed(path: Path) -> None:
+    """A table of text and numbers, some missing: MissingLibraryError where scikit-learn is, and the table fits."""
+    with contextlib.suppress(MissingLibraryError):
+        DatasetChoice(str(path), preprocess="auto").load()
 
 
 def show(path: Path) -> None:
@@ -281,6 +300,10 @@ def samples_of(inputs: int) -> Callable[[Path], object]:
 LINES = [",".join(f"{value:.3f}" for value in row) for row in X]
 ROWS = "\n".join(LINES) + "\n"
 TABLE = "a,b,c,d,label\n" + "".join(f"{line},{'abc'[k]}\n" for line, k in zip(LINES, Y, strict=True))
+MIXED = "a,b,c,d,label\n" + "".join(
+    f"{line.rsplit(',', 1)[0] if k % 4 else ',,1.5'},{'uvw'[k % 3]},{'abc'[y]}\n"
+    for k, (line, y) in enumerate(zip(LINES, Y, strict=True))
+)
 DIGITS = "".join(f"{k};{';'.join(map(str, row.ravel()[:6]))}\n" for k, row in zip(Y, PIXELS, strict=True))
 ARRAYS = {"x_train": X, "y_train": Y, "x_test": X[:5], "y_test": Y[:5]}
 KERAS = {"x_train": PIXELS, "y_train": Y.astype(np.uint8), "x_test": PIXELS[:5], "y_test": Y[:5].astype(np.uint8)}
@@ -303,13 +326,18 @@ def kinds(results: dict[str, Any]) -> dict[str, Kind]:
     found = {
         "model": Kind("net.npz", model_file(), altered_archive, NeuralNetwork.load, ModelFileError),
         "model's metadata": Kind("net.npz", model_file(), altered_metadata, resume, ModelFileError),
+        "scaled model": Kind("net.npz", scaled_model_file(), altered_archive, NeuralNetwork.load, ModelFileError),
+        "scaled model's metadata": Kind(
+            "net.npz", scaled_model_file(), altered_metadata, NeuralNetwork.load, ModelFileError
+        ),
+        "table, mixed": Kind("own.csv", MIXED.encode(), altered_bytes, load_mixed, DataError),
         "results, bytes": Kind("results.json", text, altered_bytes, show, ResultsFileError),
         "results, values": Kind("results.json", text, json_content, show, ResultsFileError),
         "npz": Kind("own.npz", npz(**ARRAYS), altered_archive, load_files, DataError),
         "npz, text": Kind("own.npz", npz(**TEXT_LABELS), altered_archive, load_files, DataError),
         "npz to predict": Kind("own.npz", npz(X=X), altered_archive, samples_of(4), documented),
         "Keras's MNIST": Kind("mnist.npz", npz(**KERAS), altered_archive, _read_keras_copy, DataError),
-        "Keras model": Kind("net.keras", keras_file(), altered_archive, _gives_logits, ModelFileError),
+        "Keras model": Kind("net.keras", keras_file(), altered_archive, _steps_of, ModelFileError),
         "table": Kind("own.csv", TABLE.encode(), altered_bytes, load_files, DataError),
         "table.gz": Kind("own.csv.gz", gzip.compress(TABLE.encode()), gzipped(altered_bytes), load_files, DataError),
         "table.zip": Kind("own.csv.zip", zipped(TABLE.encode()), altered_archive, load_files, DataError),
@@ -333,6 +361,7 @@ def kinds(results: dict[str, Any]) -> dict[str, Kind]:
 KINDS = [
     "model", "model's metadata", "results, bytes", "results, values", "npz", "npz, text", "npz to predict",
     "Keras's MNIST", "Keras model", "table", "table.gz", "table.zip", "table, UTF-16",
+    "table, mixed", "scaled model", "scaled model's metadata",
     "table of integers", "table to predict", "IDX", "IDX.gz", "PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP",
 ]  # fmt: skip
 

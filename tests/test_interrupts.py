@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from interrupts import TEAM, Lines, number_of_lines
 
-from fastmlp import Dataset, NeuralNetwork, TrainingSession
+from fastmlp import Dataset, EarlyStopping, NeuralNetwork, TrainingSession
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.team import run_team, told_to_stop
 
@@ -209,3 +209,56 @@ def test_interrupted_at_any_line_a_session_is_whole_and_so_is_its_file(states, t
             each.train(EPOCHS)
             assert state_of(each.net) == states[-1], f"line {k}"
             assert each.history.val_loss == whole.history.val_loss
+
+
+# --- Early stopping ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [pytest.param(11, marks=pytest.mark.long), 100])
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again and again"])
+def test_interrupted_at_any_line_the_best_and_the_last_epoch_are_whole(tmp_path, again, step):
+    """Of the net and its spare one has the best epoch and one the last, and the history knows which these are."""
+    path, epochs = tmp_path / "net.npz", EPOCHS
+    start = NeuralNetwork(5, 0.2, input_size=4, output_size=3, seed=0, n_threads=2, optimizer="momentum")
+
+    def session():
+        path.unlink(missing_ok=True)
+        settings = {"validation_fraction": 0.2, "early_stopping": EarlyStopping("accuracy", 9), "checkpoint_every": 1}
+        return TrainingSession(copy.deepcopy(start), DATA, batch_size=8, output=path, **settings)
+
+    def state(net):
+        arrays = net._weights.arrays() | net._optimizer_state.arrays()
+        return {name: array.tobytes() for name, array in arrays.items()}, net._optimizer_state.steps
+
+    def spare_of(ours):
+        arrays, record = ours._spare.arrays(), ours._spare.record()
+        return {name.split("_", 1)[1]: array.tobytes() for name, array in arrays.items()}, record["steps"]
+
+    whole = session()
+    states, randoms = [state(whole.net)], [whole.net._rng.bit_generator.state]
+
+    def note(_epoch, _history):
+        states.append(state(whole.net))
+        randoms.append(whole.net._rng.bit_generator.state)
+
+    whole.train(epochs, callback=note)
+    assert whole.history.best_epoch < epochs
+    assert state(whole.net) == states[whole.history.best_epoch]
+    n = number_of_lines(lambda: session().train(epochs)) - number_of_lines(session)
+    seen = set()
+    for k in range(1, n + 1, step):
+        ours = session()
+        Lines(range(k, 10**6) if again else [k]).run(lambda ours=ours: ours.train(epochs))
+        going_on = [ours] + ([TrainingSession.resume(path, DATA)] if path.exists() else [])
+        for each in going_on:
+            history, holds = each.history, each._spare.holds
+            seen.add((each.epochs, holds))
+            assert (holds is None) == (history.best_epoch is None) == (each.epochs == 0), f"line {k}"
+            last, best = states[each.epochs], states[history.best_epoch or 0]
+            assert state(each.net) == (best if holds == "last" else last), f"line {k}"
+            assert holds is None or spare_of(each) == (last if holds == "last" else best), f"line {k}"
+            assert each.net._rng.bit_generator.state == randoms[each.epochs], f"line {k}"
+            each.train(epochs)
+            assert state(each.net) == state(whole.net), f"line {k}"
+            assert each.history.val_accuracy == whole.history.val_accuracy
+    assert {(0, None), (1, "last"), (epochs, "last")} <= seen

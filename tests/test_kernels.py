@@ -254,6 +254,18 @@ def test_softmax_cross_entropy(B, C, scale, rng):
     assert (dlogits[:C, B : padded(B, target().width)] == 0).all()
 
 
+def test_fixed_outputs_have_no_gradient_and_change_no_other(rng):
+    lanes, room, n = Lanes(1), room_for(7), 7
+    logits, b2 = rng.normal(size=(1, 4, room)).astype(F), np.zeros(4, F)
+    labels, weights = (np.arange(room) % 3).astype(F), np.ones(room, F)
+    free, fixed = nan((4, room)), nan((4, room))
+    for dlogits, count in ((free, 0), (fixed, 1)):
+        targets = Targets(labels[:n], weights, F(0.5), count)
+        softmax_cross_entropy(dlogits, nan((2, room)), logits, b2, targets, 3, lanes)
+    assert (fixed[0, : padded(n, target().width)] == 0).all()
+    assert fixed[1:3, :n].tobytes() == free[1:3, :n].tobytes()
+
+
 def test_nan_is_never_right(rng):
     logits, b2, labels = nan((1, 4, 32)), aligned_zeros((4,)), aligned_zeros((32,))
     dlogits, (losses, hits) = nan((4, 32)), (results := nan((2, 32)))

@@ -104,7 +104,7 @@ def test_a_newer_format_is_refused(net, tmp_path):
     net.save(path)
     metadata = read_model(path).metadata
     rewritten(path, metadata=np.frombuffer(json.dumps({**metadata, "format": 99}).encode(), np.uint8))
-    with pytest.raises(ModelFileError, match=r"newer fastmlp \(format 99; this one reads up to 2\)"):
+    with pytest.raises(ModelFileError, match=r"newer fastmlp \(format 99; this one reads up to 3\)"):
         NeuralNetwork.load(path)
 
 

@@ -10,6 +10,7 @@ from fastmlp.engine import pace, training
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import default_threads
 from fastmlp.errors import InvalidValueError
+from fastmlp.kernels.team import run_team
 from fastmlp.machine import available_processors
 
 
@@ -121,3 +122,20 @@ def test_a_number_of_threads_that_is_none_is_refused(value, monkeypatch):
     monkeypatch.setenv("FASTMLP_NUM_THREADS", value)
     with pytest.raises(InvalidValueError, match=r"FASTMLP_NUM_THREADS is .*set it to a whole number"):
         NeuralNetwork(2, input_size=1, output_size=2).fit([[0], [1]], [0, 1])
+
+
+def test_little_work_is_done_before_other_threads_would_have_begun():
+    pace = Pace(2)
+    assert not pace.is_quick(1)  # nobody knows yet
+    pace.record(1000, seconds=0.5, running_seconds=0.002)  # 2 us a sample, whatever it waited for
+    assert pace.is_quick(400) and not pace.is_quick(600)
+
+
+def test_short_epochs_run_in_the_thread_that_calls(monkeypatch):
+    teams = []
+    monkeypatch.setattr(
+        training, "run_team", lambda size, work, *, inline=True: teams.append((size, inline)) or run_team(size, work)
+    )
+    X, Y = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
+    NeuralNetwork(8, input_size=4, output_size=3, seed=0).fit(X, Y, 30, 20)
+    assert teams[-1] == (1, True) and teams.count((1, True)) > 10

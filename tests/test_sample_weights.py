@@ -62,6 +62,15 @@ def test_a_batch_of_which_no_sample_counts_does_nothing():
     assert history.loss == pytest.approx(shorter.loss, rel=1e-12)
 
 
+def test_the_loss_of_an_epoch_has_the_weights_in_its_order():
+    """One batch of all samples has the same loss in any order."""
+    shuffled, in_order = (
+        net_of().fit(X, Y, 60, 3, sample_weight=Y + 1.0, shuffle=shuffle) for shuffle in (True, False)
+    )
+    assert shuffled.loss == pytest.approx(in_order.loss, rel=1e-6)
+    assert shuffled.accuracy == pytest.approx(in_order.accuracy, rel=1e-6)
+
+
 def test_what_does_not_count_may_be_anything_finite():
     x = X.copy()
     x[0] = 3e38  # whose outputs overflow float32

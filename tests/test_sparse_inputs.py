@@ -4,7 +4,7 @@ import numpy as np
 import oracle
 import pytest
 
-from fastmlp import SGD, Adam, Momentum, NeuralNetwork
+from fastmlp import SGD, Adam, Momentum, NeuralNetwork, Scaling
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.kernels import hidden
 
@@ -203,3 +203,21 @@ def test_lazy_adam_leaves_alone_what_a_batch_lacks():
 def test_lazy_adam_has_no_penalty():
     with pytest.raises(InvalidValueError, match="leave out one"):
         Adam(lazy=True, l2=0.1)
+
+
+def test_a_scaling_without_centres_keeps_zeros():
+    X, y = samples()
+    scaling = Scaling(np.zeros(40), np.linspace(0.1, 2, 40), 3.0)
+    dense, other = net_of(), net_of()
+    dense.scaling = other.scaling = scaling
+    dense.fit(X, y, 16, 2)
+    other.fit(sparse.csr_array(X), y, 16, 2)
+    assert bits(dense) == bits(other)
+    assert (other.forward(sparse.csr_array(X)) == dense.forward(X)).all()
+
+
+def test_a_scaling_with_centres_is_refused():
+    net = net_of()
+    net.scaling = Scaling(np.ones(40), np.ones(40))
+    with pytest.raises(InvalidValueError, match="X is sparse, and this net takes a centre off its inputs"):
+        net.forward(sparse.csr_array(samples()[0]))

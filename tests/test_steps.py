@@ -9,7 +9,7 @@ from oracle import assert_close
 from test_kernels import FORMS, ODD, VECTORS, in_form, normal, sparse_input
 
 from fastmlp import SGD, Adam, Momentum, NeuralNetwork
-from fastmlp.engine.optimisers import as_optimizer, default_lr
+from fastmlp.engine.optimizers import as_optimizer, default_lr
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.kernels import hidden as by_form
 from fastmlp.kernels import steps

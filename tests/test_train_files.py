@@ -184,7 +184,7 @@ def test_a_test_loss_that_float32_cannot_hold_does_not_cost_the_net(tmp_path):
     path, model = tmp_path / "far.npz", tmp_path / "net.npz"
     rng, y = np.random.default_rng(0), np.arange(60) % 3
     np.savez(path, x_train=rng.normal(size=(60, 4)), y_train=y, x_test=np.full((6, 4), 3e38), y_test=y[:6])
-    for args in (["--dataset", path, "--output", model], ["--resume", model, "--epochs", 30]):
+    for args in (["--dataset", path, "--preprocess", "none", "--output", model], ["--resume", model, "--epochs", 30]):
         result = run("train", *args, "--json")
         assert result.exit_code == 0, result.stderr
         assert json.loads(result.stdout, parse_constant=pytest.fail)["results"]["test_loss"] is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastmlp.engine.optimisers import SGD
+from fastmlp.engine.optimizers import SGD
 from fastmlp.engine.training import FitOptions, _Rollback, fit
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.packing import nonzeros_by_row, to_sparse_rows

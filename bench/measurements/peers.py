@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp.comparison.run import ContenderRun, RunFailedError
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, save_arrays
 from fastmlp.contenders import MODULES, available, not_installed
-from fastmlp.engine.optimisers import as_optimizer, default_lr
+from fastmlp.engine.optimizers import as_optimizer, default_lr
 from fastmlp.machine import processors_for
 from measurements.setting import Setting, duration
 from measurements.values import Bar, Case, NotMeasuredError, Reading, at_least

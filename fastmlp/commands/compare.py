@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastmlp.commands.options import dataset_options, load_data
+from fastmlp.commands.learning_options import optimizer_option
+from fastmlp.commands.options import dataset_options, load_data, tell_of_scaling
 from fastmlp.commands.report_options import print_results, report_options
 from fastmlp.commands.signals import ended_tidily
 from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_option, is_given, training_options
@@ -46,8 +47,9 @@ def _known(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...])
     help="A net to compare; can be given several times.  [default: all that are installed]",
 )
 @training_options()
+@optimizer_option
 @click.option("--repeats", "-r", type=click.IntRange(min=1), default=3, help="Runs of each net at each hidden size.")
-@dataset_options()
+@dataset_options(for_training=True)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -63,6 +65,7 @@ def compare(
     hidden_sizes: tuple[int, ...],
     nets: tuple[str, ...],
     training: TrainingOptions,
+    optimizer: str | None,
     repeats: int,
     choice: DatasetChoice,
     timeout: float,
@@ -72,7 +75,8 @@ def compare(
 ) -> None:
     """Compare nets by time, accuracy and loss, each in its own process.
 
-    All get the same data, initial weights, batches and threads. After Ctrl-C, the results so far are reported.
+    All get the same data, initial weights, batches and threads; each has the --optimizer of its own library. After
+    Ctrl-C, the results so far are reported.
     """
     chosen, missing = _installed(nets or tuple(MODULES))
     if quick:
@@ -83,14 +87,22 @@ def compare(
     data = load_data(choice)
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
+    from fastmlp.engine.optimizers import as_optimizer, default_lr
     from fastmlp.engine.settings import default_threads
+    from fastmlp.model_inputs import standardised
+
+    if choice.preprocess != "none":
+        tell_of_scaling(data)
+        data = standardised(data, None)  # the same numbers for all nets
+    optimizer = optimizer or "sgd"
 
     plan = ComparisonPlan(
         modules={net: MODULES[net].name for net in chosen},
         hidden_sizes=list(dict.fromkeys(hidden_sizes)),
         epochs=training.epochs,
         batch_size=training.batch_size,
-        lr=training.lr,
+        lr=default_lr(as_optimizer(optimizer)) if training.lr is None else training.lr,
+        optimizer=optimizer,
         repeats=repeats,
         threads=training.threads or default_threads(),
         seed=training.seed,
@@ -169,5 +181,6 @@ def _announcement(plan: ComparisonPlan, name: str, n: int, seconds: float) -> st
     runs = len(plan.rounds) * len(plan.modules)
     return (
         f"comparing {', '.join(plan.modules)} at {sizes} hidden units on {printable(name)} ({n} samples): "
-        f"epochs {plan.epochs}, repeats {plan.repeats}, threads {plan.threads}; {runs} runs, about {about}"
+        f"{plan.optimizer}, epochs {plan.epochs}, repeats {plan.repeats}, threads {plan.threads}; "
+        f"{runs} runs, about {about}"
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from fastmlp.commands.options import dataset_options, load_data
 from fastmlp.commands.training_options import is_given
 from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.printable import printable, shown
+
+if TYPE_CHECKING:
+    from fastmlp.datasets import Dataset
 
 __all__ = ["data"]
 
@@ -16,7 +21,7 @@ _MOST_NAMES = 10
 
 @click.command()
 @click.argument("path", required=False)
-@dataset_options()
+@dataset_options(for_training=True)
 @click.pass_context
 def data(ctx: click.Context, path: str | None, choice: DatasetChoice) -> None:
     """Find or download a dataset and say what is in it, and how it was read; PATH is short for --dataset PATH."""
@@ -39,7 +44,19 @@ def data(ctx: click.Context, path: str | None, choice: DatasetChoice) -> None:
         line(part, f"{X.shape[0]} samples of {X.shape[1]} values")
         line("  per class", f"{' '.join(map(str, counts[:20]))}{' ...' if len(counts) > 20 else ''}")
         line("  nonzero", f"{np.count_nonzero(X) / X.size:.1%}")
+    if found.in_own_units and choice.preprocess != "none":
+        line("preprocess", _told_of_scaling(found))
     if found.feature_names is not None:
         line("inputs", shown(found.feature_names, _MOST_NAMES))
     if found.class_names is not None:
         line("classes", ", ".join(found.class_names))
+
+
+def _told_of_scaling(found: Dataset) -> str:
+    """Return what `train` would do to the inputs, by the training part."""
+    from fastmlp.engine.scaling import Scaling
+
+    centre, spread, limit = Scaling.of(found.x_train)
+    names = found.feature_names or [f"column {number}" for number in range(1, len(centre) + 1)]
+    each = shown((f"{name}: {c:.4g}, {s:.4g}" for name, c, s in zip(names, centre, spread, strict=True)), _MOST_NAMES)
+    return f"train standardises, (value - centre) / spread, cut off beyond {limit:g}; centre and spread of {each}"

@@ -54,10 +54,10 @@ def evaluate(
     net = NeuralNetwork.from_file(model, content, n_threads=threads)
     trained_on = content.metadata.get("training")
     if choice is None:
-        choice = _recorded(model, trained_on)
+        choice = _recorded(model, trained_on)._replace(table_columns=net.table_columns)
         data = load_data(choice)
     else:
-        choice = _with_label_of_training(choice, trained_on)
+        choice = _with_label_of_training(choice, trained_on)._replace(table_columns=net.table_columns)
         data = load_data(choice, for_testing=True)
         if not len(data.x_train):
             _warn_of_training_rows(choice, trained_on)

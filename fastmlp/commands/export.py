@@ -18,7 +18,7 @@ __all__ = ["export"]
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def export(model: Path, kind: str, output: Path, force: bool) -> None:
-    """Write MODEL as an ONNX or Keras file; its input is exactly what `forward` takes."""
+    """Write MODEL as an ONNX or Keras file; its input is exactly what `forward` takes, its scaling goes along."""
     if output.suffix.lower() != f".{kind}":
         raise click.UsageError(f"{output}: the file's name must end in .{kind}")
     check_outputs([output], [], force)
@@ -28,5 +28,7 @@ def export(model: Path, kind: str, output: Path, force: bool) -> None:
     net = NeuralNetwork.load(model)
     (to_onnx if kind == "onnx" else to_keras)(net, output)
     click.echo(f"written to {printable(output)}", err=True)
+    if net.table_columns is not None:
+        click.echo("its inputs are numbers, text encoded and missing ones filled in: see fastmlp info", err=True)
     if net.input_scale != 1:
         click.echo(f"its inputs are the original values multiplied by {net.input_scale:.6g}", err=True)

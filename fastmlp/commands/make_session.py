@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastmlp.commands.options import load_data
+from fastmlp.commands.learning_options import LearningOptions
+from fastmlp.commands.options import load_data, tell_of_scaling
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.contenders import load
 from fastmlp.datasets.choice import DatasetChoice
@@ -19,14 +21,17 @@ from fastmlp.machine import keep_to_cpu, thread_variables
 
 if TYPE_CHECKING:
     from fastmlp.contenders import Contender
-    from fastmlp.session import TrainingSession
+    from fastmlp.session import TrainingRecord, TrainingSession
 
 __all__ = ["check_resume", "make_session"]
 
 
-def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetChoice | None) -> DatasetChoice:
+def check_resume(
+    ctx: click.Context, path: Path, epochs: int, choice: DatasetChoice | None, learning: LearningOptions
+) -> DatasetChoice:
     """Refuse to resume the model in `path` where options contradict it; return what data to train on."""
     from fastmlp.files.model import read_model
+    from fastmlp.network import NeuralNetwork
     from fastmlp.session import TrainingRecord
 
     model = read_model(path)
@@ -35,21 +40,39 @@ def check_resume(ctx: click.Context, path: Path, epochs: int, choice: DatasetCho
         if is_given(ctx, name) and asked != has:
             option = name.replace("_", "-")
             raise click.UsageError(f"--{option} is {asked}, but the model in {path} has {has}: leave the option out")
-    done = len(TrainingRecord.from_file(path, model).history.loss)
+    record = TrainingRecord.from_file(path, model)
+    learning.check_resume(path, model, record.recipe)
+    if not record.is_unfinished:
+        _check_epochs(path, record, epochs, learning.patience)
+    if is_given(ctx, "preprocess"):
+        raise click.UsageError(f"{path} says itself how its inputs are scaled: leave --preprocess out")
+    choice = choice or DatasetChoice.from_training(model.metadata["training"])
+    if choice is None:
+        raise click.UsageError(f"{path} does not say what data the model was trained on: name the data with --dataset")
+    table_columns = NeuralNetwork.from_file(path, model).table_columns
+    return choice._replace(table_columns=table_columns)
+
+
+def _check_epochs(path: Path, record: TrainingRecord, epochs: int, patience: int | None) -> None:
+    """Refuse to resume a training that has nothing left to do."""
+    done, stopping = len(record.history.loss), record.recipe.early_stopping
+    if stopping is not None and (replace(stopping, patience=patience) if patience else stopping).is_over(
+        record.history
+    ):
+        raise click.UsageError(
+            f"the training of the model in {path} has stopped early, after {done} epochs: give a larger --patience"
+        )
     if done >= epochs:
         raise click.UsageError(
             f"--epochs is {epochs}, but the model in {path} has already been trained for {done}: give a larger total"
         )
-    choice = choice or DatasetChoice.from_training(model.metadata["training"])
-    if choice is None:
-        raise click.UsageError(f"{path} does not say what data the model was trained on: name the data with --dataset")
-    return choice
 
 
 def make_session(
     ctx: click.Context,
     hidden_size: int,
     training: TrainingOptions,
+    learning: LearningOptions,
     choice: DatasetChoice,
     net: str,
     files: TrainingFiles,
@@ -71,14 +94,21 @@ def make_session(
     }
     if files.resume:
         batch_size = training.batch_size if is_given(ctx, "batch_size") else None
-        session = TrainingSession.resume(files.resume, data, batch_size=batch_size, n_threads=training.threads, **kept)
-        if is_given(ctx, "lr"):
+        kept |= {"n_threads": training.threads, "patience": learning.patience}
+        session = TrainingSession.resume(files.resume, data, batch_size=batch_size, **kept)
+        if training.lr is not None:
             session.net.lr = training.lr
         return session
     sizes = {"input_size": data.x_train.shape[1], "output_size": data.n_classes}
-    contender = new_net(hidden_size, training.lr, **sizes, seed=training.seed, n_threads=training.threads)
+    optimizer: Any = learning.as_optimizer() if net == "fastmlp" else learning.optimizer or "sgd"
+    settings = {"optimizer": optimizer, "seed": training.seed, "n_threads": training.threads}
+    contender = new_net(hidden_size, learning.rate(training.lr), **sizes, **settings)
     measured = bool(files.model or files.plot)
-    return TrainingSession(contender, data, batch_size=training.batch_size, validate=measured, **kept)
+    standardise = choice.preprocess != "none"
+    if standardise:
+        tell_of_scaling(data)
+    kept |= {"validate": measured, "standardise": standardise, **learning.for_session()}
+    return TrainingSession(contender, data, batch_size=training.batch_size, **kept)
 
 
 def _import_early(module: str) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.datasets.choice import PREPROCESS, DatasetChoice
 from fastmlp.errors import InvalidValueError
+from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.datasets import Dataset
@@ -24,6 +25,7 @@ __all__ = [
     "header_option",
     "learning_rate",
     "load_data",
+    "tell_of_scaling",
     "threads_option",
 ]
 
@@ -69,10 +71,13 @@ def _column(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
         return value
 
 
-def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[_Command], _Command]:
+def dataset_options(
+    default: str | None = "auto", unset: str = "", *, for_training: bool = False
+) -> Callable[[_Command], _Command]:
     """Add `--dataset`, `--data-dir` and the options of a person's own files, handed on as one `choice`.
 
-    Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means.
+    Where `default` is None and nothing is named, `choice` is None; `unset` says in the help what that means. Where
+    it is `for_training`, there is `--preprocess` too.
     """
 
     def add(function: _Command) -> _Command:
@@ -87,6 +92,7 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             test_fraction: float | None,
             label_column: str | int | None,
             header: bool | None,
+            preprocess: str | None = None,
             **others: Any,
         ) -> Any:
             choice = None
@@ -94,19 +100,34 @@ def dataset_options(default: str | None = "auto", unset: str = "") -> Callable[[
             if dataset is None and named:
                 dataset = "auto"  # which takes what is in that folder, and nothing else
             if dataset is not None:
-                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column, test, header)
-            elif any(option is not None for option in (test, test_fraction, label_column, header)):
-                raise click.UsageError(
-                    "--test, --test-fraction, --label-column and --header belong to --dataset PATH: name that too"
-                )
+                choice = DatasetChoice(dataset, data_dir, test_fraction, label_column, test, header, preprocess)
+            elif any(option is not None for option in (test, test_fraction, label_column, header, preprocess)):
+                own = "--label-column, --header and --preprocess" if for_training else "--label-column and --header"
+                raise click.UsageError(f"--test, --test-fraction, {own} belong to --dataset PATH: name that too")
             return function(*args, choice=choice, **others)
 
         decorated: Any = with_choice
-        for option in reversed(_options_of_choice(default, unset)):
+        options = _options_of_choice(default, unset) + [_preprocess_option] * for_training
+        for option in reversed(options):
             decorated = option(decorated)
         return decorated  # type: ignore[no-any-return]
 
     return add
+
+
+def tell_of_scaling(data: Dataset) -> None:
+    """Say on stderr where the inputs of data are to be standardised, and how to leave them alone."""
+    if data.in_own_units:
+        told = f"{printable(data.name)}: the {data.x_train.shape[1]} inputs are standardised by the training part"
+        click.echo(f"{told}; --preprocess none leaves them as they are", err=True)
+
+
+_preprocess_option = click.option(
+    "--preprocess",
+    type=click.Choice(PREPROCESS),
+    help="What is done to a table of your own: scale standardises columns of numbers; auto also encodes text and fills "
+    "in missing values, with scikit-learn; none leaves all as it is.  [default: scale]",
+)
 
 
 def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Command], _Command]]:

@@ -56,6 +56,8 @@ class EpochReporter:
         """Show the epoch that has just ended: a callback for `fit` and for `TrainingSession.train`."""
         rate = self._samples / history.seconds[-1]
         line = f"loss {history.loss[-1]:.4f}, accuracy {history.accuracy[-1]:.4f}, {rate:,.0f} samples/s"
+        if len(set(history.lr[-2:])) > 1:
+            line += f", lr now {history.lr[-1]:.3g}"
         if self._console.is_terminal:
             self._progress.update(self._task, completed=epoch, description=line)
         else:

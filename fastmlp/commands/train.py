@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, fields
+from typing import Any
 
 import click
 
 from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
+from fastmlp.commands.learning_options import LearningOptions, learning_options
 from fastmlp.commands.make_session import check_resume, make_session
 from fastmlp.commands.options import HIDDEN_SIZE, as_json_option, dataset_options
+from fastmlp.commands.run_session import history_for_json, parameters_of, run_session
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given, training_files, training_options
 from fastmlp.contenders import MODULES, measure
 from fastmlp.datasets.choice import DatasetChoice
 from fastmlp.printable import printable
-
-if TYPE_CHECKING:
-    from fastmlp.network import History
-    from fastmlp.session import TrainingSession
 
 __all__ = ["train"]
 
@@ -34,8 +32,9 @@ class _Net(click.Choice):  # type: ignore[type-arg]
 @click.command()
 @click.option("--hidden-size", "-H", type=HIDDEN_SIZE, default=30, help="Hidden units.")
 @training_options("Passes over the training data; with --resume, the total including those already done.")
-@dataset_options(default=None, unset="auto; with --resume, what the model was trained on")
+@dataset_options(default=None, unset="auto; with --resume, what the model was trained on", for_training=True)
 @click.option("--net", "--net-type", type=_Net(list(MODULES)), default="fastmlp", help="Which net to train.")
+@learning_options()
 @training_files()
 @as_json_option
 @click.option("--compare-nets", is_flag=True, hidden=True)  # the original script's flag
@@ -47,6 +46,7 @@ def train(
     training: TrainingOptions,
     choice: DatasetChoice | None,
     net: str,
+    learning: LearningOptions,
     files: TrainingFiles,
     as_json: bool,
     compare_nets: bool,
@@ -56,12 +56,13 @@ def train(
         _compare(ctx)
         return
     files.check(net)
+    learning.check(net, is_resumed=files.resume is not None)
     if files.resume:
-        choice = check_resume(ctx, files.resume, training.epochs, choice)
+        choice = check_resume(ctx, files.resume, training.epochs, choice, learning)
     choice = choice or DatasetChoice()
-    session = make_session(ctx, hidden_size, training, choice, net, files)
+    session = make_session(ctx, hidden_size, training, learning, choice, net, files)
     with compile_notice():
-        history = _train(session, training.epochs, net)
+        history = run_session(session, training.epochs, net)
         if files.model:
             click.echo(f"model written to {printable(files.model)}", err=True)
         result = measure(session.net, session.data, history)
@@ -69,10 +70,11 @@ def train(
     if files.plot:
         from fastmlp.plots import plot_history
 
-        plot_history(session.history, files.plot, f"Training of {hidden_size} hidden units on {session.data.name}")
+        title = f"Training of {hidden_size} hidden units on {session.data.name}"
+        plot_history(session.history, files.plot, title, "test" if session.validation is None else "validation")
         click.echo(f"picture written to {printable(files.plot)}", err=True)
     row = {"net": net, "dataset": session.data.name, "hidden_size": hidden_size, **asdict(result)}
-    row["history"] = {name: getattr(history, name) for name in ("loss", "accuracy", "seconds")}
+    row["history"] = history_for_json(history, session)
     if not as_json:
         from fastmlp.commands.progress import result_table
 
@@ -82,8 +84,9 @@ def train(
     from fastmlp.files.json_safe import json_safe
 
     parameters = {"hidden_size": hidden_size, **asdict(training), "dataset": choice.dataset, "net": net}
+    parameters |= parameters_of(session, learning, training.lr)
     if files.resume:
-        parameters |= {"batch_size": session.batch_size, "lr": session.net.lr, "seed": session.net.seed}
+        parameters |= {"seed": session.net.seed}
     parameters |= {"output": files.model and str(files.model), "resume": files.resume and str(files.resume)}
     report = {"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": json_safe(row)}
     click.echo(json.dumps(report))
@@ -93,37 +96,13 @@ def _compare(ctx: click.Context) -> None:
     """Hand over to `fastmlp compare` what both commands know."""
     from fastmlp.commands.compare import compare
 
-    for name in ("output", "resume", "plot", "checkpoint_every", "net"):
+    shared = {parameter.name for parameter in compare.params}
+    own = {field.name for field in fields(LearningOptions)} - shared
+    for name in ("output", "resume", "plot", "checkpoint_every", "net", *sorted(own)):
         if is_given(ctx, name):
             option = name.replace("_", "-")
             raise click.UsageError(f"--compare-nets does not go with --{option}: see `fastmlp compare --help`")
-    both = {parameter.name for parameter in compare.params} & ctx.params.keys()
-    given = {name: ctx.params[name] for name in both if name and is_given(ctx, name)}
+    given = {name: ctx.params[name] for name in shared & ctx.params.keys() if name and is_given(ctx, name)}
     if is_given(ctx, "hidden_size"):
         given["hidden_sizes"] = (ctx.params["hidden_size"],)
     ctx.invoke(compare, **given)
-
-
-def _train(session: TrainingSession[Any], epochs: int, net: str) -> History:
-    """Train to `epochs` epochs in all, showing the progress; after Ctrl-C, save the finished epochs."""
-    from fastmlp.commands.progress import EpochReporter
-
-    done, data, hidden_size = session.epochs, session.data, len(session.net.b1)
-    what = f"{hidden_size} hidden units on {printable(data.name)}, {len(data.x_train)} samples"
-    click.echo(f"{net}: {what}, epochs {done + 1} to {epochs}", err=True)
-    try:
-        with EpochReporter(epochs, len(data.x_train), done) as reporter:
-            return session.train(epochs, callback=reporter.epoch)
-    except KeyboardInterrupt:
-        try:
-            if session.output and session.epochs > session.epochs_saved:
-                session.save()
-        finally:
-            click.echo(f"interrupted after {session.epochs} of {epochs} epochs{_saved(session)}", err=True)
-        raise
-
-
-def _saved(session: TrainingSession[Any]) -> str:
-    """Return what to say of the epochs that the file of an interrupted session holds."""
-    which = "which" if session.epochs_saved == session.epochs else f"{session.epochs_saved} of which"
-    return f", {which} are saved; continue with --resume {printable(session.output)}" if session.epochs_saved else ""

@@ -16,6 +16,7 @@ from fastmlp.commands.options import HIDDEN_SIZE, check_outputs, learning_rate, 
 __all__ = [
     "TrainingFiles",
     "TrainingOptions",
+    "grouped",
     "hidden_sizes_option",
     "is_given",
     "training_files",
@@ -32,7 +33,7 @@ class TrainingOptions:
 
     epochs: int
     batch_size: int
-    lr: float
+    lr: float | None  # None for that of the optimiser
     seed: int
     threads: int | None
 
@@ -79,12 +80,17 @@ def hidden_sizes_option(function: _Command) -> _Command:
 
 def training_options(epochs_help: str = "Passes over the training data.") -> Callable[[_Command], _Command]:
     """Add the options of `TrainingOptions`, handed on as one `training`."""
-    return _grouped(
+    return grouped(
         "training",
         TrainingOptions,
         click.option("--epochs", "--number-epochs", "-e", type=click.IntRange(min=1), default=20, help=epochs_help),
         click.option("--batch-size", "-b", type=click.IntRange(min=1), default=128, help="Samples per update."),
-        click.option("--lr", type=float, default=0.1, callback=learning_rate, help="Learning rate."),
+        click.option(
+            "--lr",
+            type=float,
+            callback=learning_rate,
+            help="Learning rate.  [default: 0.1; for momentum 0.01, for adam 0.001]",
+        ),
         click.option(
             "--seed",
             type=click.IntRange(min=0),
@@ -97,7 +103,7 @@ def training_options(epochs_help: str = "Passes over the training data.") -> Cal
 
 def training_files() -> Callable[[_Command], _Command]:
     """Add the options of `TrainingFiles`, handed on as one `files`."""
-    return _grouped(
+    return grouped(
         "files",
         TrainingFiles,
         click.option("--output", "-o", type=_FILE, help="Model file to write.  [default with --resume: the same file]"),
@@ -122,7 +128,7 @@ def is_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _grouped(name: str, group: type, *options: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
+def grouped(name: str, group: type, *options: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
     """Add `options` to a command, which gets their values as one `group`, a dataclass, under `name`."""
     fields = [field.name for field in dataclasses.fields(group)]
 

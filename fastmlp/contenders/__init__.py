@@ -27,7 +27,7 @@ class Contender(Protocol):
 
     X is (n, D) float32, Y is (n,) integers from 0 to C - 1. The weights read as float32 arrays W1 (D, H), b1 (H,),
     W2 (H, C), b2 (C,) and can be set, so that all contenders can start from the same ones. `optimizer` is "sgd",
-    "momentum" or "adam", the library's own with the settings of `fastmlp.engine.optimisers`; what it remembers is that
+    "momentum" or "adam", the library's own with the settings of `fastmlp.engine.optimizers`; what it remembers is that
     of the net. `n_threads=None` leaves the number of threads to the library behind the net.
     """
 

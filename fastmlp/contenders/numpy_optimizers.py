@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from fastmlp.arrays import Float32Array
-from fastmlp.engine.optimisers import Adam, Momentum, as_optimizer
+from fastmlp.engine.optimizers import Adam, Momentum, as_optimizer
 
 __all__ = ["Step", "step_of"]
 

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-__all__ = ["LARGEST", "SWAPPED", "TRUTH", "Kind", "kind_of", "number"]
+__all__ = ["LARGEST", "SWAPPED", "TRUTH", "Kind", "kind_of", "number", "number_or_truth"]
 
 LARGEST = float(np.finfo(np.float32).max)
 SWAPPED = str.maketrans(",.", ".,")
@@ -100,3 +100,16 @@ def kind_of(cell: str, decimal: str = ".") -> Kind:
     if lower in TRUTH:
         return Kind.TRUTH
     return next((kind for kind, pattern in _PATTERNS if pattern.fullmatch(cell)), Kind.TEXT)
+
+
+def number_or_truth(text: str, decimal: str = ".") -> float:
+    """Return the number in a cell, 1 and 0 for true and false, NaN for anything else.
+
+    >>> number_or_truth("1.5"), number_or_truth("True"), number_or_truth("rose")
+    (1.5, 1.0, nan)
+    """
+    truth = TRUTH.get(text.strip().lower())
+    if truth is not None:
+        return truth
+    value = number(text, decimal)
+    return np.nan if value is None else value

@@ -14,10 +14,13 @@ from fastmlp.errors import DataError, InvalidValueError
 
 if TYPE_CHECKING:
     from fastmlp.datasets.dataset import Dataset
+    from fastmlp.engine.table_columns import TableColumn
 
-__all__ = ["STANDARD_INPUT", "DatasetChoice", "load_dataset"]
+__all__ = ["PREPROCESS", "STANDARD_INPUT", "DatasetChoice", "load_dataset"]
 
 STANDARD_INPUT = "-"
+PREPROCESS = ("scale", "auto", "none")
+"""What may be done to a table in training: None is "scale"."""
 
 
 def load_dataset(
@@ -28,6 +31,7 @@ def load_dataset(
     test_fraction: float | None = None,
     label_column: str | int | None = None,
     header: bool | None = None,
+    preprocess: str | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Return the data called `name`: "auto", "mnist", "synthetic", or a path for `load_files`.
@@ -50,9 +54,9 @@ def load_dataset(
         return load_files(
             name, test=test, test_fraction=test_fraction, label_column=label_column, header=header, seed=seed
         )
-    if any(option is not None for option in (test, test_fraction, label_column, header)):
+    if any(option is not None for option in (test, test_fraction, label_column, header, preprocess)):
         raise InvalidValueError(
-            "test, test_fraction, label_column and header are for your own files; "
+            "test, test_fraction, label_column, header and preprocess are for your own files; "
             f"the dataset {name} has its own test set and labels"
         )
     from fastmlp.datasets.mnist import load_mnist
@@ -84,12 +88,24 @@ class DatasetChoice(NamedTuple):
     label_column: str | int | None = None
     test: str | None = None
     header: bool | None = None
+    preprocess: str | None = None
+    table_columns: tuple[TableColumn, ...] | None = None
+    """How a model makes inputs of a table, which goes before what `preprocess` says; not kept in the record."""
+
+    @property
+    def _is_encoded(self) -> bool:
+        named = self.dataset in ("auto", "mnist", "synthetic")
+        return not named and (self.table_columns is not None or self.preprocess == "auto")
 
     def load(self) -> Dataset:
         """Return the data; the same rows are held back each time where there is no test set.
 
-        Raises what `load_dataset` raises.
+        Raises what `load_dataset` raises, and MissingLibraryError where `preprocess` needs scikit-learn.
         """
+        if self._is_encoded:
+            from fastmlp.datasets.encoded import load_encoded
+
+            return load_encoded(self)
         return load_dataset(
             self.dataset,
             self.data_dir,
@@ -97,6 +113,7 @@ class DatasetChoice(NamedTuple):
             test_fraction=self.test_fraction,
             label_column=self.label_column,
             header=self.header,
+            preprocess=self.preprocess,
         )
 
     @property
@@ -109,6 +126,10 @@ class DatasetChoice(NamedTuple):
         """Return the data to measure a model on: all rows of a file that has no test set, and else as `load` does."""
         if not self.is_whole_file:
             return self.load()
+        if self._is_encoded:
+            from fastmlp.datasets.encoded import load_encoded
+
+            return load_encoded(self, for_testing=True)
         from fastmlp.datasets.files import load_for_testing
 
         return load_for_testing(self.dataset, label_column=self.label_column, header=self.header)
@@ -127,6 +148,7 @@ class DatasetChoice(NamedTuple):
             "test_fraction": self.test_fraction,
             "label_column": self.label_column,
             "header": self.header,
+            "preprocess": self.preprocess,
         }
 
     @classmethod
@@ -142,7 +164,7 @@ class DatasetChoice(NamedTuple):
         if not isinstance(record, dict):
             return None
         source, fraction, column = (record.get(key) for key in ("source", "test_fraction", "label_column"))
-        test, header = record.get("test"), record.get("header")  # which older files lack
+        test, header, preprocess = (record.get(key) for key in ("test", "header", "preprocess"))  # newer than others
         if (
             isinstance(source, str)
             and source != STANDARD_INPUT  # which is gone
@@ -150,6 +172,7 @@ class DatasetChoice(NamedTuple):
             and isinstance(column, (str, int, type(None)))
             and isinstance(test, (str, type(None)))
             and isinstance(header, (bool, type(None)))
+            and preprocess in (*PREPROCESS, None)
         ):
-            return cls(source, None, fraction, column, test, header)
+            return cls(source, None, fraction, column, test, header, preprocess)
         return None

@@ -44,6 +44,10 @@ class Columns(NamedTuple):
         """Return what messages call a column."""
         return f"column {index + 1}" + (f" ({self.header[index]})" if self.header and self.header[index] else "")
 
+    def name_of(self, index: int) -> str:
+        """Return the name of a column, or what messages call it where it has none."""
+        return (self.header[index] if self.header else "") or self.called(index)
+
 
 class Layout(NamedTuple):
     """How the cells of a table are read: the column of labels, those that hold no inputs, those of true and false."""

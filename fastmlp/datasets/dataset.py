@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.engine.table_columns import TableColumn
 
 __all__ = ["Dataset"]
 
@@ -17,6 +18,8 @@ class Dataset(NamedTuple):
     data, "mnist" for example. `class_names[k]` is the name of class k; None where the labels are their own names.
     `input_scale` is what the values were multiplied by: 1/255 for pixels from 0 to 255, else 1. `feature_names` are the
     names of the D inputs, None where they have none. `notes` say how the data was read, as pairs of what and how.
+    `in_own_units` says that each input is a column on a scale of its own, which a net should standardise.
+    `table_columns` say how the columns of a table became the inputs, where these are more than its numbers.
 
     >>> import numpy as np
     >>> x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 1, 0])
@@ -33,6 +36,8 @@ class Dataset(NamedTuple):
     input_scale: float = 1.0
     feature_names: tuple[str, ...] | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    in_own_units: bool = False
+    table_columns: tuple[TableColumn, ...] | None = None
 
     @property
     def n_classes(self) -> int:

@@ -55,6 +55,7 @@ class Faults:
     """The cells of a table that are no numbers, where inputs should stand: how many of each kind, in which columns."""
 
     columns: Columns
+    labelled: bool = False
     first: tuple[Row, int, Kind] | None = None
     cells: dict[Kind, int] = field(default_factory=dict)
     places: dict[Kind, dict[int, None]] = field(default_factory=dict)
@@ -88,7 +89,9 @@ class Faults:
         others = [f"{n} {_PLURALS[each]} in {self._names(each)}" for each, n in self.cells.items() if each is not kind]
         if self.cells[kind] > 1:
             others.insert(0, f"{self.cells[kind]} such cells in {self._names(kind)}")
-        return DataError(f"{what}{advice}" + (f" (in all {', '.join(others)})" if others else ""))
+        can_be_encoded = self.labelled and self.cells.keys() <= {Kind.MISSING, Kind.TEXT}
+        hint = "; or have --preprocess auto fill in and encode them" if can_be_encoded else ""
+        return DataError(f"{what}{advice}" + (f" (in all {', '.join(others)})" if others else "") + hint)
 
     def _names(self, kind: Kind) -> str:
         header, places = self.columns.header, self.places[kind]
@@ -101,7 +104,7 @@ def find_faults(rows: Iterable[Row], columns: Columns, layout: Layout) -> Faults
 
     Raises DataError for a row that is longer or shorter than the first, and for an empty label.
     """
-    faults, label = Faults(columns), layout.label
+    faults, label = Faults(columns, layout.label is not None), layout.label
     inputs = [j for j in range(columns.n) if j not in layout.ignored and j != label]
     for row in rows:
         if not any(row.cells) and columns.n > 1:

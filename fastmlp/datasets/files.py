@@ -21,19 +21,20 @@ from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
 from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.npz import read_npz
-from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels
+from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels, spans_0_to_1
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source, expand_home
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
 from fastmlp.datasets.standard_input import named_source
 from fastmlp.engine.feature_names import column_order
 from fastmlp.engine.settings import check_integer
+from fastmlp.engine.table_columns import TableColumn
 from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
-__all__ = ["load_files", "load_for_testing"]
+__all__ = ["Part", "as_test_set", "assemble", "divided", "load_files", "load_for_testing"]
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """Inputs and labels as they were read, what the file calls them, and how they were read."""
 
     x: NDArray[Any]
@@ -43,6 +44,7 @@ class _Part(NamedTuple):
     feature_names: tuple[str, ...] | None = None
     label_column: str | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    table_columns: tuple[TableColumn, ...] | None = None
 
 
 def load_files(
@@ -98,11 +100,11 @@ def load_files(
         if len(parts) == 2 or test_fraction is not None:
             raise InvalidValueError(f"{path} has a test set, or test_fraction makes one; leave out the file {test}")
         parts.append(_read_test(_checked_path(test), parts[0], label_column, header))
-    whole = _assemble(path, parts, fewest_classes=2, test_part=f"the file {test}" if test else "its own")
-    return whole if len(parts) == 2 else _divided(whole, fraction, seed)
+    whole = assemble(path, parts, fewest_classes=2, test_part=f"the file {test}" if test else "its own")
+    return whole if len(parts) == 2 else divided(whole, fraction, seed)
 
 
-def _divided(whole: Dataset, fraction: float, seed: int) -> Dataset:
+def divided(whole: Dataset, fraction: float, seed: int) -> Dataset:
     """Return a dataset without a test set with a part of each class held back for one."""
     kept, held_back = split(whole.y_train, fraction, seed)
     x, y = whole.x_train, whole.y_train
@@ -122,26 +124,32 @@ def load_for_testing(
     """
     path = _checked_path(path)
     parts = _read(path, label_column, header)
-    whole = _assemble(path, parts, fewest_classes=1, test_part="its own")
+    whole = assemble(path, parts, fewest_classes=1, test_part="its own")
     if len(parts) == 2:
         return whole
+    return as_test_set(whole)
+
+
+def as_test_set(whole: Dataset) -> Dataset:
+    """Return a dataset without a test set with all its rows as one."""
     x, y = whole.x_train, whole.y_train
     return whole._replace(
         x_train=x[:0], y_train=y[:0], x_test=x, y_test=y, notes=(*whole.notes, ("test part", "all rows"))
     )
 
 
-def _assemble(path: Path, parts: list[_Part], fewest_classes: int, test_part: str) -> Dataset:
+def assemble(path: Path, parts: list[Part], fewest_classes: int, test_part: str) -> Dataset:
     """Return one or two parts as a dataset; that of one part has no test set yet."""
     inputs = [as_rows(part.x, f"{path}: {part.x_name}") for part in parts]
     _check_shapes(path, parts, [X.shape[1] for X in inputs])
     labels, class_names = number_classes([part.y for part in parts], f"{path}: {parts[0].y_name}", fewest_classes)
     found = [Inputs(X, part.x.dtype, part.x_name) for X, part in zip(inputs, parts, strict=True)]
-    pixels = scale_pixels(found, str(path))
+    pixels = parts[0].table_columns is None and scale_pixels(found, str(path))
     if pixels:
         _warn(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
     elif (told := counts_told(found[0])) is not None:
         _warn(f"{_name(path)}: {told}")
+    in_own_units = not pixels and all(part.x.ndim == 2 for part in parts) and not spans_0_to_1(inputs[0])
     notes = (*parts[0].notes, ("scaling", "pixels, by 1/255" if pixels else "none"))
     x_test, y_test = (inputs[1], labels[1]) if len(parts) == 2 else (inputs[0][:0], labels[0][:0])
     if len(parts) == 2:
@@ -156,6 +164,8 @@ def _assemble(path: Path, parts: list[_Part], fewest_classes: int, test_part: st
         PIXEL_SCALE if pixels else 1.0,
         parts[0].feature_names,
         notes,
+        in_own_units,
+        parts[0].table_columns,
     )
 
 
@@ -185,7 +195,7 @@ def _checked_fraction(fraction: Any) -> float:
     return number
 
 
-def _read(path: Path, label_column: str | int | None, header: bool | None) -> list[_Part]:
+def _read(path: Path, label_column: str | int | None, header: bool | None) -> list[Part]:
     """Read the training set and, where there is one, the test set, whatever the path holds."""
     is_file, is_empty = False, False
     if str(path) != STANDARD_INPUT:
@@ -194,7 +204,7 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
         except FileNotFoundError:
             if is_set(path):
                 _refuse_table_options(path, label_column, header)
-                return [_Part(*part) for part in read_idx_folder(path.parent, path.name)]
+                return [Part(*part) for part in read_idx_folder(path.parent, path.name)]
             raise DataError(
                 f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and "
                 "synthetic"
@@ -205,7 +215,7 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
             raise DataError(f"{str(path)!r} cannot be the name of a file or folder") from None
         if stat.S_ISDIR(found.st_mode):
             _refuse_table_options(path, label_column, header)
-            return [_Part(*part) for part in read_idx_folder(path)]
+            return [Part(*part) for part in read_idx_folder(path)]
         is_file = stat.S_ISREG(found.st_mode)
         is_empty = is_file and found.st_size == 0
     if is_file and kind_of_file(path.name) is None:
@@ -229,9 +239,9 @@ def _refuse_table_options(path: Path, label_column: str | int | None, header: bo
             raise InvalidValueError(f"{name} is for CSV files and other tables, which {path} is not")
 
 
-def _read_table(source: Source, label_column: str | int | None, header: bool | None) -> _Part:
+def _read_table(source: Source, label_column: str | int | None, header: bool | None) -> Part:
     table = open_table(source, header).inputs_and_labels(label_column)
-    return _Part(
+    return Part(
         table.X,
         np.array(table.labels),
         "the table",
@@ -242,7 +252,7 @@ def _read_table(source: Source, label_column: str | int | None, header: bool | N
     )
 
 
-def _read_test(path: Path, train: _Part, label_column: str | int | None, header: bool | None) -> _Part:
+def _read_test(path: Path, train: Part, label_column: str | int | None, header: bool | None) -> Part:
     """Read a test set from a file of its own, its columns in the order of those of the training set."""
     named = label_column is not None or train.label_column is None or train.feature_names is None
     parts = _read(path, label_column if named else train.label_column, header)
@@ -264,7 +274,7 @@ def _read_test(path: Path, train: _Part, label_column: str | int | None, header:
     return test
 
 
-def _read_arrays(source: Source, kind: str) -> list[_Part]:
+def _read_arrays(source: Source, kind: str) -> list[Part]:
     """Read the arrays of an .npz or .mat that belong to a dataset."""
 
     def choose(present: Sequence[str]) -> list[str]:
@@ -281,12 +291,12 @@ def _read_arrays(source: Source, kind: str) -> list[_Part]:
         values = in_order(arrays, source.name)
         names = ["X", "y"] if len(values) == 2 else ["x_train", "y_train", "x_test", "y_test"]
     return [
-        _Part(x, y.reshape(-1) if y.shape == (1, *x.shape[:1]) else y, x_name, y_name)
+        Part(x, y.reshape(-1) if y.shape == (1, *x.shape[:1]) else y, x_name, y_name)
         for x, y, x_name, y_name in zip(values[::2], values[1::2], names[::2], names[1::2], strict=True)
     ]
 
 
-def _check_shapes(path: Path, parts: list[_Part], widths: list[int]) -> None:
+def _check_shapes(path: Path, parts: list[Part], widths: list[int]) -> None:
     """Refuse parts whose inputs and labels differ in length, or that differ in width."""
     for part in parts:
         if part.y.ndim == 0 or len(part.x) != len(part.y):

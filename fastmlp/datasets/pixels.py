@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp.arrays import Float32Array
 from fastmlp.errors import DataError
 
-__all__ = ["PIXEL_SCALE", "Inputs", "counts_told", "scale_pixels"]
+__all__ = ["PIXEL_SCALE", "Inputs", "counts_told", "scale_pixels", "spans_0_to_1"]
 
 PIXEL_SCALE = 1 / 255
 _DARKEST = 127  # bytes that reach no further are no pixels
@@ -70,6 +70,15 @@ def _look(part: Inputs) -> _Look:
         return _Look.OTHER
     sure = most > _DARKEST if part.dtype == np.uint8 else (least, most) == (0, 255)
     return _Look.PIXELS if sure else _Look.PERHAPS
+
+
+def spans_0_to_1(X: Float32Array) -> bool:
+    """Whether inputs lie between 0 and 1 and reach both, as pixels do that were scaled already, and one-hot rows.
+
+    >>> spans_0_to_1(np.array([[0, 0.5], [1, 0.2]], np.float32)), spans_0_to_1(np.array([[0.1, 0.5]], np.float32))
+    (True, False)
+    """
+    return float(X.min()) == 0 and float(X.max()) == 1
 
 
 def counts_told(part: Inputs) -> str | None:

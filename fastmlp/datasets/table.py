@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Float64Array
-from fastmlp.datasets.cells import LARGEST, SWAPPED, TRUTH, Kind, kind_of, number
+from fastmlp.datasets.cells import LARGEST, SWAPPED, TRUTH, Kind, kind_of, number, number_or_truth
 from fastmlp.datasets.columns import (
     Columns,
     Layout,
@@ -31,13 +31,15 @@ from fastmlp.datasets.columns import (
 from fastmlp.datasets.dialect import Row, read_head, rows_of
 from fastmlp.datasets.faults import find_faults
 from fastmlp.datasets.header import has_header
+from fastmlp.datasets.mixed import MixedColumns, mixed_columns
 from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.text import open_text
+from fastmlp.engine.table_columns import TableColumn
 from fastmlp.errors import DataError
 from fastmlp.printable import shown
 
-__all__ = ["LabelledTable", "Table", "names_of"]
+__all__ = ["LabelledTable", "MixedTable", "Table", "names_of"]
 
 _LOOKED_AT = 20_000  # cells, to find the header and the column of labels
 _FEWEST_ROWS = 10
@@ -58,6 +60,19 @@ class LabelledTable(NamedTuple):
     feature_names: tuple[str, ...] | None
     label_column: str
     notes: tuple[tuple[str, str], ...]
+
+
+class MixedTable(NamedTuple):
+    """The columns of a table that are inputs, of numbers or text, and its labels.
+
+    `named` says whether the columns have names of their own; the rest is as in `LabelledTable`.
+    """
+
+    columns: MixedColumns
+    labels: list[str]
+    label_column: str
+    notes: tuple[tuple[str, str], ...]
+    named: bool
 
 
 class Table:
@@ -160,6 +175,45 @@ class Table:
             self._notes(columns, label, dropped),
         )
 
+    def mixed(self, label_column: str | int | None = None, wanted: Sequence[TableColumn] | None = None) -> MixedTable:
+        """Return columns of numbers, some of which may be missing, and of text, and the n labels; else as above.
+
+        Where a model says with `wanted` which columns hold text, the content does not.
+
+        Raises DataError also where neither names nor kinds say which column holds the labels.
+        """
+        columns = self.columns((label_column,) if isinstance(label_column, str) else ())
+        label = self._label_before_reading(columns, label_column)
+        if label is None:
+            raise DataError(f"{columns.name}: say with --label-column where the labels are, as no name tells it")
+        if wanted is None:
+            text = self._columns_of_text(columns, label)
+        else:
+            of_text = {column.name for column in wanted if column.categories is not None}
+            text = [j for j in range(columns.n) if columns.name_of(j) in of_text]
+        cells = self._cells(columns, range(columns.n))
+        labels = cells.pop(label)
+        named = [j for j in cells if _is_index(columns, j)]
+        dropped = [j for j in named if set(cells[j]) == {""} or numbers_rows(cells[j], named=True)]
+        for j in dropped:
+            del cells[j]
+        if dropped:
+            _warn(f"{columns.name}: {shown(map(columns.called, dropped))}, which names the rows, was left out")
+        if not cells:
+            raise DataError(f"{self._source.name} has no inputs beside its labels and the numbers of its rows")
+        values = mixed_columns(columns, cells, text, self._dialect.decimal)
+        name = columns.header[label] if columns.header else str(label + 1)
+        return MixedTable(values, labels, name, self._notes(columns, label, dropped), columns.header is not None)
+
+    def mixed_inputs(self, columns: Columns, order: Sequence[int], wanted: Sequence[TableColumn]) -> MixedColumns:
+        """Return the columns at the places in `order` as the model takes them, which are those `wanted`."""
+        cells = self._cells(columns, order)
+        text = [j for j, column in zip(order, wanted, strict=True) if column.categories is not None]
+        found = mixed_columns(columns, cells, text, self._dialect.decimal)
+        return found._replace(
+            values={column.name: array for column, array in zip(wanted, found.values.values(), strict=True)}
+        )
+
     # --- Roles of the columns -----------------------------------------------------------------------------------------
 
     @property
@@ -233,7 +287,7 @@ class Table:
 
     def _numbers(self, codes: Float32Array, texts: _Codes) -> Float64Array | None:
         """Return the values (n,) of a watched column, None where one is no number."""
-        values = [_truth(text, self._dialect.decimal) for text in texts]
+        values = [number_or_truth(text, self._dialect.decimal) for text in texts]
         return np.array(values)[codes.astype(np.int64)] if all(abs(value) <= LARGEST for value in values) else None
 
     def _notes(self, columns: Columns, label: int, dropped: list[int]) -> tuple[tuple[str, str], ...]:
@@ -267,7 +321,9 @@ class Table:
     def _load(self, columns: Columns, layout: Layout, watched: dict[int, _Codes]) -> tuple[Float32Array | None, str]:
         """Return what NumPy reads, and why it could not."""
         decimal = layout.decimal
-        converters: dict[int | str, Callable[[str], float]] = {j: lambda text: _truth(text, ".") for j in layout.truths}
+        converters: dict[int | str, Callable[[str], float]] = {
+            j: lambda text: number_or_truth(text, ".") for j in layout.truths
+        }
         converters |= {j: _coder(codes, decimal) for j, codes in watched.items()}
         with open_text(self._source) as file:
             lines: Iterator[str] = islice(file, self._skipped(columns), None)
@@ -294,6 +350,35 @@ class Table:
     def _skipped(self, columns: Columns) -> int:
         """The lines of the file before the first sample."""
         return self._dialect.skipped if columns.header is None else self._head[0].line
+
+    def _columns_of_text(self, columns: Columns, label: int | None) -> list[int]:
+        """Return the columns that hold text; DataError names what is neither number, text nor missing."""
+        layout = Layout(label, frozenset(), self._truths(columns), self._dialect.decimal)
+        with self._rows(columns) as rows:
+            faults = find_faults(rows, columns, layout)
+        if faults.decimal_commas and self._dialect.delimiter != "," and layout.decimal != ",":
+            self._dialect = self._dialect._replace(decimal=",")
+            return self._columns_of_text(columns, label)
+        text = list(faults.places.get(Kind.TEXT, ()))
+        unclear = {
+            j for kind, places in faults.places.items() for j in places if kind is not Kind.MISSING and j not in text
+        }
+        if unclear:
+            self._raise_faults(columns, layout._replace(ignored=frozenset(range(columns.n)) - unclear))
+        return text
+
+    def _cells(self, columns: Columns, kept: Sequence[int]) -> dict[int, list[str]]:
+        """Return the cells of the columns `kept`, all rows of which have the same length."""
+        with self._rows(columns) as rows:
+            picked = []
+            for row in rows:
+                if len(row.cells) != columns.n:
+                    raise DataError(
+                        f"{columns.name}: row {row.line} has {len(row.cells)} columns where the first row has "
+                        f"{columns.n}"
+                    )
+                picked.append([row.cells[j] for j in kept])
+        return {j: list(column) for j, column in zip(kept, zip(*picked, strict=True), strict=True)}
 
     @contextmanager
     def _rows(self, columns: Columns) -> Iterator[Iterator[Row]]:
@@ -340,15 +425,6 @@ def _is_index(columns: Columns, index: int) -> bool:
 def _whole(sample: list[list[str]], column: int) -> bool:
     """Whether a column holds no fractions."""
     return not any("." in row[column] or "," in row[column] for row in sample)
-
-
-def _truth(text: str, decimal: str) -> float:
-    """Return the number in a cell, 1 and 0 for true and false, NaN for anything else."""
-    truth = TRUTH.get(text.strip().lower())
-    if truth is not None:
-        return truth
-    value = number(text, decimal)
-    return np.nan if value is None else value
 
 
 def _coder(codes: _Codes, decimal: str) -> Callable[[str], float]:

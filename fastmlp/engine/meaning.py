@@ -1,11 +1,19 @@
-"""What the inputs and outputs of a net mean: names, and the scale of the inputs."""
+"""What the inputs and outputs of a net mean: names, scale and scaling, and samples as the net takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from numpy.typing import ArrayLike
+
 from fastmlp.engine.feature_names import check_feature_names
+from fastmlp.engine.inputs import Rows, Samples, as_rows
+from fastmlp.engine.labels import as_labels
+from fastmlp.engine.sample_weights import as_sample_weights
+from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
+from fastmlp.engine.sparse_inputs import SparseInputs
+from fastmlp.engine.table_columns import TableColumn, check_table_columns
 
 __all__ = ["Meaning"]
 
@@ -26,6 +34,8 @@ class Meaning:
         self._class_names: tuple[str, ...] | None = None
         self._feature_names: tuple[str, ...] | None = None
         self._input_scale = 1.0
+        self._scaling: Scaling | None = None
+        self._table_columns: tuple[TableColumn, ...] | None = None
 
     @property
     def input_size(self) -> int:
@@ -63,3 +73,47 @@ class Meaning:
     @input_scale.setter
     def input_scale(self, value: float) -> None:
         self._input_scale = check_number("input_scale", value)
+
+    @property
+    def table_columns(self) -> tuple[TableColumn, ...] | None:
+        """How the inputs are made of the columns of a table, None where they are its numbers.
+
+        `fastmlp predict` and `fastmlp evaluate` go by it; `forward` takes the inputs themselves.
+        """
+        return self._table_columns
+
+    @table_columns.setter
+    def table_columns(self, value: Sequence[TableColumn] | None) -> None:
+        self._table_columns = None if value is None else check_table_columns(value, self.input_size)
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """How the net scales its inputs wherever it takes some: `fit`, `forward`, `score`; None where it does not.
+
+        `net.scaling = Scaling.of(X)` sets it, X being the training rows.
+        """
+        return self._scaling
+
+    @scaling.setter
+    def scaling(self, value: Scaling | None) -> None:
+        self._scaling = None if value is None else check_scaling(value, self.input_size)
+
+    def _scaled(self, name: str, rows: Rows) -> Rows:
+        if self._scaling is None:
+            return rows
+        return rows.scaled(name, *self._scaling) if isinstance(rows, SparseInputs) else self._scaling.apply(name, rows)
+
+    def _rows(self, X: ArrayLike) -> Rows:
+        return self._scaled("X", as_rows("X", X, self._input_size, self._feature_names))
+
+    def _samples(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike,
+        feature_names: tuple[str, ...] | None,
+        weights: ArrayLike | None = None,
+        part: str = "",
+    ) -> Samples:
+        rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
+        labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
+        return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))

@@ -7,11 +7,14 @@ the number of threads, so it may change at the end of any batch.
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["Pace"]
 
 _STRETCH_SECONDS = 0.1  # of training before the threads are looked at; to start them again takes 0.1 ms
 _LEAST_SECONDS = 0.02  # a shorter one says little
 _LEAST_BATCHES = 32
+_QUICK_SECONDS = 0.001  # of work: less is done before other threads have begun
 _RUNNING = 0.85  # of the time: threads that ran for less were kept from running
 _PATIENCE = 5  # stretches before another number of threads is tried
 
@@ -32,6 +35,7 @@ class Pace:
         self.threads = most
         self._most = most
         self._speed = 0.0  # samples a second in the last stretch
+        self._work = math.inf  # seconds a sample took in it, of all threads together
         self._rival: tuple[int, float] | None = None  # threads and speed before a trial, while it lasts
         self._until_trial = 0
 
@@ -40,9 +44,13 @@ class Pace:
         batches = max(_LEAST_BATCHES, round(self._speed * _STRETCH_SECONDS / batch_size))
         return left if left < 1.5 * batches * batch_size else batches * batch_size
 
+    def is_quick(self, samples: int) -> bool:
+        """Return whether so many samples are trained sooner than threads are started for them."""
+        return samples * self._work < _QUICK_SECONDS
+
     def record(self, samples: int, seconds: float, running_seconds: float) -> None:
         """Take note of a stretch of training: what it took, and for how long its threads ran, all together."""
-        self._speed = samples / seconds
+        self._speed, self._work = samples / seconds, running_seconds / samples
         if seconds < _LEAST_SECONDS:
             return
         held_up = running_seconds < _RUNNING * seconds * self.threads

@@ -6,6 +6,7 @@ import math
 import operator
 import os
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from fastmlp.errors import InvalidTypeError, InvalidValueError
@@ -67,7 +68,7 @@ def check_size(name: str, value: Any) -> float:
     >>> check_size("l2", 0)
     0.0
     """
-    return 0.0 if not _is_bool(value) and isinstance(value, (int, float)) and value == 0 else check_number(name, value)
+    return 0.0 if not _is_bool(value) and isinstance(value, Real) and value == 0 else check_number(name, value)
 
 
 def check_share(name: str, value: Any) -> float:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Int64Array
+from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.engine.fit_options import FitOptions
+from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Rows, Samples, count_nonzeros
-from fastmlp.engine.optimisers import SGD, Adam, Optimizer, OptimizerState, for_kernels, has_lazy_form, moments_of
+from fastmlp.engine.optimizers import SGD, Adam, Optimizer, OptimizerState, for_kernels, has_lazy_form, moments_of
 from fastmlp.engine.pace import Pace
-from fastmlp.engine.settings import check_integer
 from fastmlp.engine.sparse_inputs import SparseInputs
+from fastmlp.engine.stopping import Spare
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
-from fastmlp.errors import DivergenceError, InvalidTypeError
+from fastmlp.errors import DivergenceError
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
 from fastmlp.kernels.interrupts import HeldBack
@@ -35,74 +35,30 @@ from fastmlp.kernels.tiles import Lanes
 from fastmlp.kernels.wide import WideRows
 from fastmlp.machine import available_processors
 
-__all__ = ["Callback", "FitOptions", "History", "Measure", "Trainee", "compile_training", "fit", "measure_on"]
+__all__ = ["Measure", "Trainee", "compile_training", "fit", "measure_on"]
 
 _FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
-
-@dataclass
-class History:
-    """What happened in each epoch of a `fit`.
-
-    `loss` and `accuracy` are means over the epoch's samples, each batch taken before its update; `seconds` is the
-    time of the epoch without compilation, which stands in `compile_seconds`; `val_loss` and `val_accuracy` are measured
-    after the epoch when `validation` is given.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
-    compile_seconds: float = 0.0
-
-
-Callback = Callable[[int, History], bool | None]
-"""Called after each epoch with its number, from 1, and the history so far; True ends the training."""
 
 Measure = Callable[[], Score]
 """Called after the training of each epoch, and part of it: says how good the net is on other samples."""
 
 
 @dataclass(frozen=True)
-class FitOptions:
-    """How a `fit` trains: checked, whatever they were given as."""
-
-    batch_size: int
-    number_epochs: int
-    shuffle: bool
-    callback: Callback | None
-
-    @classmethod
-    def checked(cls, batch_size: Any, number_epochs: Any, shuffle: bool, callback: Callback | None) -> FitOptions:
-        """Return the options; raises InvalidValueError or InvalidTypeError for what cannot be used."""
-        if callback is not None and not callable(callback):
-            raise InvalidTypeError(f"callback is {callback!r}; it must be a function of (epoch, history)")
-        return cls(
-            check_integer("batch_size", batch_size), check_integer("number_epochs", number_epochs), shuffle, callback
-        )
-
-    def for_samples(self, n: int) -> FitOptions:
-        """Return the options for n samples: a batch holds at most all of them, and a warning says so."""
-        if self.batch_size <= n:
-            return self
-        warnings.warn(
-            f"batch_size {self.batch_size} is larger than the data: {n} samples make one batch",
-            UserWarning,
-            stacklevel=4,
-        )
-        return FitOptions(n, self.number_epochs, self.shuffle, self.callback)
-
-
-@dataclass(frozen=True)
 class Trainee:
-    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples."""
+    """What a `fit` trains: the weights, by an optimiser with its state; the generator that orders the samples.
+
+    A mean loss beyond `loss_limit` times ln C, that of guessing, is divergence. The first `fixed_outputs` learn
+    nothing.
+    """
 
     weights: Weights
     state: OptimizerState
     rng: np.random.Generator
     lr: Callable[[], float]
     n_threads: int
+    loss_limit: float = 100.0
+    fixed_outputs: int = 0
 
 
 def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
@@ -121,32 +77,48 @@ def fit(
     options: FitOptions,
     measure: Measure | None = None,
     history: History | None = None,
+    spare: Spare | None = None,
 ) -> History:
     """Train for the epochs of `options`, each followed by `measure`; return `history`, or a new one, with them added.
 
     Raises DivergenceError. After it, after Ctrl-C, and after an error of `measure`, weights, generator and history are
-    all three those after the last full epoch: they change together, in `_Run.epoch`.
+    all three those after the last full epoch: they change together, in `_Run.epoch`. With early stopping, the net is
+    then, and in the end, as it was after its best epoch, and `spare` keeps the last: a training that is given the same
+    spare again goes on from there.
     """
-    options = options.for_samples(len(samples.y))
     history = History() if history is None else history
+    epochs = len(history.loss) + options.number_epochs
+    options.check(epochs, validated=measure is not None)
+    options = options.for_samples(len(samples.y))
+    if options.early_stopping is not None and spare is None:
+        spare = Spare(trainee.weights, trainee.state)
     watch = Stopwatch()
-    run = _Run(trainee, samples, options, watch)
-    history.compile_seconds += watch.seconds["compile"]
-    packing = watch.seconds["pack"]  # is time of the first epoch
-    for epoch in range(1, options.number_epochs + 1):
-        run.epoch(history, measure, packing if epoch == 1 else 0.0)
-        answer = None if options.callback is None else options.callback(epoch, history)
-        if isinstance(answer, (bool, np.bool_)) and answer:  # not 12, of a callback that ends in file.write
-            break
+    try:
+        if spare is not None:
+            spare.put("last")
+        run = _Run(trainee, samples, options, watch, spare)
+        history.compile_seconds += watch.seconds["compile"]
+        packing = watch.seconds["pack"]  # is time of the first epoch
+        for epoch in range(1, options.number_epochs + 1):
+            run.epoch(history, measure, options.rate(trainee.lr(), history, epochs), packing if epoch == 1 else 0.0)
+            answer = None if options.callback is None else options.callback(epoch, history)
+            ended = isinstance(answer, (bool, np.bool_)) and answer  # not 12, of a callback that ends in file.write
+            if ended or history.stopped_early:
+                break
+    finally:
+        if spare is not None:
+            spare.put("best")
     return history
 
 
 class _Run:
     """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
 
-    def __init__(self, trainee: Trainee, samples: Samples, options: FitOptions, watch: Stopwatch) -> None:
+    def __init__(
+        self, trainee: Trainee, samples: Samples, options: FitOptions, watch: Stopwatch, spare: Spare | None
+    ) -> None:
         self._trainee, self._y, self._weights, self._options = trainee, samples.y, samples.weights, options
-        self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
+        self._lanes, self._parameters, self._spare = trainee.weights.lanes, trainee.weights.packed, spare
         (self._n_classes,) = trainee.weights.shapes["b2"]
         self._X = self._packed(samples.X, watch)
         with watch.on("compile"):
@@ -184,8 +156,8 @@ class _Run:
                 return packed
         raise AssertionError("the last form takes any X")
 
-    def epoch(self, history: History, measure: Measure | None, packing: float) -> None:
-        """Train once through all samples, measure, and add the epoch to the history.
+    def epoch(self, history: History, measure: Measure | None, lr: float, packing: float) -> None:
+        """Train once through all samples at this learning rate, measure, and add the epoch to the history.
 
         Where anything of that fails or is interrupted, nothing has changed: weights and generator are put back, so that
         the next epoch draws this one's order again. Ctrl-C ends the training and the measuring at their next meeting,
@@ -199,7 +171,7 @@ class _Run:
                 self._rollback.save()
             try:
                 with watch.on("train"):
-                    loss, accuracy = self._train_once()
+                    loss, accuracy = self._train_once(lr)
                 measured = None if measure is None else measure()
             except BaseException as error:
                 self._rollback.restore()
@@ -211,24 +183,37 @@ class _Run:
             history.loss.append(loss)
             history.accuracy.append(accuracy)
             history.seconds.append(packing + watch.seconds["train"])
+            history.lr.append(lr)
             if measured is not None:
                 history.val_loss.append(measured.loss)
                 history.val_accuracy.append(measured.accuracy)
+            self._look_for_the_best(history)
 
-    def _train_once(self) -> tuple[float, float]:
+    def _look_for_the_best(self, history: History) -> None:
+        """With early stopping, keep the net after its best epoch so far, and see whether the training is over."""
+        stopping, spare = self._options.early_stopping, self._spare
+        if stopping is not None and spare is not None:
+            if stopping.is_best(history):
+                spare.keep_best()
+                history.best_epoch = len(history.loss)
+            history.stopped_early = stopping.is_over(history)
+
+    def _train_once(self, lr: float) -> tuple[float, float]:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
-        rng, n, lr = self._trainee.rng, len(self._y), self._trainee.lr()
+        rng, n = self._trainee.rng, len(self._y)
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
-        optimiser = self._trainee.state.for_epoch(lr)
-        plan = EpochPlan.of(order, self._y, self._options.batch_size, optimiser, self._n_classes, self._weights)
+        rule = self._trainee.state.for_epoch(lr)
+        size, fixed = self._options.batch_size, self._trainee.fixed_outputs
+        plan = EpochPlan.of(order, self._y, size, rule, self._n_classes, self._weights, fixed)
         if self._lazy:
-            plan = plan._replace(optimiser=lazily(optimiser, plan.totals, self._steps_done()) or optimiser)
+            plan = plan._replace(rule=lazily(rule, plan.totals, self._steps_done()) or rule)
         first = 0
         while first < n:
             last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
             self._train(plan.part(first, last), self._outcome.part(first, last))
             first = last
-        return self._checked_result(lr)
+        in_order = None if self._weights is None else self._weights[order]  # as the outcome is
+        return self._checked_result(lr, in_order)
 
     def _steps_done(self) -> NDArray[np.uint32]:
         """How many steps of the epoch each row of each tile of W1 has had: none yet."""
@@ -243,13 +228,14 @@ class _Run:
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
-        run_team(self._pace.threads, work, inline=False)
+        quick = self._pace.is_quick(len(plan.order))
+        run_team(1 if quick else self._pace.threads, work, inline=quick)
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
-    def _checked_result(self, lr: float) -> tuple[float, float]:
-        loss, accuracy = mean_of(self._outcome, self._weights)
+    def _checked_result(self, lr: float, weights: Float32Array | None) -> tuple[float, float]:
+        loss, accuracy = mean_of(self._outcome, weights)
         finite = all(np.isfinite(array).all() for array in self._parameters)
-        if not finite or not loss <= 100 * math.log(max(self._n_classes, 2)):
+        if not finite or not loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"
@@ -306,8 +292,8 @@ def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool 
     parameters = empty_parameters(1, 1, 1, lanes)
     scratch = EpochScratch.of(parameters, X, 1, 1)
     moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
-    optimiser = for_kernels(optimizer, 0.0, 0, moments)
+    rule = for_kernels(optimizer, 0.0, 0, moments)
     if lazy:
-        optimiser = lazily(optimiser, np.ones(1, np.float32), np.zeros(parameters.W1.shape[:2], np.uint32)) or optimiser
-    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, optimiser, 1)
+        rule = lazily(rule, np.ones(1, np.float32), np.zeros(parameters.W1.shape[:2], np.uint32)) or rule
+    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, rule, 1)
     run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

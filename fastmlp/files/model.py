@@ -2,7 +2,9 @@
 
 The file is an uncompressed .npz of W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), float32; `metadata`, JSON as bytes; and
 `digest`, the SHA-256 of all of them, so that an altered file is noticed. In format 2 there are also the moments that an
-optimiser remembers, such as velocity_W1, each of the shape of its array.
+optimiser remembers, such as velocity_W1, each of the shape of its array; and of a training with early stopping all of
+these once more: best_W1, or last_W1 where the net is the best. In format 3 also input_centre and input_spread (D,),
+by which the net scales its inputs, and table_columns in the metadata, of which inputs are made.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from fastmlp.files.json_safe import json_safe
 
 __all__ = ["FORMAT", "ModelFile", "read_model", "write_model"]
 
-FORMAT = 2
-"""The version of the format; a file with a higher one is refused. A file without moments says 1, for older readers."""
+FORMAT = 3
+"""The version of the format; a file with a higher one is refused. Where 1 or 2 is enough, a file says so."""
 
 _DIMENSIONS = {"W1": 2, "b1": 1, "W2": 2, "b2": 1}
+_SCALING = ("input_centre", "input_spread")
 _MOMENTS = ("velocity", "mean", "square")
+_SPARE = ("best", "last")
 
 
 class ModelFile(NamedTuple):
@@ -41,15 +45,16 @@ class ModelFile(NamedTuple):
 def write_model(
     path: str | os.PathLike[str], arrays: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, Any]
 ) -> None:
-    """Write arrays W1, b1, W2, b2, moments if any, and metadata (what JSON can hold) to `path`, whole or not at all.
+    """Write arrays W1, b1, W2, b2, others if any, and metadata (what JSON can hold) to `path`.
 
-    NaN and infinity in the metadata become null: a loss that is beyond float32 must not cost the net.
-    An existing file is replaced; temporary files that killed processes left beside it are removed. Raises OSError where
-    the file cannot be written: an older one is as it was then.
+    The file is written whole or not at all. NaN and infinity in the metadata become null: a loss that is beyond float32
+    must not cost the net. An existing file is replaced; temporary files that killed processes left beside it are
+    removed. Raises OSError where the file cannot be written: an older one is as it was then.
     """
     path = Path(path)
     stored: dict[str, Any] = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    version = FORMAT if len(arrays) > len(_DIMENSIONS) else 1
+    newest = arrays.keys() & set(_SCALING) or metadata.get("table_columns")
+    version = FORMAT if newest else 2 if len(arrays) > len(_DIMENSIONS) else 1
     text = json.dumps(json_safe({"format": version, **metadata}), ensure_ascii=False, allow_nan=False).encode(
         errors="surrogatepass"
     )
@@ -97,6 +102,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     expected = {*_DIMENSIONS, "metadata", "digest"}
     moments = {f"{moment}_{name}" for moment in _MOMENTS for name in _DIMENSIONS}
+    spare = {f"{which}_{name}" for which in _SPARE for name in {*_DIMENSIONS, *moments}}
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name a model file")
     with path.open("rb") as file:
@@ -106,7 +112,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 raise ModelFileError(f"{path} is not a model of fastmlp: its arrays are compressed")
             names = {entry.filename.removesuffix(".npy") for entry in entries}
-            if not expected <= names <= expected | moments:
+            if not expected <= names <= expected | moments | spare | set(_SCALING) or len(names & set(_SCALING)) == 1:
                 raise ModelFileError(f"{path} is not a model of fastmlp: it holds arrays other than a model's")
             file.seek(0)
             with np.load(file, allow_pickle=False) as stored:
@@ -126,7 +132,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     for name, array in arrays.items():
-        dimensions = _DIMENSIONS[name.split("_")[-1]]
+        dimensions = 1 if name in _SCALING else _DIMENSIONS[name.split("_")[-1]]
         if array.dtype != np.float32 or array.ndim != dimensions or array.size == 0:
             raise ModelFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}, not a net's")
         if not np.isfinite(array).all():
@@ -135,7 +141,7 @@ def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     if not (W1[1:] == b1 == W2[:1] and W2[1:] == b2):
         raise ModelFileError(f"{path}: the shapes of W1 {W1}, b1 {b1}, W2 {W2} and b2 {b2} do not fit together")
     for name, array in arrays.items():
-        if array.shape != arrays[name.split("_")[-1]].shape:
+        if array.shape != (W1[:1] if name in _SCALING else arrays[name.split("_")[-1]].shape):
             raise ModelFileError(f"{path}: {name} has the shape {array.shape}, which is not that of its weights")
 
 
@@ -150,8 +156,8 @@ def _check_sizes(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mappi
 def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:
     """SHA-256 over each array's name, type, shape and bytes."""
     digest = hashlib.sha256()
-    moments = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
-    for name in (*_DIMENSIONS, "metadata", *moments):
+    others = sorted(stored.keys() - {*_DIMENSIONS, "metadata"})
+    for name in (*_DIMENSIONS, "metadata", *others):
         array = np.ascontiguousarray(stored[name])
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
         digest.update(array.tobytes())

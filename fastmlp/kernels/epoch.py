@@ -28,7 +28,7 @@ from .layout import Parameters, aligned_zeros, room_for
 from .lazy import catch_up, catch_up_all
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import Targets, softmax_cross_entropy, update_b2
-from .steps import Optimiser, gradient_scale, steps_of_arrays
+from .steps import UpdateRule, gradient_scale, steps_of_arrays
 from .team import arrive, await_all, stopped
 from .tiles import target
 
@@ -38,16 +38,17 @@ _ONE = np.float32(1.0)
 
 
 class EpochPlan(NamedTuple):
-    """What an epoch does: the order of the samples, labels and weights in that order, batch size and optimiser."""
+    """What an epoch does: the order of the samples, labels and weights in that order, batch size and update rule."""
 
     order: Int64Array  # (n,)
     labels: Float32Array  # (n + room,): whole numbers, in the order
     weights: Float32Array  # (n + room,): in the order
     totals: Float32Array  # (batches,): sums of the weights
     batch_size: int
-    optimiser: Optimiser
+    rule: UpdateRule
     n_classes: int
     first_step: int  # of the epoch, counted from 0
+    fixed: int  # the first outputs that learn nothing
 
     @classmethod
     def of(
@@ -55,9 +56,10 @@ class EpochPlan(NamedTuple):
         order: Int64Array,
         y: Int64Array,
         batch_size: int,
-        optimiser: Optimiser,
+        rule: UpdateRule,
         n_classes: int,
         weights: Float32Array | None = None,
+        fixed: int = 0,
     ) -> EpochPlan:
         """The plan for labels y (n,) and weights (n,), by default 1, which are not yet in the order."""
         n, room = len(order), target().width
@@ -66,7 +68,7 @@ class EpochPlan(NamedTuple):
         if weights is not None:
             in_order[:n] = weights[order]
         totals = np.add.reduceat(in_order[:n], range(0, n, batch_size), dtype=np.float64).astype(np.float32)
-        return cls(order, labels, in_order, totals, batch_size, optimiser, n_classes, 0)
+        return cls(order, labels, in_order, totals, batch_size, rule, n_classes, 0, fixed)
 
     def part(self, first: int, last: int) -> EpochPlan:
         """The plan for the samples first to last of the order: whole batches, or what is left."""
@@ -113,7 +115,7 @@ class EpochScratch(NamedTuple):
 @inlined
 def _step_of_W1(plan, tile, step):
     """The step that is to come for a tile of W1, by which rows are brought up to date."""
-    return steps_of_arrays(plan.optimiser, tile, plan.first_step + step, _ONE)[0]
+    return steps_of_arrays(plan.rule, tile, plan.first_step + step, _ONE)[0]
 
 
 @entry
@@ -141,7 +143,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             W1, b1, W2 = parameters.W1[tile], parameters.b1[tile], parameters.W2[tile]
             hidden, dhidden = scratch.hidden[tile], scratch.dhidden[tile]
             if step > 0:
-                steps = steps_of_arrays(plan.optimiser, tile, plan.first_step + step - 1, plan.totals[step - 1])
+                steps = steps_of_arrays(plan.rule, tile, plan.first_step + step - 1, plan.totals[step - 1])
                 hidden_backward(dhidden, hidden, dlogits, W2, len(last), plan.n_classes, lanes)
                 update_W2(W2, hidden, dlogits, len(last), plan.n_classes, steps[2], lanes)
                 update_b1(b1, dhidden, len(last), steps[1], lanes)
@@ -158,10 +160,11 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         if not await_all(member, step + 1, lanes):
             return
         labels, b2 = plan.labels[step * B : step * B + len(batch)], scratch.b2[step % 2]
-        targets = Targets(labels, plan.weights[step * B :], gradient_scale(plan.optimiser, plan.totals[step]))
+        scale = gradient_scale(plan.rule, plan.totals[step])
+        targets = Targets(labels, plan.weights[step * B :], scale, plan.fixed)
         softmax_cross_entropy(dlogits, results, logits, b2, targets, plan.n_classes, lanes)
         if member.rank == 0:
-            steps = steps_of_arrays(plan.optimiser, 0, plan.first_step + step, plan.totals[step])
+            steps = steps_of_arrays(plan.rule, 0, plan.first_step + step, plan.totals[step])
             update_b2(scratch.b2[(step + 1) % 2], b2, dlogits, len(batch), plan.n_classes, steps[3], lanes)
             for i in range(len(batch)):
                 outcome.losses[step * B + i] = results[0, i]

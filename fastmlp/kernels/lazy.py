@@ -8,7 +8,7 @@ Between two touches a row's gradient is 0, and k steps without a gradient have a
 
 So an epoch costs what its nonzeros do, and one pass over W1 at its end. The result differs from that of single steps by
 rounding alone. Adam has no such form: `LazyAdam` leaves untouched rows as they are, weights and moments, as PyTorch's
-SparseAdam does, which is another optimiser.
+SparseAdam does, which is another rule.
 """
 
 from __future__ import annotations
@@ -95,20 +95,20 @@ DESCENDING.add(LazyDecay)
 STAYING.update((LazyDecayStep, LazyMomentumStep, LazyAdamStep))
 
 
-def lazily(optimiser: Any, totals: Float32Array, done: NDArray[np.uint32]) -> Any:
+def lazily(rule: Any, totals: Float32Array, done: NDArray[np.uint32]) -> Any:
     """The optimiser as a lazy one, for an epoch of steps with these sums of weights; None where there is no such form.
 
     `done` (tiles, D) is its memory, 0 at the start of an epoch.
     """
-    if isinstance(optimiser, DescentWithDecay):
-        factors = 1 - np.where(totals > 0, np.float64(optimiser.lr * optimiser.decay) / np.maximum(totals, 1e-30), 0)
+    if isinstance(rule, DescentWithDecay):
+        factors = 1 - np.where(totals > 0, np.float64(rule.lr * rule.decay) / np.maximum(totals, 1e-30), 0)
         if (factors <= 0).any():
             return None
-        return LazyDecay(optimiser.lr, optimiser.decay, np.r_[0.0, np.cumsum(np.log(factors))], done)
-    if isinstance(optimiser, Momentum) and optimiser.decay == 0:
-        powers = float(optimiser.momentum) ** np.arange(len(totals) + 1)
-        sums = float(optimiser.lr) * (float(optimiser.momentum) if optimiser.nesterov else 1.0) * np.cumsum(powers)
-        o, f32 = optimiser, np.float32
+        return LazyDecay(rule.lr, rule.decay, np.r_[0.0, np.cumsum(np.log(factors))], done)
+    if isinstance(rule, Momentum) and rule.decay == 0:
+        powers = float(rule.momentum) ** np.arange(len(totals) + 1)
+        sums = float(rule.lr) * (float(rule.momentum) if rule.nesterov else 1.0) * np.cumsum(powers)
+        o, f32 = rule, np.float32
         return LazyMomentum(
             o.lr, o.momentum, o.nesterov, o.velocity, powers.astype(f32), (sums - sums[0]).astype(f32), done
         )
@@ -223,12 +223,12 @@ def _take_lazy_step_of_momentum(weights, offset, stride, gradient, step):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_lazy_decay(optimiser, tile, t, total):
-    if not is_kind(optimiser, LazyDecay):
+def _steps_of_lazy_decay(rule, tile, t, total):
+    if not is_kind(rule, LazyDecay):
         return None
 
-    def steps(optimiser, tile, t, total):
-        o = optimiser
+    def steps(rule, tile, t, total):
+        o = rule
         W1, b1, W2, b2 = steps_of_arrays(DescentWithDecay(o.lr, o.decay), tile, t, total)
         return LazyDecayStep(W1.lr, W1.decay, o.logs, o.done[tile], t), b1, W2, b2
 
@@ -236,12 +236,12 @@ def _steps_of_lazy_decay(optimiser, tile, t, total):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_lazy_momentum(optimiser, tile, t, total):
-    if not is_kind(optimiser, LazyMomentum):
+def _steps_of_lazy_momentum(rule, tile, t, total):
+    if not is_kind(rule, LazyMomentum):
         return None
 
-    def steps(optimiser, tile, t, total):
-        o = optimiser
+    def steps(rule, tile, t, total):
+        o = rule
         eager = Momentum(o.lr, np.float32(0.0), o.momentum, o.nesterov, o.velocity)
         W1, b1, W2, b2 = steps_of_arrays(eager, tile, t, total)
         return LazyMomentumStep(W1, o.powers, o.sums, o.done[tile], t), b1, W2, b2
@@ -250,12 +250,12 @@ def _steps_of_lazy_momentum(optimiser, tile, t, total):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_lazy_adam(optimiser, tile, t, total):
-    if not is_kind(optimiser, LazyAdam):
+def _steps_of_lazy_adam(rule, tile, t, total):
+    if not is_kind(rule, LazyAdam):
         return None
 
-    def steps(optimiser, tile, t, total):
-        o = optimiser
+    def steps(rule, tile, t, total):
+        o = rule
         eager = Adam(o.lr, o.decay, o.beta_1, o.beta_2, o.epsilon, o.t, o.mean, o.square)
         a, b1, W2, b2 = steps_of_arrays(eager, tile, t, total)
         W1 = LazyAdamStep(a.rate, a.decay, a.beta_1, a.beta_2, a.rest_1, a.rest_2, a.root, a.epsilon, a.mean, a.square)

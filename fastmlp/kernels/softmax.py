@@ -37,11 +37,12 @@ _ONE = np.float32(1.0)
 
 
 class Targets(NamedTuple):
-    """What a batch is to be classified as, and how much of each sample's gradient goes on."""
+    """What a batch is to be classified as, and how much of each sample's gradient goes on, to which outputs."""
 
     labels: Float32Array  # (n,): whole numbers
     weights: Float32Array  # (n + room,)
     scale: np.float32
+    fixed: int = 0  # the first outputs that learn nothing
 
 
 class Outcome(NamedTuple):
@@ -98,6 +99,8 @@ def softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lane
 
     scale = 1 / (sum of the weights) gives the gradient of the weighted mean of the losses. Gradient descent passes that
     times -lr: all that follows is linear in dlogits, so its step is multiplied by -lr once here, n C times and not D H.
+    The first `fixed` outputs get 0: with weights of 0 they stay at 0, and of two outputs the other is then a logistic
+    one, since softmax(0, z) = (1 - s, s) with s = 1 / (1 + e^-z).
 
     Writes dlogits (C, room), 0 beyond n up to a whole vector, and results (2, room), the losses and the hits; reads
     logits and b2 as `softmax` does, and targets: the memory behind their labels and weights has room for a vector.
@@ -114,6 +117,8 @@ def softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lane
             target = where_equal(label, broadcast(np.float32(c), one), step, zero)
             gradient = subtract(multiply(load(dlogits, c * room + i, one), factor), target)
             store(first_lanes(gradient, n - i, _ZERO), dlogits, c * room + i)
+        for c in range(targets.fixed):
+            store(zero, dlogits, c * room + i)
 
 
 @kernel

@@ -34,7 +34,7 @@ __all__ = [
     "Descent",
     "DescentWithDecay",
     "Momentum",
-    "Optimiser",
+    "UpdateRule",
     "gradient_scale",
     "is_kind",
     "moves_alone",
@@ -81,7 +81,8 @@ class Adam(NamedTuple):
     square: Parameters
 
 
-Optimiser = Descent | DescentWithDecay | Momentum | Adam
+UpdateRule = Descent | DescentWithDecay | Momentum | Adam
+"""An optimiser for the steps of an epoch, with the moments that it writes."""
 
 
 class MomentumStep(NamedTuple):
@@ -130,7 +131,7 @@ def moves_alone(step):
     raise NotImplementedError("for kernels only")
 
 
-def gradient_scale(optimiser, total):
+def gradient_scale(rule, total):
     """What the gradient of the weighted sum of losses is multiplied by for `take_step`, the weights' sum being `total`.
 
     1 / total, and -lr times that for plain descent; 0 where no sample has any weight.
@@ -138,7 +139,7 @@ def gradient_scale(optimiser, total):
     raise NotImplementedError("for kernels only")
 
 
-def steps_of_arrays(optimiser, tile, t, total):
+def steps_of_arrays(rule, tile, t, total):
     """The steps for W1, b1 and W2 of a tile, and for b2: number t of an epoch, from 0; `total` as above."""
     raise NotImplementedError("for kernels only")
 
@@ -181,10 +182,10 @@ def _descend_with_decay(weights, offset, stride, gradient, step):
 
 
 @overload(gradient_scale, jit_options=KERNEL_OPTIONS)
-def _gradient_scale(optimiser, total):
-    if optimiser.instance_class in DESCENDING:
-        return lambda optimiser, total: -optimiser.lr / total if total > 0 else _ZERO
-    return lambda optimiser, total: _ONE / total if total > 0 else _ZERO
+def _gradient_scale(rule, total):
+    if rule.instance_class in DESCENDING:
+        return lambda rule, total: -rule.lr / total if total > 0 else _ZERO
+    return lambda rule, total: _ONE / total if total > 0 else _ZERO
 
 
 @overload(moves_alone, inline="always")
@@ -193,14 +194,14 @@ def _moves_alone(step):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_descent(optimiser, tile, t, total):
-    if is_kind(optimiser, Descent):
-        return lambda optimiser, tile, t, total: (optimiser, optimiser, optimiser, optimiser)
-    if is_kind(optimiser, DescentWithDecay):
+def _steps_of_descent(rule, tile, t, total):
+    if is_kind(rule, Descent):
+        return lambda rule, tile, t, total: (rule, rule, rule, rule)
+    if is_kind(rule, DescentWithDecay):
 
-        def steps(optimiser, tile, t, total):
-            weights = DescentWithDecay(optimiser.lr, _per_sample(optimiser.decay, total))
-            biases = DescentWithDecay(optimiser.lr, _ZERO)
+        def steps(rule, tile, t, total):
+            weights = DescentWithDecay(rule.lr, _per_sample(rule.decay, total))
+            biases = DescentWithDecay(rule.lr, _ZERO)
             return weights, biases, weights, biases
 
         return steps
@@ -211,12 +212,12 @@ def _steps_of_descent(optimiser, tile, t, total):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_momentum(optimiser, tile, t, total):
-    if not is_kind(optimiser, Momentum):
+def _steps_of_momentum(rule, tile, t, total):
+    if not is_kind(rule, Momentum):
         return None
 
-    def steps(optimiser, tile, t, total):
-        o, v, decay = optimiser, optimiser.velocity, _per_sample(optimiser.decay, total)
+    def steps(rule, tile, t, total):
+        o, v, decay = rule, rule.velocity, _per_sample(rule.decay, total)
         of_gradient, of_velocity = (_ONE, o.momentum) if o.nesterov else (_ZERO, _ONE)
         return (
             MomentumStep(o.lr, decay, o.momentum, of_gradient, of_velocity, v.W1[tile]),
@@ -249,12 +250,12 @@ def _take_step_of_momentum(weights, offset, stride, gradient, step):
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
-def _steps_of_adam(optimiser, tile, t, total):
-    if not is_kind(optimiser, Adam):
+def _steps_of_adam(rule, tile, t, total):
+    if not is_kind(rule, Adam):
         return None
 
-    def steps(optimiser, tile, t, total):
-        o, m, s = optimiser, optimiser.mean, optimiser.square
+    def steps(rule, tile, t, total):
+        o, m, s = rule, rule.mean, rule.square
         power = o.t + t + 1
         rate = np.float32(o.lr / (1.0 - o.beta_1**power))
         root = np.float32(1.0 / np.sqrt(1.0 - o.beta_2**power))

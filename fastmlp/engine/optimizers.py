@@ -150,8 +150,8 @@ class OptimizerState:
         """The moments as the kernels read and write them."""
         return [moment.packed for moment in self._moments.values()]
 
-    def for_epoch(self, lr: float) -> steps.Optimiser:
-        """Return the optimiser as the kernels take it, for the steps that come next."""
+    def for_epoch(self, lr: float) -> steps.UpdateRule:
+        """Return the update rule for the steps that come next."""
         return for_kernels(self.optimizer, lr, self.steps, self.packed)
 
     def copy(self) -> OptimizerState:
@@ -186,14 +186,18 @@ class OptimizerState:
         kind, n = OPTIMIZERS[settings.pop("name")], check_integer("steps", settings.pop("steps"), minimum=0)
         state = cls(kind(**settings), like)
         state.steps = n
-        for name, moment in state._moments.items():
-            for part in moment.shapes:
-                moment[part] = arrays[f"{name}_{part}"]
+        state.load(arrays)
         return state
 
+    def load(self, arrays: Mapping[str, Float32Array]) -> None:
+        """Set the moments, by names as in `arrays`; KeyError where one is missing, ValueError where it does not fit."""
+        for name, moment in self._moments.items():
+            for part in moment.shapes:
+                moment[part] = arrays[f"{name}_{part}"]
 
-def for_kernels(optimizer: Optimizer, lr: float, n_steps: int, moments: list[Parameters]) -> steps.Optimiser:
-    """Return the optimiser as the kernels take it, after `n_steps` steps that left these moments."""
+
+def for_kernels(optimizer: Optimizer, lr: float, n_steps: int, moments: list[Parameters]) -> steps.UpdateRule:
+    """Return the update rule of an optimiser, after `n_steps` steps that left these moments."""
     rate, decay = np.float32(lr), np.float32(optimizer.l2)
     if isinstance(optimizer, Momentum):
         return steps.Momentum(rate, decay, np.float32(optimizer.momentum), bool(optimizer.nesterov), *moments)
