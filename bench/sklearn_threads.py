@@ -75,15 +75,14 @@ class Watch(threading.Thread):
             self.looks.append(threads(processes))
 
 
-def watched(work) -> tuple[float, np.ndarray]:
-    """Seconds that the work took, and the running threads and all of each look (looks, 2)."""
-    watch, start = Watch(), time.perf_counter()
+def watched(work) -> np.ndarray:
+    """The running threads and all of them at each look while the work goes on (looks, 2)."""
+    watch = Watch()
     watch.start()
     work()
-    seconds = time.perf_counter() - start
     watch.over.set()
     watch.join()
-    return seconds, np.array(watch.looks)
+    return np.array(watch.looks)
 
 
 def main() -> int:
@@ -97,10 +96,8 @@ def main() -> int:
     FastMLPClassifier(max_iter=2).fit(X, y)  # compiled before
     cores, over = available_processors(), False
     print(f"{cores} processors, {jobs} jobs, {SAMPLES} samples\n")
-    print(
-        "| what | net | seconds | running: median | 95 % | most | share of looks above the processors | all threads |"
-    )
-    print("|---|---|--:|--:|--:|--:|--:|--:|")
+    print("| what | net | running: median | 95 % | most | share of looks above the processors | all threads |")
+    print("|---|---|--:|--:|--:|--:|--:|")
     for net in (FastMLPClassifier(max_iter=10, random_state=0), MLPClassifier(max_iter=3, random_state=0)):
         steps = make_pipeline(StandardScaler(), net)
         grid = {f"{type(net).__name__.lower()}__alpha": [1e-5, 1e-3]}
@@ -109,12 +106,11 @@ def main() -> int:
             f"cross_val_score(n_jobs={jobs})": lambda s=steps: cross_val_score(s, X, y, cv=4, n_jobs=jobs),
         }
         for what, work in works.items():
-            seconds, looks = watched(work)
-            running, every = looks.T
+            running, every = watched(work).T
             share = float((running > cores).mean())
             over |= share >= 0.5 and isinstance(net, FastMLPClassifier)
             figures = f"{np.median(running):.0f} | {np.quantile(running, 0.95):.0f} | {running.max()} | {share:.1%}"
-            print(f"| {what} | {type(net).__name__} | {seconds:.1f} | {figures} | {every.max()} |", flush=True)
+            print(f"| {what} | {type(net).__name__} | {figures} | {every.max()} |", flush=True)
     return int(over)
 
 
