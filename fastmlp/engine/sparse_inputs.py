@@ -52,9 +52,9 @@ class SparseInputs:
             entries["value"] = np.clip(entries["value"] / spread[entries["column"]], -np.float32(limit), limit)
         return SparseInputs(WideRows(starts, entries), self.input_size)
 
-    def first(self, n: int) -> SparseInputs:
-        """The first n rows."""
-        return SparseInputs(WideRows(self.rows.starts[:n], self.rows.entries), self.input_size)
+    def __getitem__(self, rows: slice | Int64Array) -> SparseInputs:
+        """These rows, in this order, as of an array; they share the entries."""
+        return SparseInputs(WideRows(self.rows.starts[rows], self.rows.entries), self.input_size)
 
 
 def is_sparse(value: Any) -> bool:

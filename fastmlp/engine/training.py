@@ -66,8 +66,7 @@ def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
     like = Weights(*weights.shapes["W1"], *weights.shapes["b2"])
-    few = validation.X.first(_FEW) if isinstance(validation.X, SparseInputs) else validation.X[:_FEW]
-    score(like, Samples(few, validation.y[:_FEW]), 1)
+    score(like, Samples(validation.X[:_FEW], validation.y[:_FEW]), 1)
     return lambda: score(weights, validation, n_threads)
 
 
