@@ -255,7 +255,7 @@ class _Rollback:
         _, n_columns, _ = sets[0].W1.shape
         if isinstance(X, (SparseRows, WideRows)) and len(X.entries) < sets[0].W1.size and optimizer == SGD():
             used = np.zeros(n_columns, np.bool_)
-            used[X.entries["column"]] = True
+            used[X.entries["column"][: X.starts[:, -1].max()]] = True  # behind them is room, for columns 0
             self._rows = np.flatnonzero(used)
         self._sets = sets
         self._copies = [Parameters(each.W1[:, self._rows].copy(), *(a.copy() for a in each[1:])) for each in sets]
