@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.errors import InvalidTypeError, InvalidValueError
@@ -13,7 +14,7 @@ from fastmlp.kernels.layout import aligned_zeros
 from fastmlp.kernels.sparse import ROW_ENTRY
 from fastmlp.kernels.wide import AHEAD, WideRows
 
-__all__ = ["SparseInputs", "as_sparse_inputs", "is_sparse"]
+__all__ = ["SparseInputs", "as_sparse_inputs", "check_structure", "is_sparse"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
         raise InvalidValueError(f"{name} has {D} columns; this net has input_size={input_size}")
     if value.dtype.kind not in "fiub":
         raise InvalidTypeError(f"{name} has dtype {value.dtype}; it must hold real numbers")
+    check_structure(name, value)
     csr = value.tocsr()
-    _check_structure(name, csr)
     if not csr.has_canonical_format or (csr.data == 0).any():
         csr = csr.copy()
         csr.sum_duplicates()
@@ -95,15 +96,29 @@ def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
     return SparseInputs(WideRows(starts, entries), D)
 
 
-def _check_structure(name: str, csr: Any) -> None:
-    """Refuse indices that point outside of the matrix: SciPy does not look at those that are given to it."""
-    n, D = csr.shape
-    indptr, indices = csr.indptr, csr.indices
-    if len(indptr) != n + 1 or indptr[0] != 0 or indptr[-1] > min(len(indices), len(csr.data)):
+def check_structure(name: str, matrix: Any) -> None:
+    """Refuse indices that point outside of a sparse matrix of SciPy, which neither looks at them nor survives them.
+
+    Raises InvalidValueError. Formats whose indices SciPy does look at pass.
+    """
+    if matrix.format == "coo":
+        for indices, length, what in ((matrix.row, matrix.shape[0], "row"), (matrix.col, matrix.shape[1], "column")):
+            _check_indices(name, indices, length, what)
+        return
+    if matrix.format not in ("csr", "csc", "bsr"):
+        return
+    blocks = matrix.blocksize if matrix.format == "bsr" else (1, 1)
+    sizes = [(size // block, what) for size, block, what in zip(matrix.shape, blocks, ("row", "column"), strict=True)]
+    (n_major, _), (n_minor, what) = sizes[::-1] if matrix.format == "csc" else sizes
+    indptr, indices = matrix.indptr, matrix.indices
+    if len(indptr) != n_major + 1 or indptr[0] != 0 or indptr[-1] > min(len(indices), len(matrix.data)):
         raise InvalidValueError(f"{name} is inconsistent: its indptr does not fit its indices and data")
     if (np.diff(indptr) < 0).any():
         raise InvalidValueError(f"{name} is inconsistent: its indptr falls")
-    used = indices[: indptr[-1]]
-    if len(used) and not 0 <= used.min() <= used.max() < D:
-        wrong = used.min() if used.min() < 0 else used.max()
-        raise InvalidValueError(f"{name} is inconsistent: it has the column index {wrong}, and {D} columns")
+    _check_indices(name, indices[: indptr[-1]], n_minor, what)
+
+
+def _check_indices(name: str, indices: NDArray[Any], length: int, what: str) -> None:
+    if len(indices) and not 0 <= indices.min() <= indices.max() < length:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise InvalidValueError(f"{name} is inconsistent: it has the {what} index {wrong}, and {length} {what}s")
