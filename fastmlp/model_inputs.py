@@ -66,8 +66,8 @@ def read_inputs(
 
     A picture is one sample, in MNIST's form. Of an .npz it is the array X, x_test or x, or the only one. The columns of
     a table with a header are taken by the names that `net` knows; those of labels (`label_column` in training) and of
-    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`; `first_column` is what number an
-    svmlight file gave the first column in training. Values beyond 1 are scaled as those that `net` was trained on.
+    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`; `first_column` is what number
+    an svmlight file gave the first column in training. Values beyond 1 are scaled as those of the training data.
 
     Raises DataError where `source` cannot be read or does not fit `net`; ImportError for a picture without Pillow.
 

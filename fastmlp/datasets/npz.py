@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from fastmlp.datasets.limits import check_size
@@ -49,10 +50,11 @@ def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterab
 
 def read_npy(file: BinaryIO, name: str) -> NDArray[Any]:
     """Return the array in an open .npy file. Raises DataError as `read_npz` does."""
-    with _damage_as_data_error(name):
-        array = np.load(file, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
+    if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
         raise DataError(f"{name} is not an .npy file; save it again with numpy.save")
+    file.seek(0)
+    with _damage_as_data_error(name):
+        array: NDArray[Any] = np.load(file, allow_pickle=False)
     return array
 
 

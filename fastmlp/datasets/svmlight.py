@@ -27,7 +27,7 @@ __all__ = ["SparseTable", "counted_alike", "is_svmlight_name", "looks_like_svmli
 _SUFFIXES = (".svm", ".svmlight", ".libsvm")
 _BZIP2_MAGIC = b"BZh"
 _LOOKED_AT = 1 << 16  # bytes
-_ROW = re.compile(rb"[^\s:#]+(\s+qid:\d+)?(\s+-?\d+:[^\s:]+)*\s*(#.*)?")
+_ROW = re.compile(rb"[-+]?[\d.][\d.,]*([eE][-+]?\d+)?(\s+qid:\d+)?(\s+-?\d+:[^\s:]+)*\s*(#.*)?")
 _PAIR = re.compile(rb"\s-?\d+:[^\s:]")
 
 
@@ -88,12 +88,10 @@ def read_svmlight(source: Source) -> SparseTable:
         raise DataError(
             f"{name} is not in svmlight's format, a row `label index:value ...` with one numeric label ({error})"
         ) from None
-    X = as_csr(X, name)
-    if X.nnz and X.indices.min() == 0:
-        return SparseTable(X, y, 0)
-    if X.shape[1] == 1:
+    if X.nnz == 0:
         raise DataError(f"{name} has no value in any row")
-    return SparseTable(widened(X, X.shape[1] - 1, shift=-1), y, 1)
+    first = min(int(X.indices.min()), 1)
+    return SparseTable(as_csr(widened(X, X.shape[1] - first, shift=-first), name), y, first)
 
 
 def counted_alike(name: str, X: SparseMatrix, first_column: int, wanted: int | None) -> SparseMatrix:
