@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import SparseMatrix
+from fastmlp.arrays import SparseMatrix, all_finite
 from fastmlp.datasets.limits import check_size, limit_of
 from fastmlp.datasets.npz import read_npy, read_npz
-from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
 from fastmlp.engine.sparse_inputs import check_structure
 from fastmlp.errors import DataError, InvalidValueError, MissingLibraryError
