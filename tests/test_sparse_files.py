@@ -309,3 +309,20 @@ def test_other_widths_are_refused(folder):
 def test_libraries_that_are_missing_are_named(folder, monkeypatch, name, hidden):
     monkeypatch.setitem(__import__("sys").modules, hidden, None)
     assert "pip install 'fastmlp[sklearn]'" in run("train", "--dataset", name, code=1)
+
+
+def test_a_part_is_held_back_for_validation(folder):
+    train("--dataset", "words.npz", "--validation-fraction", "0.2", "--early-stopping")
+    assert NeuralNetwork.load("net.npz").input_size == D
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr", "coo"])
+@pytest.mark.parametrize("wrong", [-1, 99, 2**30])
+def test_hand_made_matrices_are_looked_at_before_scipy_converts_them(form, wrong):
+    """SciPy's conversions read and write wherever the indices point."""
+    X = sparse.eye_array(4, format="csr").asformat(form)
+    (X.coords[1] if form == "coo" else X.indices)[2] = wrong
+    net = NeuralNetwork(hidden_size=2, input_size=4, output_size=2, seed=0)
+    for use in (lambda: net.forward(X), lambda: net.fit(X, [0, 1, 0, 1])):
+        with pytest.raises(ValueError, match=f"the (row|column) index {wrong}, and 4"):
+            use()
