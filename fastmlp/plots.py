@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.engine.sparse_inputs import is_sparse
+from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
 from fastmlp.printable import printable

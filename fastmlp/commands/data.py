@@ -56,7 +56,7 @@ def _told_of_nonzeros(X: Any) -> str:
     """Return how many of the inputs are not 0: of sparse ones, in a sample."""
     import numpy as np
 
-    from fastmlp.engine.sparse_inputs import is_sparse
+    from fastmlp.engine.sparse_matrices import is_sparse
 
     if is_sparse(X):
         return f"{X.nnz / max(1, X.shape[0]):.1f} of a sample's values"

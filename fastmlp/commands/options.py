@@ -118,7 +118,7 @@ def dataset_options(
 
 def refuse_sparse(data: Dataset, who_takes: str) -> None:
     """Refuse sparse data as wrong usage where only dense data is taken."""
-    from fastmlp.engine.sparse_inputs import is_sparse
+    from fastmlp.engine.sparse_matrices import is_sparse
 
     if is_sparse(data.x_train):
         raise click.UsageError(f"{who_takes} no sparse data, such as {data.name}: train our own net on it")

@@ -31,7 +31,7 @@ from fastmlp.datasets.standard_input import named_source
 from fastmlp.datasets.svmlight import looks_like_svmlight, read_svmlight, together
 from fastmlp.engine.feature_names import column_order
 from fastmlp.engine.settings import check_integer
-from fastmlp.engine.sparse_inputs import is_sparse
+from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.engine.table_columns import TableColumn
 from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 

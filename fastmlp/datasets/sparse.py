@@ -14,7 +14,7 @@ from fastmlp.arrays import SparseMatrix, all_finite
 from fastmlp.datasets.limits import check_size, limit_of
 from fastmlp.datasets.npz import read_npy, read_npz
 from fastmlp.datasets.source import Source
-from fastmlp.engine.sparse_inputs import check_structure
+from fastmlp.engine.sparse_matrices import check_structure
 from fastmlp.errors import DataError, InvalidValueError, MissingLibraryError
 
 __all__ = ["as_csr", "holds_sparse", "read_labels_beside", "read_sparse_npz", "widened"]
