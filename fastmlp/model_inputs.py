@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, SparseMatrix
 from fastmlp.datasets.array_names import arrays_of_inputs
 from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index
 from fastmlp.datasets.dataset import Dataset
@@ -22,6 +22,8 @@ from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.pixels import PIXEL_SCALE
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
+from fastmlp.datasets.sparse import holds_sparse, read_sparse_npz, widened
+from fastmlp.datasets.svmlight import counted_alike, read_svmlight
 from fastmlp.datasets.table import Table
 from fastmlp.datasets.text import NotTextError
 from fastmlp.engine.feature_names import column_order
@@ -39,7 +41,7 @@ class ModelInputs(NamedTuple):
     """Samples for a model: `X` (n, D) float32 as its `forward` takes them, and what the values were multiplied by."""
 
     name: str
-    X: Float32Array
+    X: Float32Array | SparseMatrix
     factor: float
 
 
@@ -53,14 +55,19 @@ def class_names(net: NeuralNetwork) -> tuple[str, ...]:
 
 
 def read_inputs(
-    source: Source, net: NeuralNetwork, *, label_column: str | int | None = None, header: bool | None = None
+    source: Source,
+    net: NeuralNetwork,
+    *,
+    label_column: str | int | None = None,
+    header: bool | None = None,
+    first_column: int | None = None,
 ) -> ModelInputs:
-    """Return the samples in a picture of a digit, an .npz, a .mat or a table, without labels.
+    """Return the samples in a picture of a digit, an .npz, a .mat, a table or an svmlight file, without labels.
 
     A picture is one sample, in MNIST's form. Of an .npz it is the array X, x_test or x, or the only one. The columns of
     a table with a header are taken by the names that `net` knows; those of labels (`label_column` in training) and of
-    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`. Values beyond 1 are scaled as
-    those that `net` was trained on.
+    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`; `first_column` is what number
+    an svmlight file gave the first column in training. Values beyond 1 are scaled as those of the training data.
 
     Raises DataError where `source` cannot be read or does not fit `net`; ImportError for a picture without Pillow.
 
@@ -77,10 +84,13 @@ def read_inputs(
         return ModelInputs(source.name, _from_picture(source, net), 1.0)
     kind = kind_of_file(Path(source.name).name, source)
     is_table = kind in ("text", "arrow")
-    X = _from_table(source, net, label_column, header) if is_table else _from_arrays(source, net, kind)
+    if kind == "svmlight" or (kind == "npz" and holds_sparse(source)):
+        X = _from_sparse(source, net, kind, first_column)
+    else:
+        X = _from_table(source, net, label_column, header) if is_table else _from_arrays(source, net, kind)
     factor = _factor(source.name, net, 1.0, [X])
     if factor != 1:
-        np.multiply(X, factor, out=X)
+        X *= factor
     return ModelInputs(source.name, X, float(factor))
 
 
@@ -92,6 +102,22 @@ def _from_picture(source: Source, net: NeuralNetwork) -> Float32Array:
         )
     with source.open() as file:
         return read_digit(file.read(), source.name)[None]
+
+
+def _from_sparse(source: Source, net: NeuralNetwork, kind: str, first_column: int | None) -> SparseMatrix:
+    if kind == "svmlight":
+        X, _, found = read_svmlight(source)
+        X = _as_wide(counted_alike(source.name, X, found, first_column), net)
+    else:
+        X = read_sparse_npz(source)
+    if X.shape[1] != net.input_size:
+        raise DataError(f"{source.name} has {X.shape[1]} columns and the model takes {net.input_size}")
+    return X
+
+
+def _as_wide(X: SparseMatrix, net: NeuralNetwork) -> SparseMatrix:
+    """Return X of a file that does not say how many columns it has, with as many as the model has inputs."""
+    return widened(X, net.input_size) if X.shape[1] < net.input_size else X
 
 
 def _from_arrays(source: Source, net: NeuralNetwork, kind: str) -> Float32Array:
@@ -186,6 +212,8 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
     >>> as_model_sees(Dataset(x, y, x, y, "flowers", ("rose", "lily")), net).y_train
     array([1, 0])
     """
+    if data.first_column is not None:
+        data = data._replace(x_train=_as_wide(data.x_train, net), x_test=_as_wide(data.x_test, net))
     width = data.x_train.shape[1]
     if width != net.input_size:
         raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
@@ -255,7 +283,7 @@ def _factor(name: str, net: NeuralNetwork, input_scale: float, parts: Sequence[F
         return np.float32(1)
     if net.input_scale == 1:
         return np.float32(1 / input_scale)
-    parts = [X for X in parts if len(X)]
+    parts = [X for X in parts if X.shape[0]]
     least, largest = float(min(X.min() for X in parts)), float(max(X.max() for X in parts))
     if net.input_scale == PIXEL_SCALE and input_scale == 1 and (least < 0 or largest > 255):
         raise DataError(

@@ -88,8 +88,8 @@ class NeuralNetwork(Meaning):
         self._rng = np.random.default_rng(seed)
         self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
         draw = INITIALISERS[init]
-        self.W1 = draw(self._rng, self.input_size, self.hidden_size)
-        self.W2 = draw(self._rng, self.hidden_size, self.output_size)
+        self._weights.fill_W1(draw(self._rng, self.input_size, self.hidden_size))
+        self.W2 = np.concatenate(list(draw(self._rng, self.hidden_size, self.output_size)))
         self._optimizer_state = OptimizerState(chosen, self._weights)
 
     def __repr__(self) -> str:

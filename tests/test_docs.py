@@ -33,7 +33,11 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 LONG_PAGES = {"command-line.md", "files.md"}  # every command, every picture
-LIBRARIES = {"sklearn.md": ["sklearn", "skl2onnx", "onnxruntime"]}  # that the code of a page needs
+LIBRARIES = {  # that the code of a page needs
+    "data.md": ["sklearn"],
+    "python.md": ["scipy"],
+    "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
+}
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 

@@ -57,14 +57,14 @@ def evaluate(
         choice = _recorded(model, trained_on)._replace(table_columns=net.table_columns)
         data = load_data(choice)
     else:
-        choice = _with_label_of_training(choice, trained_on)._replace(table_columns=net.table_columns)
+        choice = _read_as_in_training(choice, trained_on)._replace(table_columns=net.table_columns)
         data = load_data(choice, for_testing=True)
-        if not len(data.x_train):
+        if not len(data.y_train):
             _warn_of_training_rows(choice, trained_on)
     data = as_model_sees(data, net)
     with compile_notice():
         seen = evaluate_net(net, data.x_test, data.y_test)
-    title = f"{model.name} on {'the test set' if len(data.x_train) else 'all rows'} of {data.name}"
+    title = f"{model.name} on {'the test set' if len(data.y_train) else 'all rows'} of {data.name}"
     if as_json:
         parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
         results = json_safe(_as_json(seen, data.name))
@@ -90,11 +90,13 @@ def _recorded(model: Path, training: Any) -> DatasetChoice:
     return DatasetChoice.from_training(training) or DatasetChoice()
 
 
-def _with_label_of_training(choice: DatasetChoice, training: Any) -> DatasetChoice:
-    """Look for the labels in a table where they stood in training, unless another column is named."""
+def _read_as_in_training(choice: DatasetChoice, training: Any) -> DatasetChoice:
+    """Count columns as in training, and look for a table's labels where they stood then, unless a column is named."""
     from fastmlp.datasets.kinds import kind_of_file
 
     trained_on = DatasetChoice.from_training(training)
+    if trained_on is not None:
+        choice = choice._replace(first_column=trained_on.first_column)
     is_table = choice.is_whole_file and kind_of_file(Path(choice.dataset).name) in ("text", "arrow")
     if trained_on is None or choice.label_column is not None or not is_table:
         return choice

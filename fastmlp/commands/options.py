@@ -25,6 +25,7 @@ __all__ = [
     "header_option",
     "learning_rate",
     "load_data",
+    "refuse_sparse",
     "tell_of_scaling",
     "threads_option",
 ]
@@ -115,6 +116,14 @@ def dataset_options(
     return add
 
 
+def refuse_sparse(data: Dataset, who_takes: str) -> None:
+    """Refuse sparse data as wrong usage where only dense data is taken."""
+    from fastmlp.engine.sparse_matrices import is_sparse
+
+    if is_sparse(data.x_train):
+        raise click.UsageError(f"{who_takes} no sparse data, such as {data.name}: train our own net on it")
+
+
 def tell_of_scaling(data: Dataset) -> None:
     """Say on stderr where the inputs of data are to be standardised, and how to leave them alone."""
     if data.in_own_units:
@@ -136,8 +145,8 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             "--dataset",
             default=default,
             metavar="auto|mnist|synthetic|PATH",
-            help="Data: auto is MNIST, or synthetic digits; PATH is an .npz, a table, an IDX folder, or - for stdin."
-            + (f"  [default: {unset}]" if unset else ""),
+            help="Data: auto is MNIST, or synthetic digits; PATH is an .npz, a table, an IDX folder, an svmlight "
+            "file, or - for stdin." + (f"  [default: {unset}]" if unset else ""),
         ),
         click.option(
             "--data-dir",

@@ -21,12 +21,12 @@ def run_session(session: TrainingSession[Any], epochs: int, net: str) -> History
     from fastmlp.commands.progress import EpochReporter
 
     done, data, hidden_size = session.epochs, session.data, len(session.net.b1)
-    what = f"{hidden_size} hidden units on {printable(data.name)}, {len(data.x_train)} samples"
+    what = f"{hidden_size} hidden units on {printable(data.name)}, {len(data.y_train)} samples"
     if session.validation is not None:
         what += f" and {len(session.validation[1])} for validation"
     click.echo(f"{net}: {what}, epochs {done + 1} to {epochs}", err=True)
     try:
-        with EpochReporter(epochs, len(data.x_train), done) as reporter:
+        with EpochReporter(epochs, len(data.y_train), done) as reporter:
             history = session.train(epochs, callback=reporter.epoch)
     except KeyboardInterrupt:
         try:

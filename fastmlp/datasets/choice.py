@@ -91,6 +91,8 @@ class DatasetChoice(NamedTuple):
     preprocess: str | None = None
     table_columns: tuple[TableColumn, ...] | None = None
     """How a model makes inputs of a table, which goes before what `preprocess` says; not kept in the record."""
+    first_column: int | None = None
+    """What number an svmlight file gave the first input in training; None where that is not known."""
 
     @property
     def _is_encoded(self) -> bool:
@@ -132,7 +134,13 @@ class DatasetChoice(NamedTuple):
             return load_encoded(self, for_testing=True)
         from fastmlp.datasets.files import load_for_testing
 
-        return load_for_testing(self.dataset, label_column=self.label_column, header=self.header)
+        data = load_for_testing(self.dataset, label_column=self.label_column, header=self.header)
+        if data.first_column is None:
+            return data
+        from fastmlp.datasets.svmlight import counted_alike
+
+        X = counted_alike(data.name, data.x_test, data.first_column, self.first_column)
+        return data._replace(x_train=X[:0], x_test=X)
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what a model file keeps of the choice, `name` being what the loaded data is called."""
@@ -149,6 +157,7 @@ class DatasetChoice(NamedTuple):
             "label_column": self.label_column,
             "header": self.header,
             "preprocess": self.preprocess,
+            "first_column": self.first_column,
         }
 
     @classmethod
@@ -164,7 +173,8 @@ class DatasetChoice(NamedTuple):
         if not isinstance(record, dict):
             return None
         source, fraction, column = (record.get(key) for key in ("source", "test_fraction", "label_column"))
-        test, header, preprocess = (record.get(key) for key in ("test", "header", "preprocess"))  # newer than others
+        newer = ("test", "header", "preprocess", "first_column")  # than the others
+        test, header, preprocess, first_column = (record.get(key) for key in newer)
         if (
             isinstance(source, str)
             and source != STANDARD_INPUT  # which is gone
@@ -173,6 +183,7 @@ class DatasetChoice(NamedTuple):
             and isinstance(test, (str, type(None)))
             and isinstance(header, (bool, type(None)))
             and preprocess in (*PREPROCESS, None)
+            and first_column in (0, 1, None)
         ):
-            return cls(source, None, fraction, column, test, header, preprocess)
+            return cls(source, None, fraction, column, test, header, preprocess, first_column=first_column)
         return None

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, all_finite
 from fastmlp.errors import DataError
 
-__all__ = ["all_finite", "as_rows"]
+__all__ = ["as_rows"]
 
 
 def as_rows(array: NDArray[Any], name: str) -> Float32Array:
@@ -38,13 +38,3 @@ def as_rows(array: NDArray[Any], name: str) -> Float32Array:
             "inputs must be finite float32 numbers"
         )
     return X
-
-
-def all_finite(array: NDArray[Any]) -> bool:
-    """Whether no value of a real array is NaN or infinite, in little memory.
-
-    >>> all_finite(np.array([1.0, np.nan]))
-    False
-    """
-    with np.errstate(invalid="ignore"):  # where there is a NaN, it is the minimum
-        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

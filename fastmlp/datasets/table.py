@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastmlp.arrays import Float32Array, Float64Array
+from fastmlp.arrays import Float32Array, Float64Array, all_finite
 from fastmlp.datasets.cells import LARGEST, SWAPPED, TRUTH, Kind, kind_of, number, number_or_truth
 from fastmlp.datasets.columns import (
     Columns,
@@ -32,7 +32,6 @@ from fastmlp.datasets.dialect import Row, read_head, rows_of
 from fastmlp.datasets.faults import find_faults
 from fastmlp.datasets.header import has_header
 from fastmlp.datasets.mixed import MixedColumns, mixed_columns
-from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.text import open_text
 from fastmlp.engine.table_columns import TableColumn

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.engine.sparse_matrices import check_structure, is_sparse
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.kernels.layout import aligned_zeros
 from fastmlp.kernels.sparse import ROW_ENTRY
@@ -57,11 +58,6 @@ class SparseInputs:
         return SparseInputs(WideRows(self.rows.starts[rows], self.rows.entries), self.input_size)
 
 
-def is_sparse(value: Any) -> bool:
-    """Whether `value` is a sparse matrix or array of SciPy, which is not loaded for this."""
-    return hasattr(value, "tocsr") and any(base.__module__.startswith("scipy.sparse") for base in type(value).__mro__)
-
-
 def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
     """Return a sparse matrix or array (n, D) of SciPy as `SparseInputs`: duplicates are summed, zeros left out.
 
@@ -77,8 +73,8 @@ def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
         raise InvalidValueError(f"{name} has {D} columns; this net has input_size={input_size}")
     if value.dtype.kind not in "fiub":
         raise InvalidTypeError(f"{name} has dtype {value.dtype}; it must hold real numbers")
+    check_structure(name, value)
     csr = value.tocsr()
-    _check_structure(name, csr)
     if not csr.has_canonical_format or (csr.data == 0).any():
         csr = csr.copy()
         csr.sum_duplicates()
@@ -93,17 +89,3 @@ def as_sparse_inputs(name: str, value: Any, input_size: int) -> SparseInputs:
     entries["column"][: len(values)], entries["value"][: len(values)] = csr.indices, values
     starts = np.stack([csr.indptr[:-1], csr.indptr[1:]], axis=1).astype(np.int64)
     return SparseInputs(WideRows(starts, entries), D)
-
-
-def _check_structure(name: str, csr: Any) -> None:
-    """Refuse indices that point outside of the matrix: SciPy does not look at those that are given to it."""
-    n, D = csr.shape
-    indptr, indices = csr.indptr, csr.indices
-    if len(indptr) != n + 1 or indptr[0] != 0 or indptr[-1] > min(len(indices), len(csr.data)):
-        raise InvalidValueError(f"{name} is inconsistent: its indptr does not fit its indices and data")
-    if (np.diff(indptr) < 0).any():
-        raise InvalidValueError(f"{name} is inconsistent: its indptr falls")
-    used = indices[: indptr[-1]]
-    if len(used) and not 0 <= used.min() <= used.max() < D:
-        wrong = used.min() if used.min() < 0 else used.max()
-        raise InvalidValueError(f"{name} is inconsistent: it has the column index {wrong}, and {D} columns")
