@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 _EXIT_INTERRUPTED = 130
+_ADDRESS = r"((tcp|tls|ws|wss|ucx)://)?[^/]+:\d+"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -46,6 +48,9 @@ class Workers:
         """Refuse, as wrong usage, what contradicts itself."""
         if self.scheduler is not None and self.jobs is not None:
             raise click.UsageError("the workers of --scheduler say how many nets train at a time: leave out --jobs")
+        if self.scheduler is not None and not re.fullmatch(_ADDRESS, self.scheduler):
+            what = f"--scheduler is {printable(self.scheduler)!r}"
+            raise click.UsageError(f"{what}; it must be an address such as tcp://10.0.0.5:8786")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -59,4 +60,9 @@ def best_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     0.3
     """
     measured = [row for row in rows if "error" not in row]
-    return min(measured, key=lambda row: (-row["val_accuracy"], row["val_loss"]), default=None)
+    return min(measured, key=_badness, default=None)
+
+
+def _badness(row: Mapping[str, Any]) -> tuple[float, float]:
+    loss = row["val_loss"]
+    return -row["val_accuracy"], loss if math.isfinite(loss) else math.inf

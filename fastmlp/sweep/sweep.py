@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -225,11 +226,10 @@ def connected(scheduler: str | None) -> Iterator[Any]:
 
 def check_workers(client: Any) -> None:
     """Raise FastmlpError where Dask has no worker, or one without this version of fastmlp."""
-    workers = client.get_versions(packages=["fastmlp"])["workers"]
-    if not workers:
+    versions = client.run(pydoc.locate, "fastmlp.__version__")  # None where there is no such thing
+    if not versions:
         raise FastmlpError("the Dask scheduler has no worker: start some with `dask worker`")
-    for address, worker in workers.items():
-        found = worker["packages"]["fastmlp"]
+    for address, found in versions.items():
         if found != __version__:
             has = f"has fastmlp {found}" if found else "lacks fastmlp"
             raise FastmlpError(f"the Dask worker {address} {has}: install fastmlp {__version__} there")
