@@ -33,10 +33,11 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 LONG_PAGES = {"command-line.md", "files.md", "sweeps.md"}  # every command, every picture
-LIBRARIES = {
+LIBRARIES = {  # that the code of a page needs
+    "command-line.md": ["joblib"],
     "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime"],
     "sweeps.md": ["joblib", "distributed"],
-}  # that the code of a page needs
+}
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
