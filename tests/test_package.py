@@ -26,7 +26,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"comparison"},
+    {"comparison", "sweep"},
     {"plots"},
     {"__init__"},  # loads the public names when they are asked for
     {"session"},

@@ -35,7 +35,7 @@ from fastmlp.kernels.tiles import Lanes
 from fastmlp.kernels.wide import WideRows
 from fastmlp.machine import available_processors
 
-__all__ = ["Measure", "Trainee", "compile_training", "fit", "measure_on"]
+__all__ = ["Measure", "Trainee", "compile_for", "compile_training", "fit", "measure_on"]
 
 _FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
@@ -108,6 +108,15 @@ def fit(
         if spare is not None:
             spare.put("best")
     return history
+
+
+def compile_for(trainee: Trainee, samples: Samples, options: FitOptions, validation: Samples) -> None:
+    """Compile, or load from disk, all that a `fit` with these arguments would, measured on `validation`; train nothing.
+
+    Raises InvalidValueError for NaN or infinity in the samples.
+    """
+    measure_on(trainee.weights, validation, trainee.n_threads)
+    _Run(trainee, samples, options, Stopwatch(), None)
 
 
 class _Run:
