@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,11 +97,10 @@ class Parts:
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, which: slice) -> Parts:
+    def __getitem__(self, which: slice) -> Self:
         """Some of the parts, with the same names."""
-        return Parts(
-            self.parts[which],
-            class_names=self.class_names,
-            feature_names=self.feature_names,
-            input_scale=self.input_scale,
-        )
+        some = copy.copy(self)
+        some.parts = self.parts[which]
+        if not some.parts:
+            raise InvalidValueError(f"no part is left of {len(self)}")
+        return some
