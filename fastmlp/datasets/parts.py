@@ -70,7 +70,8 @@ class _Npz:
                 raise DataError(f"{self.name} has a test set of its own; a part has one pair, X and y")
             return chosen[1:] if only_labels and chosen[0] != "arr_0" else chosen
 
-        with Source.at(self._path).open() as file:
+        source = Source.at(self._path)
+        with source.open() as file:
             return read_npz(file, self.name, choose)
 
 
