@@ -17,7 +17,7 @@ from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
 from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.table_columns import TableColumn, check_table_columns
-from fastmlp.errors import InvalidTypeError, InvalidValueError
+from fastmlp.errors import InvalidValueError
 
 __all__ = ["Meaning"]
 
@@ -113,7 +113,7 @@ class Meaning:
     def _samples(
         self,
         X: ArrayLike,
-        Y: ArrayLike,
+        Y: ArrayLike | None,
         feature_names: tuple[str, ...] | None,
         weights: ArrayLike | None = None,
         part: str = "",
@@ -133,8 +133,6 @@ class Meaning:
     ) -> Samples | PartReader:
         """X and Y as samples, or parts as this net sees them, which hold their labels themselves."""
         if not isinstance(X, Parts):
-            if Y is None:
-                raise InvalidTypeError(f"{part}Y is missing: give the labels of X")
             return with_class_weights(self._samples(X, Y, feature_names, weights, part), class_weight, self.output_size)
         for name, value in (("Y", Y), ("sample_weight", weights)):
             if value is not None:
