@@ -155,7 +155,7 @@ AT_ONCE = {
 }
 IN_TRAINING = {
     "wider": (lambda p, X, y: np.savez(p, X=np.c_[X, X], y=y), r"1\.npz: X has 12 columns; this net has input_size=6"),
-    "NaN": (lambda p, X, y: np.savez(p, X=X * np.nan, y=y), r"1\.npz: X has nan in row 0, column 0"),
+    "NaN": (lambda p, X, y: np.savez(p, X=X * np.nan, y=y), r"1\.npz: X holds 120 values that are NaN or infinite"),
     "pixels": (
         lambda p, X, y: np.savez(p, X=(X * 255).astype("u1"), y=y),
         r"1\.npz holds pixels from 0 to 255",

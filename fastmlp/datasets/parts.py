@@ -148,7 +148,7 @@ class _FilePart:
                 f"{self.name} has the columns {raw.feature_names}, and the first part {self.feature_names}: "
                 "the columns of all parts must agree"
             )
-        X = as_rows(raw.x, f"{self.name}: X")
+        X = as_rows(raw.x, f"{self.name}: X", check=False)  # the net looks for NaN when it packs them
         scale_as_first(Inputs(X, raw.x.dtype, "X"), self.name, self.is_pixels)
         return X, self._numbered(raw.y)
 

@@ -80,6 +80,9 @@ def scale_as_first(part: Inputs, name: str, is_pixels: bool) -> None:
     >>> X
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
+    first = part.X[:1]
+    if not is_pixels and part.dtype.kind == "f" and not np.array_equal(first, np.rint(first)):
+        return  # fractions: no need to look at all of it
     look = _look(part)
     if is_pixels:  # bytes of 0 and 1 may be dark pictures
         fits = look in (_Look.PIXELS, _Look.PERHAPS) or (look is _Look.FRACTIONS and part.dtype.kind in "ui")
