@@ -85,6 +85,16 @@ def test_several_parts_are_a_fit_on_each_in_the_order_drawn(optimizer, rows, shu
     assert_same(parted, simulated)
 
 
+def test_few_values_which_a_fit_would_code_have_the_same_bits_in_parts():
+    X, Y = samples(n=600, D=64, zeros=0.5)
+    X = np.round(4 * X) / np.float32(4)
+    parted, simulated = (NeuralNetwork(128, input_size=64, output_size=3, seed=1) for _ in range(2))
+    parted.fit(Parts.of_arrays(X, Y, 300), batch_size=32, number_epochs=1)
+    for k in simulated._rng.permutation(2):
+        simulated.fit(X[300 * k : 300 * k + 300], Y[300 * k : 300 * k + 300], 32, 1)
+    assert_same(parted, simulated)
+
+
 def test_a_batch_beyond_the_largest_part_warns_once_and_a_smaller_part_does_not():
     X, Y = samples()
     with pytest.warns(UserWarning, match="30 samples make one batch") as told:
