@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine import inference
-from fastmlp.engine.class_weights import ClassWeight, with_class_weights
+from fastmlp.engine.class_weights import ClassWeight
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.frames import frame_names
 from fastmlp.engine.history import Callback, History
@@ -22,6 +22,8 @@ from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import as_triple
 from fastmlp.engine.meaning import Meaning
 from fastmlp.engine.optimizers import Optimizer, OptimizerState, as_optimizer, default_lr
+from fastmlp.engine.part_reader import score_on
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer, check_number, default_threads
@@ -205,8 +207,8 @@ class NeuralNetwork(Meaning):
 
     def fit(
         self,
-        X: ArrayLike,
-        Y: ArrayLike,
+        X: ArrayLike | Parts,
+        Y: ArrayLike | None = None,
         batch_size: int = 128,
         number_epochs: int = 20,
         *,
@@ -214,7 +216,7 @@ class NeuralNetwork(Meaning):
         class_weight: ClassWeight | None = None,
         shuffle: bool = True,
         schedule: str | Schedule | None = None,
-        validation: Sequence[ArrayLike] | None = None,
+        validation: Sequence[ArrayLike] | Parts | None = None,
         early_stopping: bool | EarlyStopping = False,
         callback: Callback | None = None,
     ) -> History:
@@ -223,6 +225,9 @@ class NeuralNetwork(Meaning):
         X may also be images (n, h, w) or a frame of pandas, polars or Arrow. A net without `feature_names` takes those
         of the first frame, also after fits on arrays, whose columns are taken for the same. From then on frames with
         other names are refused, and columns in another order are put in order, with a UserWarning.
+
+        X may also be `Parts`, data larger than memory with their labels, and so may `validation` and X in `score`;
+        `fastmlp.engine.part_reader` has the rule of their order.
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
         the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or
@@ -243,12 +248,11 @@ class NeuralNetwork(Meaning):
         early stopping, after the best one).
         """
         options = FitOptions.checked(batch_size, number_epochs, shuffle, callback, schedule, early_stopping)
-        names = self._feature_names or frame_names(X)
-        samples, measure = self._samples(X, Y, names, sample_weight), None
-        samples = with_class_weights(samples, class_weight, self.output_size)
+        names = self._feature_names or (X.feature_names if isinstance(X, Parts) else frame_names(X))
+        samples, measure = self._taken(X, Y, names, sample_weight, class_weight), None
         if validation is not None:
             rows, labels, weights = as_triple("validation", validation)
-            held_back = self._samples(rows, labels, names, weights, part="validation ")
+            held_back = self._taken(rows, labels, names, weights, part="validation ")
             measure = measure_on(self._weights, held_back, self._threads)
         self._feature_names = names
         return fit_weights(self._trainee(), samples, options, measure)
@@ -273,13 +277,13 @@ class NeuralNetwork(Meaning):
         """
         return inference.forward(self._weights, self._rows(X), self.n_threads)
 
-    def score(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> Score:
+    def score(self, X: ArrayLike | Parts, Y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against Y, all as `fit` takes them.
 
-        Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so.
-        Raises ValueError or TypeError for data that does not fit the net.
+        Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so. Raises
+        ValueError or TypeError for data that does not fit the net.
         """
-        return inference.score(self._weights, self._samples(X, Y, self._feature_names, sample_weight), self.n_threads)
+        return score_on(self._weights, self._taken(X, Y, self._feature_names, sample_weight), self.n_threads)
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """The original script's name for `score`."""

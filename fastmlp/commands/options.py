@@ -146,7 +146,9 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             default=default,
             metavar="auto|mnist|synthetic|PATH",
             help="Data: auto is MNIST, or synthetic digits; PATH is an .npz, a table, an IDX folder, an svmlight "
-            "file, or - for stdin." + (f"  [default: {unset}]" if unset else ""),
+            "file, or - for stdin"
+            + (", or data in parts, as 'parts/*.npz'." if unset else ".")
+            + (f"  [default: {unset}]" if unset else ""),
         ),
         click.option(
             "--data-dir",

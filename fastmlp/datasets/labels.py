@@ -13,7 +13,7 @@ from fastmlp.arrays import Int64Array
 from fastmlp.datasets.cells import number
 from fastmlp.errors import DataError
 
-__all__ = ["NumberedClasses", "number_classes"]
+__all__ = ["NumberedClasses", "as_class_labels", "number_classes"]
 
 _LARGEST_LABEL = 2**53
 """Beyond, two whole numbers may be the same float."""
@@ -41,7 +41,7 @@ def number_classes(parts: list[NDArray[Any]], name: str, fewest: int = 2) -> Num
     >>> number_classes([np.array(["rose", "lily", "rose"])], "kind")
     NumberedClasses(parts=[array([1, 0, 1])], names=('lily', 'rose'))
     """
-    labels = _text_as_numbers([_as_labels(part, name) for part in parts], name)
+    labels = _text_as_numbers([as_class_labels(part, name) for part in parts], name)
     if len({part.dtype.kind for part in labels}) > 1:
         raise DataError(f"{name} and the test set's labels are of different kinds")
     values, codes = np.unique(np.concatenate(labels), return_inverse=True)
@@ -118,8 +118,8 @@ def _warn_of_likes(written: list[str], name: str) -> None:
         )
 
 
-def _as_labels(y: NDArray[Any], name: str) -> NDArray[np.str_] | Int64Array:
-    """Return the labels (n,) as text, or as int64 where they are numbers."""
+def as_class_labels(y: NDArray[Any], name: str) -> NDArray[np.str_] | Int64Array:
+    """Return the labels (n,) as text, or as int64 where they are numbers. Raises DataError for what is neither."""
     if y.dtype.kind == "S":
         y = np.char.decode(y, "utf-8", "replace")
     if y.dtype.kind not in "Ubuif":

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.frames import is_frame, rows_of_frame
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.plain import as_array, as_float32
 from fastmlp.engine.sparse_inputs import SparseInputs, as_sparse_inputs, is_sparse
 from fastmlp.errors import InvalidValueError
@@ -75,8 +76,10 @@ def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[st
     return array
 
 
-def as_triple(name: str, value: Any) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
-    """Return (X, Y, weights), without weights None for these; raises InvalidValueError for what is neither."""
+def as_triple(name: str, value: Any) -> tuple[Any, ArrayLike | None, ArrayLike | None]:
+    """Return (X, Y, weights), None for what is not there; raises InvalidValueError for what is none."""
+    if isinstance(value, Parts):
+        return value, None, None
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         raise InvalidValueError(f"{name} must be a pair (X, Y), or (X, Y, weights)")
     X, Y, *weights = value

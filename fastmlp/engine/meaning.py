@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from fastmlp.engine.class_weights import ClassWeight, with_class_weights
 from fastmlp.engine.feature_names import check_feature_names
 from fastmlp.engine.inputs import Rows, Samples, as_rows
 from fastmlp.engine.labels import as_labels
+from fastmlp.engine.part_reader import PartReader
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.sample_weights import as_sample_weights
 from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
 from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.table_columns import TableColumn, check_table_columns
+from fastmlp.errors import InvalidValueError
 
 __all__ = ["Meaning"]
 
@@ -109,7 +113,7 @@ class Meaning:
     def _samples(
         self,
         X: ArrayLike,
-        Y: ArrayLike,
+        Y: ArrayLike | None,
         feature_names: tuple[str, ...] | None,
         weights: ArrayLike | None = None,
         part: str = "",
@@ -117,3 +121,26 @@ class Meaning:
         rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
         labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
         return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))
+
+    def _taken(
+        self,
+        X: ArrayLike | Parts,
+        Y: ArrayLike | None,
+        feature_names: tuple[str, ...] | None,
+        weights: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        part: str = "",
+    ) -> Samples | PartReader:
+        """X and Y as samples, or parts as this net sees them, which hold their labels themselves."""
+        if not isinstance(X, Parts):
+            return with_class_weights(self._samples(X, Y, feature_names, weights, part), class_weight, self.output_size)
+        for name, value in (("Y", Y), ("sample_weight", weights)):
+            if value is not None:
+                raise InvalidValueError(f"{part}{name} is given beside parts, which hold their labels: leave it out")
+        if None not in (feature_names, X.feature_names) and feature_names != X.feature_names:
+            raise InvalidValueError(f"{part}parts have the columns {X.feature_names}, and this net {feature_names}")
+
+        def to_samples(rows: ArrayLike, labels: ArrayLike, name: str) -> Samples:
+            return self._samples(rows, labels, feature_names, part=name)
+
+        return PartReader(X, to_samples, self.output_size, class_weight)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Rows, Samples, count_nonzeros
 from fastmlp.engine.optimizers import SGD, Adam, Optimizer, OptimizerState, for_kernels, has_lazy_form, moments_of
 from fastmlp.engine.pace import Pace
+from fastmlp.engine.part_reader import PartReader, mean_of_parts, score_on
 from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.stopping import Spare
 from fastmlp.engine.stopwatch import Stopwatch
@@ -61,8 +63,10 @@ class Trainee:
     fixed_outputs: int = 0
 
 
-def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
+def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: int) -> Measure:
     """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
+    if isinstance(validation, PartReader):
+        return lambda: score_on(weights, validation, n_threads)
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
     like = Weights(*weights.shapes["W1"], *weights.shapes["b2"])
@@ -72,7 +76,7 @@ def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure
 
 def fit(
     trainee: Trainee,
-    samples: Samples,
+    samples: Samples | PartReader,
     options: FitOptions,
     measure: Measure | None = None,
     history: History | None = None,
@@ -88,7 +92,11 @@ def fit(
     history = History() if history is None else history
     epochs = len(history.loss) + options.number_epochs
     options.check(epochs, validated=measure is not None)
-    options = options.for_samples(len(samples.y))
+    if isinstance(samples, PartReader):
+        options = options.for_samples(samples.largest)
+        samples = samples.read(0) if len(samples) == 1 else samples  # one part stays in memory
+    else:
+        options = options.for_samples(len(samples.y))
     if options.early_stopping is not None and spare is None:
         spare = Spare(trainee.weights, trainee.state)
     watch = Stopwatch()
@@ -119,49 +127,82 @@ def compile_for(trainee: Trainee, samples: Samples, options: FitOptions, validat
     _Run(trainee, samples, options, Stopwatch(), None)
 
 
+class _Packed(NamedTuple):
+    """Samples as the kernels take them, and the memory to train on them; `lazy` where W1 is caught up when needed."""
+
+    X: Inputs
+    y: Int64Array
+    weights: Float32Array | None
+    lazy: bool
+    batch_size: int
+    outcome: Outcome
+    scratch: EpochScratch
+
+
 class _Run:
-    """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
+    """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share.
+
+    Samples are packed once. Parts are packed one after the other in each epoch, while the next is being read.
+    """
 
     def __init__(
-        self, trainee: Trainee, samples: Samples, options: FitOptions, watch: Stopwatch, spare: Spare | None
+        self,
+        trainee: Trainee,
+        samples: Samples | PartReader,
+        options: FitOptions,
+        watch: Stopwatch,
+        spare: Spare | None,
     ) -> None:
-        self._trainee, self._y, self._weights, self._options = trainee, samples.y, samples.weights, options
-        self._lanes, self._parameters, self._spare = trainee.weights.lanes, trainee.weights.packed, spare
+        self._trainee, self._options, self._spare = trainee, options, spare
+        self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
         (self._n_classes,) = trainee.weights.shapes["b2"]
-        self._X = self._packed(samples.X, watch)
-        with watch.on("compile"):
-            compile_training(self._lanes, type(self._X), trainee.state.optimizer, self._lazy)
+        # More threads than processors would only wait for each other.
+        self._n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
+        self._pace, self._interrupted = Pace(self._n_threads), False
+        self._parts, self._whole = None, None
+        if isinstance(samples, Samples):
+            self._whole = self._packed(samples, watch)
+        else:
+            self._parts = samples
         with watch.on("pack"):
-            # More threads than processors would only wait for each other.
-            n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
-            self._pace = Pace(n_threads)
-            self._outcome = Outcome.of(len(self._y))
-            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, n_threads)
-            self._rollback = _Rollback([self._parameters, *trainee.state.packed], self._X, trainee.state.optimizer)
+            sets = [self._parameters, *trainee.state.packed]
+            self._rollback = _Rollback(sets, self._whole and self._whole.X, trainee.state.optimizer)
 
-    def _packed(self, X: Rows, watch: Stopwatch) -> Inputs:
-        """X in the form that is fastest for these epochs; what packs it is compiled, or loaded from disk, first."""
-        n_threads, batch_size = self._trainee.n_threads, self._options.batch_size
+    def _packed(self, samples: Samples, watch: Stopwatch, name: str = "X") -> _Packed:
+        """The samples in the form that is fastest for them, with their scratch; what trains on it is compiled."""
+        batch_size = min(self._options.batch_size, len(samples.y))
+        X, lazy = self._in_form(samples.X, batch_size, watch, name)
+        with watch.on("compile"):
+            compile_training(self._lanes, type(X), self._trainee.state.optimizer, lazy)
+        with watch.on("pack"):
+            scratch = EpochScratch.of(self._parameters, X, batch_size, self._n_threads)
+            return _Packed(X, samples.y, samples.weights, lazy, batch_size, Outcome.of(len(samples.y)), scratch)
+
+    def _in_form(self, X: Rows, batch_size: int, watch: Stopwatch, name: str) -> tuple[Inputs, bool]:
+        """X in the form that is fastest, and whether its columns are lazy; what packs it is compiled first."""
+        n_threads = self._trainee.n_threads
         optimizer, vectors = self._trainee.state.optimizer, self._trainee.weights.vectors
         with watch.on("compile"):
             count_nonzeros(_ONE, 1)
         with watch.on("pack"):
-            counts, form = count_nonzeros(X, n_threads), sparse_form(X.shape[1], batch_size)
+            counts, form = count_nonzeros(X, n_threads, name), sparse_form(X.shape[1], batch_size)
             # By the numbers alone: a dense array and a sparse matrix of the same are trained to the same bits.
             few = sparse_pays(counts.sum() / (X.shape[0] * X.shape[1]), vectors)
-            self._lazy = form is WideRows and few and has_lazy_form(optimizer)
+            lazy = form is WideRows and few and has_lazy_form(optimizer)
             if isinstance(X, SparseInputs):
-                return X.rows if form is WideRows else SparseRows(*X.rows)
+                return X.rows if form is WideRows else SparseRows(*X.rows), lazy
             forms = forms_by_speed(X, counts, vectors, self._lanes, batch_size)
-            if self._lazy or (isinstance(optimizer, Adam) and optimizer.lazy):
+            if lazy or (isinstance(optimizer, Adam) and optimizer.lazy):
                 forms = [form]
+            if self._parts is not None:  # to find codes takes longer than one epoch gains (bench/parts.py)
+                forms = forms[-1:]
         for form in forms:
             with watch.on("compile"):
                 in_form(form, _ONE, _ONE_COUNT, self._lanes, 1, 1)
             with watch.on("pack"):
                 packed = in_form(form, X, counts, self._lanes, batch_size, n_threads)
             if packed is not None:
-                return packed
+                return packed, lazy
         raise AssertionError("the last form takes any X")
 
     def epoch(self, history: History, measure: Measure | None, lr: float, packing: float) -> None:
@@ -172,25 +213,26 @@ class _Run:
         but is raised only there and at the end: what keeps, puts back and adds is never broken off. `packing` is
         seconds that count as the epoch's.
         """
-        rng, watch = self._trainee.rng, Stopwatch()
-        with HeldBack():
+        rng, optimizer, watch = self._trainee.rng, self._trainee.state, Stopwatch()
+        self._interrupted = False
+        with HeldBack(self._interrupt):
             with watch.on("train"):
-                state = rng.bit_generator.state
+                state, steps = rng.bit_generator.state, optimizer.steps
                 self._rollback.save()
             try:
                 with watch.on("train"):
-                    loss, accuracy = self._train_once(lr)
+                    loss, accuracy = self._train_once(lr, watch)
                 measured = None if measure is None else measure()
             except BaseException as error:
                 self._rollback.restore()
-                rng.bit_generator.state = state
+                rng.bit_generator.state, optimizer.steps = state, steps
                 if isinstance(error, DivergenceError):
                     raise DivergenceError(f"training diverged in epoch {len(history.loss) + 1}: {error}") from None
                 raise
-            self._trainee.state.steps += -(-len(self._y) // self._options.batch_size)
             history.loss.append(loss)
             history.accuracy.append(accuracy)
-            history.seconds.append(packing + watch.seconds["train"])
+            history.seconds.append(packing + watch.seconds["train"] - watch.seconds["compile"])
+            history.compile_seconds += watch.seconds["compile"]  # of a part
             history.lr.append(lr)
             if measured is not None:
                 history.val_loss.append(measured.loss)
@@ -206,33 +248,56 @@ class _Run:
                 history.best_epoch = len(history.loss)
             history.stopped_early = stopping.is_over(history)
 
-    def _train_once(self, lr: float) -> tuple[float, float]:
+    def _interrupt(self) -> None:
+        self._interrupted = True
+
+    def _train_once(self, lr: float, watch: Stopwatch) -> Score:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
-        rng, n = self._trainee.rng, len(self._y)
+        if self._whole is not None:
+            return self._train_on(self._whole, lr)
+        parts, results = self._parts, []
+        assert parts is not None
+        n = len(parts)
+        order = self._trainee.rng.permutation(n).tolist() if self._options.shuffle else list(range(n))
+        coming = parts.begin(order[0])
+        for place, k in enumerate(order):
+            packed = self._packed(coming.take(lambda: self._interrupted), watch, f"{parts.name(k)}: X")
+            if self._interrupted:  # while no other block heard of it
+                raise KeyboardInterrupt
+            if place + 1 < n:
+                coming = parts.begin(order[place + 1])
+            results.append((self._train_on(packed, lr), parts.mass(k)))
+            del packed  # before the next is packed: two parts at most are in memory
+        return mean_of_parts(results)
+
+    def _train_on(self, samples: _Packed, lr: float) -> Score:
+        """Train once through these samples."""
+        rng, n, size = self._trainee.rng, len(samples.y), samples.batch_size
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
         rule = self._trainee.state.for_epoch(lr)
-        size, fixed = self._options.batch_size, self._trainee.fixed_outputs
-        plan = EpochPlan.of(order, self._y, size, rule, self._n_classes, self._weights, fixed)
-        if self._lazy:
+        fixed = self._trainee.fixed_outputs
+        plan = EpochPlan.of(order, samples.y, size, rule, self._n_classes, samples.weights, fixed)
+        if samples.lazy:
             plan = plan._replace(rule=lazily(rule, plan.totals, self._steps_done()) or rule)
         first = 0
         while first < n:
-            last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
-            self._train(plan.part(first, last), self._outcome.part(first, last))
+            last = min(n, first + self._pace.stretch(n - first, size))
+            self._train(samples, plan.part(first, last), samples.outcome.part(first, last))
             first = last
-        in_order = None if self._weights is None else self._weights[order]  # as the outcome is
-        return self._checked_result(lr, in_order)
+        self._trainee.state.steps += -(-n // size)
+        in_order = None if samples.weights is None else samples.weights[order]  # as the outcome is
+        return self._checked_result(samples.outcome, lr, in_order)
 
     def _steps_done(self) -> NDArray[np.uint32]:
         """How many steps of the epoch each row of each tile of W1 has had: none yet."""
         return np.zeros(self._parameters.W1.shape[:2], np.uint32)
 
-    def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
+    def _train(self, samples: _Packed, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread
 
         def work(member: Member) -> None:
             start = time.thread_time()
-            train_epoch(self._parameters, outcome, self._scratch, self._X, plan, member, self._lanes)
+            train_epoch(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
@@ -240,15 +305,16 @@ class _Run:
         run_team(1 if quick else self._pace.threads, work, inline=quick)
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
-    def _checked_result(self, lr: float, weights: Float32Array | None) -> tuple[float, float]:
-        loss, accuracy = mean_of(self._outcome, weights)
+    def _checked_result(self, outcome: Outcome, lr: float, weights: Float32Array | None) -> Score:
+        none_counts = weights is not None and not weights.any()  # in a part of classes that all have the weight 0
+        result = Score(0.0, 0.0) if none_counts else mean_of(outcome, weights)
         finite = all(np.isfinite(array).all() for array in self._parameters)
-        if not finite or not loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
+        if not finite or not result.loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
-                f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
+                f"the mean loss is {result.loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"
             )
-        return loss, accuracy
+        return result
 
 
 class _Rollback:
@@ -256,10 +322,11 @@ class _Rollback:
 
     Of W1 only the rows that a training on X can change. A column of X without any nonzero leaves its row of W1 as it
     is, unless there is a penalty on weights, or a moment from an earlier fit. Dense inputs can change all of it, and
-    where there are more nonzeros than weights, to look for such columns costs more than their rows.
+    where there are more nonzeros than weights, to look for such columns costs more than their rows. X is None for data
+    in parts, whose columns are not known before they are read.
     """
 
-    def __init__(self, sets: list[Parameters], X: Inputs, optimizer: Optimizer) -> None:
+    def __init__(self, sets: list[Parameters], X: Inputs | None, optimizer: Optimizer) -> None:
         self._rows: slice | Int64Array = slice(None)
         _, n_columns, _ = sets[0].W1.shape
         if isinstance(X, (SparseRows, WideRows)) and len(X.entries) < sets[0].W1.size and optimizer == SGD():

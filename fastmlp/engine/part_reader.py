@@ -1,0 +1,169 @@
+"""Parts as a net takes them: counted before any work, then read one ahead, in a thread, while another is trained on.
+
+An epoch over parts is that of `fit`, part after part: the net's generator draws the order of the parts,
+`rng.permutation(P)`, and then, for each in that order, the order of its samples, `rng.permutation(n)`. Each part is cut
+into batches of its own, so that its last one may be smaller; what the optimiser remembers goes on from part to part.
+So an epoch does what a `fit` of one epoch on each part does, in that order; and of one part, what `fit` does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastmlp.engine.class_weights import ClassWeight, check_class_weight, weights_by_class
+from fastmlp.engine.inference import Score, score
+from fastmlp.engine.inputs import Samples, count_nonzeros
+from fastmlp.engine.labels import as_labels
+from fastmlp.engine.parts import Part, Parts
+from fastmlp.engine.settings import default_threads
+from fastmlp.engine.weights import Weights
+from fastmlp.errors import DataError, FastmlpError
+from fastmlp.kernels.interrupts import HeldBack
+
+__all__ = ["PartReader", "Reading", "mean_of_parts", "score_on"]
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.05  # between two looks at whether Ctrl-C was pressed
+
+ToSamples = Callable[[ArrayLike, ArrayLike, str], Samples]
+"""Inputs, labels and the start of what messages call them, turned into samples as a net takes them."""
+
+
+class PartReader:
+    """The parts of `parts` for a net with `n_classes` outputs, whose door is `to_samples`.
+
+    Reads the labels of all parts. Raises DataError where a part cannot be read, and what the door raises for labels
+    that do not fit; the message names the part.
+    """
+
+    def __init__(
+        self, parts: Parts, to_samples: ToSamples, n_classes: int, class_weight: ClassWeight | None = None
+    ) -> None:
+        self._parts, self._to_samples = parts.parts, to_samples
+        self._counts: NDArray[np.int64] = np.stack([_counts(part, n_classes) for part in self._parts])
+        checked = check_class_weight(class_weight, n_classes)
+        self._factors = None
+        if checked is not None:
+            self._factors = weights_by_class(checked, self._counts.sum(axis=0)).astype(np.float32)
+            if not (self._counts.sum(axis=0) * self._factors).any():
+                raise DataError("class_weight is 0 for the classes of all samples: at least one must count")
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @property
+    def largest(self) -> int:
+        """The samples of the largest part."""
+        return int(self._counts.sum(axis=1).max())
+
+    def name(self, k: int) -> str:
+        """What messages call a part."""
+        return self._parts[k].name
+
+    def mass(self, k: int) -> float:
+        """How much a part counts in a mean over all: its samples, or the sum of their weights."""
+        counts = self._counts[k]
+        return float(counts.sum() if self._factors is None else (counts * self._factors.astype(np.float64)).sum())
+
+    def read(self, k: int) -> Samples:
+        """Return the samples of a part.
+
+        Raises DataError where it cannot be read or has other labels than before, and what the door raises.
+        """
+        part = self._parts[k]
+        X, Y = _told(part, part.read)
+        samples = self._to_samples(X, Y, f"{part.name}: ")
+        n_classes = self._counts.shape[1]
+        if not np.array_equal(np.bincount(samples.y, minlength=n_classes), self._counts[k]):
+            raise DataError(f"{part.name} has other labels than when the training began: leave the parts as they are")
+        return samples if self._factors is None else samples._replace(weights=self._factors[samples.y])
+
+    def begin(self, k: int) -> Reading:
+        """Begin to read a part in another thread."""
+        return Reading(lambda: self.read(k))
+
+
+class Reading:
+    """Samples that are being read in a thread of their own."""
+
+    def __init__(self, read: Callable[[], Samples]) -> None:
+        self._samples: Samples | None = None
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+        threading.Thread(target=self._run, args=(read,), name="fastmlp-parts", daemon=True).start()
+
+    def _run(self, read: Callable[[], Samples]) -> None:
+        try:
+            self._samples = read()
+        except BaseException as error:  # noqa: BLE001  (raised again where the samples are taken)
+            self._error = error
+        finally:
+            self._done.set()
+
+    def take(self, interrupted: Callable[[], bool] = lambda: False) -> Samples:
+        """Wait for the samples and return them, once; raises what reading them raised.
+
+        Ctrl-C ends the waiting, and so does `interrupted`, which says whether it was pressed before.
+        """
+        pressed: list[bool] = []
+        with HeldBack(lambda: pressed.append(True)):
+            while not pressed and not self._done.wait(_LOOK_SECONDS):
+                if interrupted():
+                    raise KeyboardInterrupt
+        if self._error is not None:
+            raise self._error
+        samples, self._samples = self._samples, None
+        assert samples is not None
+        return samples
+
+
+def mean_of_parts(results: Sequence[tuple[Score, float]]) -> Score:
+    """Return the mean loss and accuracy over parts from those of each and how much it counts.
+
+    >>> mean_of_parts([(Score(1.0, 0.5), 1.0), (Score(2.0, 0.75), 3.0)])
+    Score(loss=1.75, accuracy=0.6875)
+    """
+    if len(results) == 1:
+        return results[0][0]
+    total = sum(mass for _, mass in results)
+    return Score(*(sum(score[i] * mass for score, mass in results if mass) / total for i in range(2)))
+
+
+def score_on(weights: Weights, samples: Samples | PartReader, n_threads: int | None) -> Score:
+    """Return loss and accuracy over samples or all parts; raises what reading raises, InvalidValueError for NaN."""
+    if isinstance(samples, Samples):
+        return score(weights, samples, n_threads)
+    results, coming = [], samples.begin(0)
+    for k in range(len(samples)):
+        part = coming.take()
+        if k + 1 < len(samples):
+            coming = samples.begin(k + 1)
+        count_nonzeros(part.X, n_threads or default_threads(), f"{samples.name(k)}: X")
+        results.append((score(weights, part, n_threads), samples.mass(k)))
+        del part  # before the one after next is begun
+    return mean_of_parts(results)
+
+
+def _counts(part: Part, n_classes: int) -> NDArray[np.int64]:
+    labels = np.asarray(_told(part, part.labels))
+    if labels.size == 0:
+        raise DataError(f"{part.name} has no samples: leave it out")
+    return np.bincount(as_labels(f"{part.name}: Y", labels, len(np.atleast_1d(labels)), n_classes), minlength=n_classes)
+
+
+def _told(part: Part, read: Callable[[], T]) -> T:
+    """Do the reading; what goes wrong on the disk is told with the name of the part."""
+    try:
+        return read()
+    except FastmlpError:
+        raise
+    except OSError as error:
+        raise DataError(f"{part.name} cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise DataError(f"{part.name} is too large for the memory of this machine: cut it into smaller parts") from None

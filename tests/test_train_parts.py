@@ -1,0 +1,124 @@
+"""`fastmlp train` on data in parts."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fastmlp import NeuralNetwork, load_parts
+from fastmlp.cli import main
+
+TREES = np.array(["ash", "elm", "oak"])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four parts of 30 rows of 4 values, with three named classes."""
+    rng = np.random.default_rng(4)
+    (tmp_path / "parts").mkdir()
+    for k in range(4):
+        y = rng.integers(0, 3, 30)
+        X = rng.normal(size=(30, 4)) + 3 * np.eye(4)[y]
+        np.savez(tmp_path / "parts" / f"{k}.npz", X=X.astype(np.float32), y=TREES[y])
+    return tmp_path / "parts"
+
+
+def train(data, *args):
+    options = ["train", "--dataset", data, "-H", 5, "--batch-size", 8, "--epochs", 3, *args]
+    return CliRunner().invoke(main, [str(each) for each in options])
+
+
+@pytest.mark.parametrize("pattern", ["", "*.npz"])
+def test_parts_are_trained_on_and_the_last_is_the_test(folder, tmp_path, pattern):
+    output = tmp_path / "net.npz"
+    result = train(folder / pattern, "--output", output, "--json", "--class-weight", "balanced", "--schedule", "cosine")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["parameters"]["parts"] == 4
+    assert len(report["results"]["history"]["loss"]) == 3
+    assert f"tested on the last 1 of 4 parts, from {folder / '3.npz'} on" in result.stderr
+    assert "90 samples in 3 parts" in result.stderr
+    assert "are standardised by the first part" in result.stderr
+    net, parts = NeuralNetwork.load(output), load_parts(folder)
+    assert net.class_names == tuple(TREES)
+    assert net.score(parts[3:]).loss == report["results"]["test_loss"]
+    assert net.score(parts[:3]).accuracy == report["results"]["train_accuracy"]
+
+
+def test_a_file_may_be_the_test(folder, tmp_path):
+    rng = np.random.default_rng(5)
+    np.savez(
+        tmp_path / "test.npz", X=np.float32(3 * np.eye(4)[[1, 2] * 10] + rng.normal(size=(20, 4))), y=TREES[[1, 2] * 10]
+    )
+    result = train(folder, "--test", tmp_path / "test.npz", "--json", "--preprocess", "none", "--epochs", 20)
+    assert result.exit_code == 0, result.stderr
+    assert "120 samples in 4 parts" in result.stderr
+    assert "standardised" not in result.stderr
+    assert json.loads(result.stdout)["results"]["test_accuracy"] > 0.8
+
+
+def test_without_json_there_is_a_table(folder):
+    result = train(folder)
+    assert "Test accuracy" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--net", "numpy"], "only fastmlp's own net trains on parts"),
+        (["--validation-fraction", "0.1"], "--validation-fraction does not go with data in parts"),
+        (["--early-stopping"], "--early-stopping does not go with data in parts"),
+        (["--schedule", "plateau"], "needs validation"),
+        (["--preprocess", "auto"], "--preprocess auto does not go with data in parts"),
+        (["--test", "a", "--test-fraction", "0.5"], "leave out one of them"),
+        (["--output", "net.npz", "--checkpoint-every", "2"], "--checkpoint-every does not go"),
+    ],
+)
+def test_what_is_wrong_usage(folder, options, message):
+    result = train(folder, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_one_part_needs_a_test_file(folder):
+    result = train(folder / "[3].npz")
+    assert result.exit_code == 2
+    assert "is one part, which is not divided: name a file with --test" in result.stderr
+
+
+def test_data_that_cannot_be_read(folder):
+    result = train(folder / "*.gone")
+    assert result.exit_code == 3
+    assert "matches no file or folder" in result.stderr
+    (folder / "1.npz").write_bytes(b"PK")
+    result = train(folder)
+    assert result.exit_code == 3
+    assert "1.npz is not an .npz file" in result.stderr
+
+
+def test_a_part_that_is_damaged_in_training_costs_nothing_that_was_done(folder, tmp_path, monkeypatch):
+    from fastmlp.commands.progress import EpochReporter
+
+    output, good = tmp_path / "net.npz", tmp_path / "good.npz"
+    assert train(folder, "--output", good, "--epochs", 1).exit_code == 0
+    monkeypatch.setattr(EpochReporter, "epoch", lambda *_: (folder / "1.npz").write_bytes(b"PK"))
+    result = train(folder, "--output", output)
+    assert result.exit_code == 3
+    assert "1.npz is not an .npz file" in result.stderr
+    assert "ended after 1 of 3 epochs" in result.stderr
+    np.testing.assert_array_equal(NeuralNetwork.load(output).W1, NeuralNetwork.load(good).W1)
+
+
+def test_ctrl_c_saves_the_full_epochs(folder, tmp_path, monkeypatch):
+    from fastmlp.commands.progress import EpochReporter
+
+    def press(_self, epoch, _history):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EpochReporter, "epoch", press)
+    result = train(folder, "--output", tmp_path / "net.npz")
+    assert result.exit_code == 130
+    assert "ended after 2 of 3 epochs" in result.stderr
+    assert NeuralNetwork.load(tmp_path / "net.npz")._optimizer_state.steps == 2 * 3 * 4
