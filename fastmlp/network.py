@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine import inference
-from fastmlp.engine.class_weights import ClassWeight
-from fastmlp.engine.fit_options import FitOptions
+from fastmlp.engine.fit_options import FitOptions, FitSettings, check_known
 from fastmlp.engine.frames import frame_names
-from fastmlp.engine.history import Callback, History
+from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score
 from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import as_triple
@@ -25,9 +24,7 @@ from fastmlp.engine.optimizers import Optimizer, OptimizerState, as_optimizer, d
 from fastmlp.engine.part_reader import score_on
 from fastmlp.engine.parts import Parts
 from fastmlp.engine.scaling import Scaling
-from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer, check_number, default_threads
-from fastmlp.engine.stopping import EarlyStopping
 from fastmlp.engine.training import Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Parameter, Weights
@@ -211,16 +208,12 @@ class NeuralNetwork(Meaning):
         Y: ArrayLike | None = None,
         batch_size: int = 128,
         number_epochs: int = 20,
-        *,
-        sample_weight: ArrayLike | None = None,
-        class_weight: ClassWeight | None = None,
-        shuffle: bool = True,
-        schedule: str | Schedule | None = None,
-        validation: Sequence[ArrayLike] | Parts | None = None,
-        early_stopping: bool | EarlyStopping = False,
-        callback: Callback | None = None,
+        **settings: Unpack[FitSettings],
     ) -> History:
         """Train on X (n, D) and Y, labels (n,), (n, 1) or one-hot (n, C); a second call continues.
+
+        The settings are sample_weight=None, class_weight=None, shuffle=True, schedule=None, validation=None,
+        early_stopping=False and callback=None.
 
         X may also be images (n, h, w) or a frame of pandas, polars or Arrow. A net without `feature_names` takes those
         of the first frame, also after fits on arrays, whose columns are taken for the same. From then on frames with
@@ -247,10 +240,14 @@ class NeuralNetwork(Meaning):
         goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch (with
         early stopping, after the best one).
         """
-        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback, schedule, early_stopping)
+        check_known(settings)
+        callback, schedule = settings.get("callback"), settings.get("schedule")
+        shuffle, stopping = settings.get("shuffle", True), settings.get("early_stopping")
+        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback, schedule, stopping)
         names = self._feature_names or (X.feature_names if isinstance(X, Parts) else frame_names(X))
-        samples, measure = self._taken(X, Y, names, sample_weight, class_weight), None
-        if validation is not None:
+        samples = self._taken(X, Y, names, settings.get("sample_weight"), settings.get("class_weight"))
+        measure = None
+        if (validation := settings.get("validation")) is not None:
             rows, labels, weights = as_triple("validation", validation)
             held_back = self._taken(rows, labels, names, weights, part="validation ")
             measure = measure_on(self._weights, held_back, self._threads)

@@ -93,7 +93,7 @@ def plot_history(history: History, path: Path, title: str = "Training", measured
     accuracy_axes.set_ylim(top=min(100.0, accuracy_axes.get_ylim()[1]))
     for axes in (loss_axes, accuracy_axes):
         _mark_best_epoch(axes, history)
-        axes.legend(loc="best", frameon=False)
+        axes.legend(loc="best", edgecolor="none")  # with a background: the mark of the best epoch may run behind it
     save_figure(figure, path)
 
 

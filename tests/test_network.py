@@ -444,6 +444,15 @@ def test_a_callback_that_returns_true_ends_the_training(answer, epochs):
     assert len(history.loss) == epochs
 
 
+def test_a_setting_that_fit_does_not_have_is_refused_before_any_work():
+    X, y = samples(50)
+    net = small_net()
+    before = weights(net)
+    with pytest.raises(TypeError, match=r"^fit\(\) got an unexpected keyword argument 'epochs'$"):
+        net.fit(X, y, 16, epochs=3)
+    assert_same_bits(before, net)
+
+
 def test_callback_must_be_callable():
     X, y = samples(10)
     net = small_net()

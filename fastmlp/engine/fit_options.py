@@ -4,15 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
+from numpy.typing import ArrayLike
+
+from fastmlp.engine.class_weights import ClassWeight
 from fastmlp.engine.history import Callback, History
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.schedules import CosineDecay, Schedule, Standing, as_schedule
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopping import EarlyStopping, as_early_stopping
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 
-__all__ = ["FitOptions"]
+__all__ = ["FitOptions", "FitSettings", "check_known"]
+
+
+class FitSettings(TypedDict, total=False):
+    """The settings of `NeuralNetwork.fit`, which says what they mean; what is not given has its default there."""
+
+    sample_weight: ArrayLike | None
+    class_weight: ClassWeight | None
+    shuffle: bool
+    schedule: str | Schedule | None
+    validation: Sequence[ArrayLike] | Parts | None
+    early_stopping: bool | EarlyStopping
+    callback: Callback | None
+
+
+def check_known(settings: Mapping[str, object]) -> None:
+    """Raise TypeError, in Python's own words, for a setting that `fit` does not have.
+
+    >>> check_known({"epochs": 3})
+    Traceback (most recent call last):
+        ...
+    TypeError: fit() got an unexpected keyword argument 'epochs'
+    """
+    for name in settings:
+        if name not in FitSettings.__annotations__:
+            raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
 
 
 @dataclasses.dataclass(frozen=True)
