@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ from fastmlp.kernels.tiles import Lanes
 from fastmlp.kernels.wide import WideRows
 from fastmlp.machine import available_processors
 
-__all__ = ["Measure", "Trainee", "compile_for", "compile_training", "fit", "measure_on"]
+__all__ = ["Elsewhere", "Measure", "Trainee", "compile_for", "compile_training", "fit", "measure_on", "train_once"]
 
 _FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
@@ -63,6 +63,21 @@ class Trainee:
     fixed_outputs: int = 0
 
 
+class Elsewhere(Protocol):
+    """Samples that are not trained on here: what `fit` takes for them where others do the work of an epoch."""
+
+    @property
+    def largest(self) -> int:
+        """Samples of the largest part: a batch has no more."""
+
+    def train(self, options: FitOptions, lr: float, watch: Stopwatch, interrupted: Callable[[], bool]) -> Score:
+        """Have an epoch trained, and the trainee what came of it; return mean loss and accuracy.
+
+        Raises KeyboardInterrupt soon after `interrupted` says so. The `watch` is told what compiling took. Where it
+        raises, the caller puts the trainee back.
+        """
+
+
 def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: int) -> Measure:
     """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
     if isinstance(validation, PartReader):
@@ -76,7 +91,7 @@ def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: in
 
 def fit(
     trainee: Trainee,
-    samples: Samples | PartReader,
+    samples: Samples | PartReader | Elsewhere,
     options: FitOptions,
     measure: Measure | None = None,
     history: History | None = None,
@@ -92,11 +107,8 @@ def fit(
     history = History() if history is None else history
     epochs = len(history.loss) + options.number_epochs
     options.check(epochs, validated=measure is not None)
-    if isinstance(samples, PartReader):
-        options = options.for_samples(samples.largest)
-        samples = samples.read(0) if len(samples) == 1 else samples  # one part stays in memory
-    else:
-        options = options.for_samples(len(samples.y))
+    options = options.for_samples(len(samples.y) if isinstance(samples, Samples) else samples.largest)
+    samples = _in_memory(samples)
     if options.early_stopping is not None and spare is None:
         spare = Spare(trainee.weights, trainee.state)
     watch = Stopwatch()
@@ -127,6 +139,20 @@ def compile_for(trainee: Trainee, samples: Samples, options: FitOptions, validat
     _Run(trainee, samples, options, Stopwatch(), None)
 
 
+def train_once(trainee: Trainee, samples: Samples | PartReader, options: FitOptions, lr: float) -> tuple[Score, float]:
+    """Train one epoch, as `fit` does; return mean loss and accuracy, and the seconds that compiling took.
+
+    Where it raises, DivergenceError among others, the trainee is left as it is: throw it away.
+    """
+    watch = Stopwatch()
+    return _Run(trainee, _in_memory(samples), options, watch, None).train_once(lr, watch), watch.seconds["compile"]
+
+
+def _in_memory(samples: Samples | PartReader | Elsewhere) -> Samples | PartReader | Elsewhere:
+    """The same, but the samples of one part in place of it: they stay in memory."""
+    return samples.read(0) if isinstance(samples, PartReader) and len(samples) == 1 else samples
+
+
 class _Packed(NamedTuple):
     """Samples as the kernels take them, and the memory to train on them; `lazy` where W1 is caught up when needed."""
 
@@ -148,7 +174,7 @@ class _Run:
     def __init__(
         self,
         trainee: Trainee,
-        samples: Samples | PartReader,
+        samples: Samples | PartReader | Elsewhere,
         options: FitOptions,
         watch: Stopwatch,
         spare: Spare | None,
@@ -159,11 +185,9 @@ class _Run:
         # More threads than processors would only wait for each other.
         self._n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
         self._pace, self._interrupted = Pace(self._n_threads), False
-        self._parts, self._whole = None, None
+        self._samples, self._whole = samples, None
         if isinstance(samples, Samples):
             self._whole = self._packed(samples, watch)
-        else:
-            self._parts = samples
         with watch.on("pack"):
             sets = [self._parameters, *trainee.state.packed]
             self._rollback = _Rollback(sets, self._whole and self._whole.X, trainee.state.optimizer)
@@ -194,7 +218,7 @@ class _Run:
             forms = forms_by_speed(X, counts, vectors, self._lanes, batch_size)
             if lazy or (isinstance(optimizer, Adam) and optimizer.lazy):
                 forms = [form]
-            if self._parts is not None:  # to find codes takes longer than one epoch gains (bench/parts.py)
+            if isinstance(self._samples, PartReader):  # to find codes takes longer than an epoch gains (bench/parts.py)
                 forms = forms[-1:]
         for form in forms:
             with watch.on("compile"):
@@ -221,7 +245,7 @@ class _Run:
                 self._rollback.save()
             try:
                 with watch.on("train"):
-                    loss, accuracy = self._train_once(lr, watch)
+                    loss, accuracy = self.train_once(lr, watch)
                 measured = None if measure is None else measure()
             except BaseException as error:
                 self._rollback.restore()
@@ -251,13 +275,17 @@ class _Run:
     def _interrupt(self) -> None:
         self._interrupted = True
 
-    def _train_once(self, lr: float, watch: Stopwatch) -> Score:
+    def train_once(self, lr: float, watch: Stopwatch) -> Score:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
         if self._whole is not None:
             return self._train_on(self._whole, lr)
-        parts, results = self._parts, []
-        assert parts is not None
-        n = len(parts)
+        if isinstance(self._samples, PartReader):
+            return self._train_on_parts(self._samples, lr, watch)
+        assert not isinstance(self._samples, Samples)
+        return self._samples.train(self._options, lr, watch, lambda: self._interrupted)
+
+    def _train_on_parts(self, parts: PartReader, lr: float, watch: Stopwatch) -> Score:
+        n, results = len(parts), []
         order = self._trainee.rng.permutation(n).tolist() if self._options.shuffle else list(range(n))
         coming = parts.begin(order[0])
         for place, k in enumerate(order):

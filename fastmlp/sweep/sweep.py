@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pydoc
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import __version__
+from fastmlp.dask.cluster import check_workers
 from fastmlp.datasets.split import hold_back
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.optimizers import OPTIMIZERS
@@ -222,17 +221,6 @@ def connected(scheduler: str | None) -> Iterator[Any]:
         raise FastmlpError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with client:
         yield client
-
-
-def check_workers(client: Any) -> None:
-    """Raise FastmlpError where Dask has no worker, or one without this version of fastmlp."""
-    versions = client.run(pydoc.locate, "fastmlp.__version__")  # None where there is no such thing
-    if not versions:
-        raise FastmlpError("the Dask scheduler has no worker: start some with `dask worker`")
-    for address, found in versions.items():
-        if found != __version__:
-            has = f"has fastmlp {found}" if found else "lacks fastmlp"
-            raise FastmlpError(f"the Dask worker {address} {has}: install fastmlp {__version__} there")
 
 
 def _load_joblib() -> Any:
