@@ -279,7 +279,7 @@ def test_ctrl_c_ends_the_wait_for_a_slow_part():
 def test_a_reading_is_given_once_and_kept_by_nobody():
     reading = Reading(lambda: part_reader.Samples(np.zeros((1, 1), np.float32), np.zeros(1, np.int64)))
     assert len(reading.take().y) == 1
-    assert reading._samples is None
+    assert reading._read is None
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ _LOOK = 5.0  # seconds between two looks at whether there is one
 
 def check_workers(client: Any) -> None:
     """Raise FastmlpError where Dask has no worker, or one without this version of fastmlp."""
-    versions = client.run(pydoc.locate, "fastmlp.__version__")  # None where there is no such thing
+    answers = client.run(pydoc.locate, "fastmlp.__version__", on_error="return")  # None where there is no such thing
+    versions = {address: found for address, found in answers.items() if not isinstance(found, OSError)}  # of the living
     if not versions:
         raise FastmlpError("the Dask scheduler has no worker: start some with `dask worker`")
     for address, found in versions.items():
@@ -119,12 +120,19 @@ class Cluster:
                 self._ask(lambda: self._client.cancel(futures))
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """What the scheduler answers; one that does not is lost."""
+        """What the scheduler answers. One that does not is lost, which the client knows before it has waited for it."""
+
+        def look() -> bool:
+            if self._client.status != "running":
+                raise self._lost()
+            return False
+
         try:
             with self._told():
-                return question()
-        except OSError as error:
-            raise self._lost() from error
+                (answer,) = Reading(lambda: (question(),)).take(look)
+        except OSError:
+            raise self._lost() from None
+        return answer
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -69,7 +69,7 @@ def fit(
     Ctrl-C, the net is the mean after the last full epoch.
     """
     if not isinstance(net, NeuralNetwork):
-        raise InvalidTypeError(f"net is {net!r}; it must be a NeuralNetwork")
+        raise InvalidTypeError(f"net is of type {type(net).__name__}; it must be a NeuralNetwork")
     options = FitOptions.of(batch_size, number_epochs, settings)
     if shards is not None:
         shards = check_integer("shards", shards)
@@ -144,7 +144,8 @@ class _Shards:
         if isinstance(parts, Parts):
             return [self._cluster.submit(keep, part) for part in parts.parts]
         if not isinstance(parts, (list, tuple)) or not all(map(self._cluster.is_future, parts)):
-            raise InvalidTypeError(f"parts is {parts!r}; it must be Parts, or a list of futures of pairs (X, Y)")
+            kind = type(parts).__name__
+            raise InvalidTypeError(f"parts is of type {kind}; it must be Parts, or a list of futures of pairs (X, Y)")
         if not parts:
             raise InvalidValueError("there are no parts: give one or more")
         return [self._cluster.submit(as_part, future, f"part {k} (from 0)") for k, future in enumerate(parts)]

@@ -108,7 +108,6 @@ def fit(
     epochs = len(history.loss) + options.number_epochs
     options.check(epochs, validated=measure is not None)
     options = options.for_samples(len(samples.y) if isinstance(samples, Samples) else samples.largest)
-    samples = _in_memory(samples)
     if options.early_stopping is not None and spare is None:
         spare = Spare(trainee.weights, trainee.state)
     watch = Stopwatch()
@@ -145,12 +144,7 @@ def train_once(trainee: Trainee, samples: Samples | PartReader, options: FitOpti
     Where it raises, DivergenceError among others, the trainee is left as it is: throw it away.
     """
     watch = Stopwatch()
-    return _Run(trainee, _in_memory(samples), options, watch, None).train_once(lr, watch), watch.seconds["compile"]
-
-
-def _in_memory(samples: Samples | PartReader | Elsewhere) -> Samples | PartReader | Elsewhere:
-    """The same, but the samples of one part in place of it: they stay in memory."""
-    return samples.read(0) if isinstance(samples, PartReader) and len(samples) == 1 else samples
+    return _Run(trainee, samples, options, watch, None).train_once(lr, watch), watch.seconds["compile"]
 
 
 class _Packed(NamedTuple):
@@ -185,14 +179,17 @@ class _Run:
         # More threads than processors would only wait for each other.
         self._n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
         self._pace, self._interrupted = Pace(self._n_threads), False
+        name = "X"
+        if isinstance(samples, PartReader) and len(samples) == 1:  # it stays in memory
+            name, samples = f"{samples.name(0)}: X", samples.read(0)
         self._samples, self._whole = samples, None
         if isinstance(samples, Samples):
-            self._whole = self._packed(samples, watch)
+            self._whole = self._packed(samples, watch, name)
         with watch.on("pack"):
             sets = [self._parameters, *trainee.state.packed]
             self._rollback = _Rollback(sets, self._whole and self._whole.X, trainee.state.optimizer)
 
-    def _packed(self, samples: Samples, watch: Stopwatch, name: str = "X") -> _Packed:
+    def _packed(self, samples: Samples, watch: Stopwatch, name: str) -> _Packed:
         """The samples in the form that is fastest for them, with their scratch; what trains on it is compiled."""
         batch_size = min(self._options.batch_size, len(samples.y))
         X, lazy = self._in_form(samples.X, batch_size, watch, name)
