@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from fastmlp import __version__
@@ -19,6 +20,7 @@ __all__ = ["Cluster", "check_workers"]
 T = TypeVar("T")
 
 _PATIENCE = 60.0  # seconds without any worker until that is an error: a nanny starts another one within a few
+_GLANCE = 0.1  # seconds between two looks at whether there is anything to look at
 _LOOK = 5.0  # seconds between two looks at whether there is one
 
 
@@ -51,16 +53,16 @@ class Cluster:
         self._client, self._distributed = client, distributed
         self._ask(lambda: check_workers(client))
 
-    def workers(self) -> list[str]:
-        """Return the addresses of the workers, in order."""
-        return sorted(self._ask(self._client.nthreads))
+    def workers(self) -> dict[str, int]:
+        """Return the threads of each worker by its address."""
+        return self._ask(self._client.nthreads)
 
     def homes(self, before: Sequence[str | None]) -> list[str | None]:
         """Return a worker for each shard: the one it had before, where that is still there, or one that has the fewest.
 
         It is where the shard had best be trained; if that worker dies, another does it. None where there is no worker.
         """
-        alive = self.workers()
+        alive = sorted(self.workers())
         homes = [home if home in alive else None for home in before]
         for s, home in enumerate(homes):
             if home is None and alive:
@@ -94,6 +96,36 @@ class Cluster:
                 yield result
         finally:
             self._stop(left)
+
+    def as_they_come(self, futures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """Yield the number of each future, from 0, with its result, in the order in which they are done.
+
+        In place of a result there may be the FastmlpError that says why there is none. Raises that of a lost scheduler,
+        and what a task raises that is no FastmlpError. Who stops before the end stops the tasks that have not begun.
+        """
+        arrived, left = SimpleQueue[int](), dict(enumerate(futures))
+        look = self._looking_at([], lambda: False)
+        for k, future in left.items():
+            future.add_done_callback(lambda _, k=k: arrived.put(k))
+        try:
+            while left:
+                try:
+                    k = arrived.get(timeout=_GLANCE)
+                except Empty:
+                    look()
+                    continue
+                result: Any
+                try:
+                    with self._told():
+                        result = left[k].result()
+                except _LostError:
+                    raise
+                except FastmlpError as error:
+                    result = error
+                left.pop(k).release()
+                yield k, result
+        finally:
+            self._stop(list(left.values()))
 
     def _looking_at(self, futures: Sequence[Any], interrupted: Callable[[], bool]) -> Callable[[], bool]:
         """What looks whether any of the futures has failed or all workers are gone, and passes `interrupted` on."""
@@ -144,7 +176,7 @@ class Cluster:
         except self._distributed.KilledWorker as error:
             raise FastmlpError(
                 f"{error.allowed_failures + 1} Dask workers died one after the other at the same task, as they do "
-                "where memory runs out: make smaller parts, or more shards"
+                "where memory runs out: give it less data, or the workers more memory"
             ) from None
         except CancelledError as error:
             if self._client.status != "running" or getattr(error, "reason", "") == "scheduler-connection-lost":
@@ -158,10 +190,11 @@ class Cluster:
                 f"a Dask worker lacks what it needs ({error}): install fastmlp {__version__} there"
             ) from None
         except MemoryError:
-            raise FastmlpError("a Dask worker ran out of memory: make smaller parts, or more shards") from None
+            raise FastmlpError("a Dask worker ran out of memory: give it more, or less data") from None
 
     def _lost(self) -> FastmlpError:
-        return FastmlpError(
-            "the connection to the Dask scheduler is lost: connect a new client, and fit again to go on from the last "
-            "full epoch"
-        )
+        return _LostError("the connection to the Dask scheduler is lost: what was finished before that is kept")
+
+
+class _LostError(FastmlpError):
+    """There is no scheduler any more."""
