@@ -32,7 +32,7 @@ def check_workers(client: Any) -> None:
         raise FastmlpError("the Dask scheduler has no worker: start some with `dask worker`")
     for address, found in versions.items():
         if found != __version__:
-            has = f"has fastmlp {found}" if found else "lacks fastmlp"
+            has = f"has fastmlp {found}" if isinstance(found, str) else "lacks fastmlp"
             raise FastmlpError(f"the Dask worker {address} {has}: install fastmlp {__version__} there")
 
 
