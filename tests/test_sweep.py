@@ -387,6 +387,18 @@ def test_workers_of_dask_give_the_same_results(table, tmp_path):
     assert there["parameters"]["jobs"] == 2
 
 
+def test_a_lost_scheduler_gets_a_sentence_and_the_rows_stay(table):
+    distributed, dask = pytest.importorskip("distributed"), pytest.importorskip("dask")
+    local = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    soon = dask.config.set({"distributed.comm.timeouts.connect": "1s"})  # for which the cluster waits at its end
+    with soon, distributed.LocalCluster(**local) as cluster, cluster.get_client() as client:
+        sweep = new_sweep(table, lrs=[0.1 + k / 1000 for k in range(30)], client=client)
+        with pytest.raises(FastmlpError, match="the connection to the Dask scheduler is lost"):
+            sweep.run(lambda row: cluster.sync(cluster.scheduler.close) if len(sweep.rows) == 2 else None)
+    assert 2 <= len(sweep.rows) < 30
+    assert not any("error" in row for row in sweep.rows.values())
+
+
 KILLS = """
 import os, signal
 from fastmlp.sweep import worker
