@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,30 +84,30 @@ class PartReader:
             raise DataError(f"{part.name} has other labels than when the training began: leave the parts as they are")
         return samples if self._factors is None else samples._replace(weights=self._factors[samples.y])
 
-    def begin(self, k: int) -> Reading:
+    def begin(self, k: int) -> Reading[Samples]:
         """Begin to read a part in another thread."""
         return Reading(lambda: self.read(k))
 
 
-class Reading:
-    """Samples that are being read in a thread of their own."""
+class Reading(Generic[T]):
+    """What is being read in a thread of its own."""
 
-    def __init__(self, read: Callable[[], Samples]) -> None:
-        self._samples: Samples | None = None
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._result: T | None = None
         self._error: BaseException | None = None
         self._done = threading.Event()
         threading.Thread(target=self._run, args=(read,), name="fastmlp-parts", daemon=True).start()
 
-    def _run(self, read: Callable[[], Samples]) -> None:
+    def _run(self, read: Callable[[], T]) -> None:
         try:
-            self._samples = read()
-        except BaseException as error:  # noqa: BLE001  (raised again where the samples are taken)
+            self._result = read()
+        except BaseException as error:  # noqa: BLE001  (raised again where the result is taken)
             self._error = error
         finally:
             self._done.set()
 
-    def take(self, interrupted: Callable[[], bool] = lambda: False) -> Samples:
-        """Wait for the samples and return them, once; raises what reading them raised.
+    def take(self, interrupted: Callable[[], bool] = lambda: False) -> T:
+        """Wait for what is read and return it, once; raises what reading them raised.
 
         Ctrl-C ends the waiting, and so does `interrupted`, which says whether it was pressed before.
         """
@@ -118,9 +118,9 @@ class Reading:
                     raise KeyboardInterrupt
         if self._error is not None:
             raise self._error
-        samples, self._samples = self._samples, None
-        assert samples is not None
-        return samples
+        result, self._result = self._result, None
+        assert result is not None
+        return result
 
 
 def mean_of_parts(results: Sequence[tuple[Score, float]]) -> Score:
