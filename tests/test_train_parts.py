@@ -1,6 +1,8 @@
 """`fastmlp train` on data in parts."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,10 @@ from click.testing import CliRunner
 
 from fastmlp import NeuralNetwork, load_parts
 from fastmlp.cli import main
+from fastmlp.datasets import Dataset
+from fastmlp.errors import InvalidValueError
+from fastmlp.files.model import read_model
+from fastmlp.session import TrainingSession
 
 TREES = np.array(["ash", "elm", "oak"])
 
@@ -72,7 +78,7 @@ def test_without_json_there_is_a_table(folder):
         (["--schedule", "plateau"], "needs validation"),
         (["--preprocess", "auto"], "--preprocess auto does not go with data in parts"),
         (["--test", "a", "--test-fraction", "0.5"], "leave out one of them"),
-        (["--output", "net.npz", "--checkpoint-every", "2"], "--checkpoint-every does not go"),
+        (["--plot", "net.png"], "--plot does not go with data in parts"),
     ],
 )
 def test_what_is_wrong_usage(folder, options, message):
@@ -84,7 +90,7 @@ def test_what_is_wrong_usage(folder, options, message):
 def test_one_part_needs_a_test_file(folder):
     result = train(folder / "[3].npz")
     assert result.exit_code == 2
-    assert "is one part, which is not divided: name a file with --test" in result.stderr
+    assert "is one part, which is not divided: name a file to test on, with --test" in result.stderr
 
 
 def test_data_that_cannot_be_read(folder):
@@ -121,5 +127,77 @@ def test_ctrl_c_saves_the_full_epochs(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(EpochReporter, "epoch", press)
     result = train(folder, "--output", tmp_path / "net.npz")
     assert result.exit_code == 130
-    assert "ended after 2 of 3 epochs" in result.stderr
+    assert "interrupted after 2 of 3 epochs, which are saved; continue with --resume" in result.stderr
     assert NeuralNetwork.load(tmp_path / "net.npz")._optimizer_state.steps == 2 * 3 * 4
+
+
+def assert_same_file(a, b):
+    one, other = (read_model(path) for path in (a, b))
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name])
+    assert one.metadata["random_state"] == other.metadata["random_state"]
+    histories = [model.metadata["training"]["history"] for model in (one, other)]
+    for name in ("loss", "accuracy", "lr"):
+        assert histories[0][name] == histories[1][name]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_resumed_training_has_the_bits_of_an_unbroken_one(folder, tmp_path, optimizer):
+    whole, broken = tmp_path / "whole.npz", tmp_path / "broken.npz"
+    options = ["--optimizer", optimizer, "--class-weight", "balanced", "--epochs"]
+    assert train(folder, "--output", broken, *options, 2).exit_code == 0
+    result = CliRunner().invoke(main, ["train", "--resume", str(broken), "--epochs", "4", "--json"])
+    assert result.exit_code == 0, result.stderr
+    assert "epochs 3 to 4" in result.stderr
+    assert "tested on the last 1 of 4 parts" in result.stderr
+    assert json.loads(result.stdout)["parameters"]["seed"] == 0
+    assert train(folder, "--output", whole, *options, 4).exit_code == 0
+    assert_same_file(whole, broken)
+
+
+KILLED = """
+import os, sys
+from fastmlp import NeuralNetwork, load_parts
+from fastmlp.session import TrainingSession
+folder, output = sys.argv[1:]
+net = NeuralNetwork(5, input_size=4, output_size=3, seed=0)
+session = TrainingSession(net, load_parts(folder), batch_size=8, output=output, checkpoint_every=2)
+session.train(9, callback=lambda epoch, _: epoch == 5 and os.kill(os.getpid(), 9))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_after_a_kill_the_last_checkpoint_is_resumed_to_the_same_bits(folder, tmp_path):
+    whole, killed = tmp_path / "whole.npz", tmp_path / "killed.npz"
+    ended = subprocess.run([sys.executable, "-c", KILLED, folder, killed], check=False)
+    assert ended.returncode == -9
+    parts = load_parts(folder)
+    session = TrainingSession.resume(killed, parts)
+    assert session.epochs == 4
+    session.train(6)
+    net = NeuralNetwork(5, input_size=4, output_size=3, seed=0)
+    TrainingSession(net, load_parts(folder), batch_size=8, output=whole, checkpoint_every=2).train(6)
+    assert_same_file(whole, killed)
+
+
+def test_a_session_on_one_part_is_that_on_its_rows(folder, tmp_path):
+    X, y = load_parts(folder).parts[0].read()
+    nets = [NeuralNetwork(5, input_size=4, output_size=3, seed=0) for _ in range(2)]
+    TrainingSession(nets[0], load_parts(folder / "0.npz"), batch_size=8).train(3)
+    TrainingSession(nets[1], Dataset(X, y, X, y, "rows", tuple(TREES)), batch_size=8).train(3)
+    np.testing.assert_array_equal(nets[0].W1, nets[1].W1)
+    assert nets[0].class_names == nets[1].class_names == tuple(TREES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"validation_fraction": 0.1}, "a validation_fraction is not held back of parts"),
+        ({"standardise": True}, "parts are not standardised"),
+        ({"early_stopping": True}, "early_stopping needs a validation_fraction"),
+    ],
+)
+def test_what_a_session_on_parts_refuses(folder, settings, message):
+    net = NeuralNetwork(5, input_size=4, output_size=3, seed=0)
+    with pytest.raises(InvalidValueError, match=message):
+        TrainingSession(net, load_parts(folder), **settings)

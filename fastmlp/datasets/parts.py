@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, scale_as_first, scale_pixels, spans_0_to_1
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
+from fastmlp.datasets.split import DEFAULT_TEST_FRACTION
 from fastmlp.engine.parts import Parts
 from fastmlp.engine.settings import check_integer
-from fastmlp.errors import DataError, InvalidTypeError
+from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
 __all__ = ["FileParts", "load_parts"]
 
@@ -80,12 +81,14 @@ class _IdxFolder:
 
     def __init__(self, path: Path) -> None:
         self.name, self._path = str(path), path
+        self._y: NDArray[Any] | None = None  # kept, as all of the folder is read for it
 
     def labels(self) -> NDArray[Any]:
-        return self.raw().y
+        return self.raw().y if self._y is None else self._y
 
     def raw(self) -> Raw:
         part = read_idx_folder(self._path)[0]
+        self._y = part.y
         return Raw(part.x, part.y)
 
 
@@ -166,12 +169,22 @@ class _FilePart:
 
 
 class FileParts(Parts):
-    """`Parts` of files: also their `name`, `input_size` D, `n_classes` C, and `in_own_units` as in a `Dataset`."""
+    """`Parts` of files: also `input_size` D, `n_classes` C, and `in_own_units` as in a `Dataset`."""
 
-    name: str
     input_size: int
     n_classes: int
     in_own_units: bool
+
+    def divided(self, test_fraction: float | None = None) -> tuple[Self, Self]:
+        """Return the parts to train on, and those to test on: the last by name, a seventh of them, but at least one.
+
+        Raises InvalidValueError where there is only one.
+        """
+        if len(self) == 1:
+            raise InvalidValueError(f"{self.name} is one part, which is not divided: name a file to test on")
+        fraction = DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
+        n = min(len(self) - 1, max(1, round(fraction * len(self))))
+        return self[:-n], self[-n:]
 
 
 def load_parts(
