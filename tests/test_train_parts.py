@@ -12,6 +12,7 @@ from fastmlp import NeuralNetwork, load_parts
 from fastmlp.cli import main
 from fastmlp.datasets import Dataset
 from fastmlp.errors import InvalidValueError
+from fastmlp.evaluation import evaluate
 from fastmlp.files.model import read_model
 from fastmlp.session import TrainingSession
 
@@ -201,3 +202,59 @@ def test_what_a_session_on_parts_refuses(folder, settings, message):
     net = NeuralNetwork(5, input_size=4, output_size=3, seed=0)
     with pytest.raises(InvalidValueError, match=message):
         TrainingSession(net, load_parts(folder), **settings)
+
+
+def evaluated(*args):
+    result = CliRunner().invoke(main, ["evaluate", "--json", *map(str, args)])
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)["results"], result.stderr
+
+
+def test_a_model_is_evaluated_on_the_parts_that_were_held_back(folder, tmp_path):
+    model = tmp_path / "net.npz"
+    trained = json.loads(train(folder, "--test-fraction", 0.5, "--output", model, "--json").stdout)["results"]
+    seen, told = evaluated(model)
+    assert seen["samples"] == 60
+    assert (seen["loss"], seen["accuracy"]) == (trained["test_loss"], trained["test_accuracy"])
+    assert told == ""
+    net, parts = NeuralNetwork.load(model), load_parts(folder)
+    both = [each.read() for each in parts[2:].parts]
+    whole = evaluate(net, np.concatenate([X for X, _ in both]), np.concatenate([y for _, y in both]))
+    assert seen["confusion"] == whole.confusion.tolist()
+    assert [each["row"] for each in seen["worst"]] == [each.row for each in whole.worst]
+
+    seen, told = evaluated(model, "--dataset", folder)
+    assert seen["samples"] == 120
+    assert "the model was trained on rows of" in told
+    shown = CliRunner().invoke(main, ["evaluate", str(model)]).stdout
+    assert f"net.npz on the last 2 of 4 parts of {folder}" in shown
+    result = CliRunner().invoke(main, ["evaluate", str(model), "--plot", str(tmp_path / "a.png")])
+    assert (result.exit_code, "--plot does not go with data in parts" in result.stderr) == (2, True)
+
+
+def test_a_model_with_a_test_file_is_evaluated_on_that(folder, tmp_path):
+    model, test = tmp_path / "net.npz", tmp_path / "test.npz"
+    (folder / "3.npz").rename(test)
+    trained = json.loads(train(folder, "--test", test, "--output", model, "--json").stdout)["results"]
+    seen, _ = evaluated(model)
+    assert (seen["samples"], seen["loss"]) == (30, trained["test_loss"])
+
+
+def test_other_parts_are_numbered_as_the_model_numbers_its_classes(folder, tmp_path):
+    model, other = tmp_path / "net.npz", tmp_path / "other"
+    assert train(folder, "--output", model, "--epochs", 9).exit_code == 0
+    other.mkdir()
+    X, y = load_parts(folder).parts[0].read()
+    for k, rows in enumerate(np.array_split(np.flatnonzero(y != 0), 2)):
+        np.savez(other / f"{k}.npz", X=X[rows], y=TREES[y[rows]])
+    seen, _ = evaluated(model, "--dataset", other)
+    assert seen["accuracy"] > 0.8
+    assert seen["classes"][0]["samples"] == 0
+    np.savez(other / "2.npz", X=X, y=np.full(len(X), "yew"))
+    result = CliRunner().invoke(main, ["evaluate", str(model), "--dataset", str(other)])
+    assert result.exit_code == 3
+    assert "has the classes yew, which the model does not know (ash, elm, oak)" in result.stderr
+    for k in range(3):
+        np.savez(other / f"{k}.npz", X=(255 * abs(X) / abs(X).max()).astype("u1"), y=TREES[y])
+    result = CliRunner().invoke(main, ["evaluate", str(model), "--dataset", str(other)])
+    assert "holds pixels from 0 to 255, and the model was trained on no pixels" in result.stderr

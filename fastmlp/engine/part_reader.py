@@ -9,7 +9,7 @@ So an epoch does what a `fit` of one epoch on each part does, in that order; and
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -84,8 +84,21 @@ class PartReader:
             raise DataError(f"{part.name} has other labels than when the training began: leave the parts as they are")
         return samples if self._factors is None else samples._replace(weights=self._factors[samples.y])
 
-    def begin(self, k: int) -> Reading[Samples]:
-        """Begin to read a part in another thread."""
+    def in_turn(self) -> Iterator[tuple[Samples, float]]:
+        """Yield the samples of each part and how much it counts, while the next is being read.
+
+        Raises what `read` raises, and InvalidValueError for NaN or infinity.
+        """
+        coming = self._begin(0)
+        for k in range(len(self)):
+            samples = coming.take()
+            if k + 1 < len(self):
+                coming = self._begin(k + 1)
+            count_nonzeros(samples.X, default_threads(), f"{self.name(k)}: X")
+            yield samples, self.mass(k)
+            del samples  # before the one after next is begun
+
+    def _begin(self, k: int) -> Reading[Samples]:
         return Reading(lambda: self.read(k))
 
 
@@ -139,14 +152,10 @@ def score_on(weights: Weights, samples: Samples | PartReader, n_threads: int | N
     """Return loss and accuracy over samples or all parts; raises what reading raises, InvalidValueError for NaN."""
     if isinstance(samples, Samples):
         return score(weights, samples, n_threads)
-    results, coming = [], samples.begin(0)
-    for k in range(len(samples)):
-        part = coming.take()
-        if k + 1 < len(samples):
-            coming = samples.begin(k + 1)
-        count_nonzeros(part.X, n_threads or default_threads(), f"{samples.name(k)}: X")
-        results.append((score(weights, part, n_threads), samples.mass(k)))
-        del part  # before the one after next is begun
+    results = []
+    for part, mass in samples.in_turn():
+        results.append((score(weights, part, n_threads), mass))
+        del part  # before the one after next is read
     return mean_of_parts(results)
 
 
