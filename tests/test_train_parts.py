@@ -258,3 +258,35 @@ def test_other_parts_are_numbered_as_the_model_numbers_its_classes(folder, tmp_p
         np.savez(other / f"{k}.npz", X=(255 * abs(X) / abs(X).max()).astype("u1"), y=TREES[y])
     result = CliRunner().invoke(main, ["evaluate", str(model), "--dataset", str(other)])
     assert "holds pixels from 0 to 255, and the model was trained on no pixels" in result.stderr
+
+
+@pytest.mark.parametrize("test", [None, "test.svm"])
+def test_svmlight_parts_are_trained_on_resumed_and_evaluated(tmp_path, test):
+    datasets = pytest.importorskip("sklearn.datasets")
+    rng = np.random.default_rng(0)
+    for name, n_columns in {"0.svm": 9, "1.svm": 12, "2.svm": 7, "test.svm": 8}.items():
+        y = rng.integers(0, 2, 40)
+        X = (rng.random((40, n_columns)) < 0.3) * 1.0
+        X[np.arange(40), y] = 3
+        datasets.dump_svmlight_file(X, y, str(tmp_path / name), zero_based=False)
+    model = tmp_path / "net.npz"
+    options = [] if test is None else ["--test", tmp_path / test]
+    result = train(tmp_path / "[0-9].svm", "--output", model, "--json", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "standardised" not in result.stderr
+    assert NeuralNetwork.load(model).input_size == 12
+    assert CliRunner().invoke(main, ["train", "--resume", str(model), "--epochs", "9"]).exit_code == 0
+    seen, _ = evaluated(model)
+    assert seen["samples"] == 40
+    assert seen["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("name", ["0.svm", "[0-9].svm"])
+def test_preprocessing_of_sparse_data_is_refused(tmp_path, name):
+    pytest.importorskip("sklearn.datasets")
+    for k in range(3):
+        (tmp_path / f"{k}.svm").write_text("1 1:2 3:4\n0 2:1\n" * 9, encoding="utf-8")
+    result = train(tmp_path / name, "--preprocess", "scale")
+    assert result.exit_code == 2
+    assert "--preprocess scale is for tables, and" in result.stderr
+    assert train(tmp_path / name, "--preprocess", "none").exit_code == 0

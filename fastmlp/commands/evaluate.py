@@ -98,7 +98,7 @@ def _samples(model: Path, net: NeuralNetwork, choice: DatasetChoice | None, trai
             if which == "all parts":
                 _warn_of_training_rows(choice, trained_on)
             return parts_as_model_sees(parts, net), None, _What(which, parts.name, choice.dataset)
-        choice, named = DatasetChoice(choice.test, label_column=choice.label_column), True
+        choice, named = choice.of_test_file(), True
     data = load_data(choice, for_testing=named)
     if named and not len(data.y_train):
         _warn_of_training_rows(choice, trained_on)

@@ -9,6 +9,7 @@ import click
 
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.learning_options import LearningOptions
+from fastmlp.commands.options import load_data, refuse_to_scale_sparse
 from fastmlp.commands.run_session import history_for_json, run_session
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.datasets.choice import DatasetChoice
@@ -48,6 +49,9 @@ def train_on_parts(
     from fastmlp.model_inputs import parts_as_model_sees
 
     parts = load_chosen_parts(choice)
+    if parts.is_sparse:
+        refuse_to_scale_sparse(choice)
+    choice = choice._replace(first_column=parts.first_column)
     trained_on, test = _divided(parts, choice)
     session = _session(ctx, hidden_size, training, learning, choice, trained_on, files)
     tested = _test_file(choice, session.net) if test is None else (parts_as_model_sees(test, session.net),)
@@ -150,9 +154,8 @@ def _standardise(net: NeuralNetwork, parts: FileParts) -> None:
 
 def _test_file(choice: DatasetChoice, net: NeuralNetwork) -> tuple[Any, Any]:
     """The samples of the file to test on, as the net sees them."""
-    from fastmlp.commands.options import load_data
     from fastmlp.model_inputs import as_model_sees
 
-    data = load_data(DatasetChoice(choice.test or "", label_column=choice.label_column), for_testing=True)
+    data = load_data(choice.of_test_file(), for_testing=True)
     seen = as_model_sees(data, net)
     return seen.x_test, seen.y_test
