@@ -57,7 +57,7 @@ readme: $(VENV)/installed-test
 
 clean:
 	rm -rf $(VENV) build dist .benchmarks .mypy_cache .pytest_cache .ruff_cache
-	find fastmlp tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find fastmlp tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. The packages of a stamp file are installed if it is newer than pyproject.toml.
 

@@ -67,7 +67,7 @@ def imports_of(path: Path) -> set[str]:
     return parts
 
 
-CODE = sorted(path for folder in ("fastmlp", "bench", "tests") for path in (ROOT / folder).rglob("*.py"))
+CODE = sorted(path for folder in ("fastmlp", "bench", "examples", "tests") for path in (ROOT / folder).rglob("*.py"))
 BINARY = re.compile(r"(Image|archive|os|self|source|Source\.at\(path\))\.open")  # what opens no text
 
 
