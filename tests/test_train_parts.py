@@ -290,3 +290,53 @@ def test_preprocessing_of_sparse_data_is_refused(tmp_path, name):
     assert result.exit_code == 2
     assert "--preprocess scale is for tables, and" in result.stderr
     assert train(tmp_path / name, "--preprocess", "none").exit_code == 0
+
+
+def write_idx(folder, X, y):
+    from fastmlp.datasets.idx import to_idx
+
+    for k in range(4):
+        rows, place = slice(30 * k, 30 * k + 30), folder / f"set{k}"
+        place.mkdir()
+        (place / "train-images-idx3-ubyte").write_bytes(to_idx(X[rows].astype(np.uint8).reshape(-1, 2, 2)))
+        (place / "train-labels-idx1-ubyte").write_bytes(to_idx(y[rows].astype(np.uint8)))
+    return folder / "set*"
+
+
+def write_npy(folder, X, y):
+    np.save(folder / "X.npy", X)
+    np.save(folder / "y.npy", y)
+    return folder
+
+
+def write_parquet(folder, X, y):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table({**{f"f{j}": X[:, j] for j in range(4)}, "kind": TREES[y]})
+    parquet.write_table(table, folder / "trees.parquet", row_group_size=30)
+    return folder / "*.parquet"
+
+
+def write_scipy(folder, X, y):
+    scipy = pytest.importorskip("scipy.sparse")
+    for k in range(4):
+        rows = slice(30 * k, 30 * k + 30)
+        scipy.save_npz(folder / f"X{k}.npz", scipy.csr_array(X[rows] / 255))  # values stay as they are
+        np.save(folder / f"y{k}.npy", y[rows])
+    return folder / "X*.npz"
+
+
+@pytest.mark.parametrize("write", [write_idx, write_npy, write_parquet, write_scipy])
+def test_each_kind_of_parts_on_the_command_line(tmp_path, write, monkeypatch):
+    monkeypatch.setattr("fastmlp.datasets.parts._BYTES", 30 * 4 * 4)  # four parts of 30 rows
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3, 120)
+    X = np.float32(200 * (np.arange(4) == y[:, None]) + rng.integers(0, 55, (120, 4)))
+    (tmp_path / "parts").mkdir()
+    data, model = write(tmp_path / "parts", X, y), tmp_path / "net.npz"
+    result = train(data, "--output", model, "--json", "--epochs", 2)
+    assert result.exit_code == 0, result.stderr
+    assert "tested on the last 1 of 4 parts" in result.stderr
+    assert CliRunner().invoke(main, ["train", "--resume", str(model), "--epochs", "20"]).exit_code == 0
+    seen, _ = evaluated(model)
+    assert seen["samples"] == 30
+    assert seen["accuracy"] > 0.8
