@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--hidden-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--rounds", type=int, default=2, help="how often both are measured, in turns")
     parser.add_argument("--kind", choices=["float32", "uint8"], default="float32")
     parser.add_argument("--compressed", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
@@ -113,7 +114,7 @@ def main() -> None:
         n_parts = make(Path(folder), options.gigabytes, options.part_megabytes, options.kind, options.compressed)
         print(f"{n_parts} parts of {options.part_megabytes:g} MB, {options.hidden_size} hidden units")
         rates: dict[tuple[str, str], list[int]] = {}
-        for kind in ("memory", "parts", "memory", "parts"):
+        for kind in ("memory", "parts") * options.rounds:
             command = [sys.executable, __file__, "--child", kind, "--folder", folder]
             command += ["--hidden-size", str(options.hidden_size), "--epochs", str(options.epochs)]
             if options.threads is not None:

@@ -292,6 +292,15 @@ def test_preprocessing_of_sparse_data_is_refused(tmp_path, name):
     assert train(tmp_path / name, "--preprocess", "none").exit_code == 0
 
 
+@pytest.mark.parametrize("command", [["sweep", "-H", 3, "--lr", "0.1"], ["compare", "-H", 3], ["data"]])
+def test_other_commands_say_that_they_take_no_parts(folder, command):
+    if command[0] == "sweep":
+        pytest.importorskip("joblib")
+    result = CliRunner().invoke(main, [*map(str, command), "--dataset", str(folder / "*.npz")])
+    assert result.exit_code == 3
+    assert "names data in parts, which `fastmlp train` and `evaluate` take" in result.stderr
+
+
 def write_idx(folder, X, y):
     from fastmlp.datasets.idx import to_idx
 

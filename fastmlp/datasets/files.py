@@ -17,6 +17,7 @@ from fastmlp.arrays import SparseMatrix
 from fastmlp.datasets.array_names import arrays_of_data, in_order
 from fastmlp.datasets.choice import STANDARD_INPUT
 from fastmlp.datasets.dataset import Dataset
+from fastmlp.datasets.find_parts import names_parts
 from fastmlp.datasets.idx_folder import is_set, read_idx_folder
 from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
@@ -238,6 +239,11 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
             if is_set(path):
                 _refuse_table_options(path, label_column, header)
                 return [Part(*part) for part in read_idx_folder(path.parent, path.name)]
+            if names_parts(path):
+                raise DataError(
+                    f"{path} names data in parts, which `fastmlp train` and `evaluate` take, and load_parts in Python; "
+                    "name one file here"
+                ) from None
             raise DataError(
                 f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and "
                 "synthetic"
