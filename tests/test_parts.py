@@ -171,6 +171,26 @@ def test_parts_are_read_once_where_there_is_room_and_the_bits_are_those_without(
     assert_same(kept, anew)
 
 
+@pytest.mark.parametrize("csr", [False, True])
+def test_validation_parts_are_read_once_and_measured_alike(csr, monkeypatch):
+    scipy = pytest.importorskip("scipy.sparse")
+    X, Y = samples(n=75, D=40, zeros=0.8)
+    rows = [slice(25 * k, 25 * k + 25) for k in range(3)]
+    parts = [
+        Counting(f"{k}", scipy.csr_array(X[part]) if csr else X[part], Y[part], 0, 25) for k, part in enumerate(rows)
+    ]
+    Counting.reads.clear()
+    history = net_of(40).fit(X, Y, 8, 4, validation=Parts(parts))
+    assert len(Counting.reads) == 3
+    monkeypatch.setattr("fastmlp.files.spill._SHARE", 0)
+    assert net_of(40).fit(X, Y, 8, 4, validation=Parts(parts)).val_loss == history.val_loss
+    assert len(Counting.reads) == 3 + 3 * 4
+    expected = net_of(40).fit(X, Y, 8, 4, validation=(X, Y))
+    assert history.val_loss == pytest.approx(expected.val_loss)
+    with pytest.raises(InvalidValueError, match="2: X holds 1000 values that are NaN"):
+        net_of(40).fit(X, Y, 8, 4, validation=Parts([*parts[:2], ArrayPart("2", X[50:] * np.nan, Y[50:], 0, 25)]))
+
+
 def test_a_training_goes_on_where_the_disk_fills_up(monkeypatch):
     X, Y = samples(n=75)
     parts, kept, full = Parts.of_arrays(X, Y, 25), net_of(), net_of()

@@ -21,9 +21,12 @@ from fastmlp.engine.inputs import Samples, count_nonzeros
 from fastmlp.engine.labels import as_labels
 from fastmlp.engine.parts import Part, Parts
 from fastmlp.engine.settings import default_threads
+from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DataError, FastmlpError
+from fastmlp.files.spill import Spill
 from fastmlp.kernels.interrupts import HeldBack
+from fastmlp.kernels.wide import WideRows
 
 __all__ = ["PartReader", "Reading", "mean_of_parts", "score_on"]
 
@@ -47,6 +50,7 @@ class PartReader:
     ) -> None:
         self._parts, self._to_samples = parts.parts, to_samples
         self._counts: NDArray[np.int64] = np.stack([_counts(part, n_classes) for part in self._parts])
+        self._spill: Spill | None = None
         checked = check_class_weight(class_weight, n_classes)
         self._factors = None
         if checked is not None:
@@ -84,6 +88,10 @@ class PartReader:
             raise DataError(f"{part.name} has other labels than when the training began: leave the parts as they are")
         return samples if self._factors is None else samples._replace(weights=self._factors[samples.y])
 
+    def keep_on_disk(self) -> None:
+        """Have `in_turn` read each part once: the samples are kept in a temporary file, as far as there is room."""
+        self._spill = Spill()
+
     def in_turn(self) -> Iterator[tuple[Samples, float]]:
         """Yield the samples of each part and how much it counts, while the next is being read.
 
@@ -94,12 +102,29 @@ class PartReader:
             samples = coming.take()
             if k + 1 < len(self):
                 coming = self._begin(k + 1)
-            count_nonzeros(samples.X, default_threads(), f"{self.name(k)}: X")
+            if not self._is_kept(k):
+                count_nonzeros(samples.X, default_threads(), f"{self.name(k)}: X")
+                self._keep(k, samples)
             yield samples, self.mass(k)
             del samples  # before the one after next is begun
 
     def _begin(self, k: int) -> Reading[Samples]:
-        return Reading(lambda: self.read(k))
+        return Reading(lambda: self._read_kept(k) if self._is_kept(k) else self.read(k))
+
+    def _is_kept(self, k: int) -> bool:
+        return self._spill is not None and k in self._spill
+
+    def _keep(self, k: int, samples: Samples) -> None:
+        if self._spill is None or samples.weights is not None:
+            return
+        X = samples.X
+        self._spill.keep(k, [*(X.rows if isinstance(X, SparseInputs) else [X]), samples.y])
+        self._input_size = X.shape[1]
+
+    def _read_kept(self, k: int) -> Samples:
+        assert self._spill is not None
+        *X, y = self._spill.read(k)
+        return Samples(X[0] if len(X) == 1 else SparseInputs(WideRows(*X), self._input_size), y)
 
 
 class Reading(Generic[T]):

@@ -62,6 +62,7 @@ class Trainee:
 def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: int) -> Measure:
     """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
     if isinstance(validation, PartReader):
+        validation.keep_on_disk()
         return lambda: score_on(weights, validation, n_threads)
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
