@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.engine.inputs import Rows, Samples, refuse_unusable
 from fastmlp.engine.settings import default_threads
 from fastmlp.engine.sparse_inputs import SparseInputs
@@ -113,11 +113,10 @@ def _run(
         assert not isinstance(X, SparseInputs)  # which was looked at when it was handed in
         refuse_unusable("X", X)
     if overflowed := sum(counts):
-        warnings.warn(
+        warn_caller(
             f"the outputs of {overflowed} of {n} rows overflow float32: their probabilities are NaN and count as "
             "wrong; scale the inputs to about 0..1, and look for weights that are far too large",
             RuntimeWarning,
-            stacklevel=4,  # who called the net
         )
 
 
