@@ -345,6 +345,9 @@ class Table:
             except (UnicodeDecodeError, DataError):
                 raise
             except ValueError as error:
+                if error.__cause__ is not None and not isinstance(error.__cause__, ValueError):
+                    # Ctrl-C in a converter, say, which NumPy takes for a cell that cannot be read.
+                    raise error.__cause__ from None
                 return None, str(error)
         return table, ""
 
