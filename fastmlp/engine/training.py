@@ -29,6 +29,7 @@ from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.layout import Parameters, empty_parameters
 from fastmlp.kernels.lazy import lazily
+from fastmlp.kernels.many_classes import MANY_CLASSES, ManyClassesScratch, class_groups, train_epoch_of_many
 from fastmlp.kernels.packing import sparse_pays
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
@@ -136,7 +137,7 @@ class _Packed(NamedTuple):
     lazy: bool
     batch_size: int
     outcome: Outcome
-    scratch: EpochScratch
+    scratch: EpochScratch | ManyClassesScratch
 
 
 class _Run:
@@ -156,8 +157,10 @@ class _Run:
         self._trainee, self._options, self._spare = trainee, options, spare
         self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
         (self._n_classes,) = trainee.weights.shapes["b2"]
+        self._of_many = self._n_classes >= MANY_CLASSES
+        shares = max(len(self._parameters.W1), class_groups(self._n_classes)[0] if self._of_many else 0)
         # More threads than processors would only wait for each other.
-        self._n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
+        self._n_threads = min(trainee.n_threads, shares, available_processors())
         self._pace, self._interrupted = Pace(self._n_threads), False
         self._parts, self._whole = None, None
         if isinstance(samples, Samples):
@@ -173,9 +176,11 @@ class _Run:
         batch_size = min(self._options.batch_size, len(samples.y))
         X, lazy = self._in_form(samples.X, batch_size, watch, name)
         with watch.on("compile"):
-            compile_training(self._lanes, type(X), self._trainee.state.optimizer, lazy)
+            compile_training(self._lanes, type(X), self._trainee.state.optimizer, lazy, self._of_many)
         with watch.on("pack"):
-            scratch = EpochScratch.of(self._parameters, X, batch_size, self._n_threads)
+            scratch = (ManyClassesScratch if self._of_many else EpochScratch).of(
+                self._parameters, X, batch_size, self._n_threads
+            )
             return _Packed(X, samples.y, samples.weights, lazy, batch_size, Outcome.of(len(samples.y)), scratch)
 
     def _in_form(self, X: Rows, batch_size: int, watch: Stopwatch, name: str) -> tuple[Inputs, bool]:
@@ -297,7 +302,8 @@ class _Run:
 
         def work(member: Member) -> None:
             start = time.thread_time()
-            train_epoch(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
+            train = train_epoch_of_many if self._of_many else train_epoch
+            train(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
@@ -359,16 +365,17 @@ _ONE = np.ones((1, 1), np.float32)
 _ONE_COUNT = np.ones(1, np.int64)
 
 
-def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool = False) -> None:
+def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool = False, of_many: bool = False) -> None:
     """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
     count_nonzeros(_ONE, 1)
     X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
     assert X is not None
     parameters = empty_parameters(1, 1, 1, lanes)
-    scratch = EpochScratch.of(parameters, X, 1, 1)
+    scratch, train = (ManyClassesScratch, train_epoch_of_many) if of_many else (EpochScratch, train_epoch)
     moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
     rule = for_kernels(optimizer, 0.0, 0, moments)
     if lazy:
         rule = lazily(rule, np.ones(1, np.float32), np.zeros(parameters.W1.shape[:2], np.uint32)) or rule
     plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, rule, 1)
-    run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))
+    memory = scratch.of(parameters, X, 1, 1)
+    run_team(1, lambda member: train(parameters, Outcome.of(1), memory, X, plan, member, lanes))
