@@ -132,6 +132,22 @@ def test_divergence_is_noticed_and_undone(any_is_many):
     assert (before == net.W2).all()
 
 
+@pytest.mark.parametrize("C", [MANY_CLASSES, 1000])
+def test_a_forward_pass_equals_the_oracle_and_rows_alone(C):
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = samples(300, 30, C)
+    net = net_of(40, C, 30, n_threads=2)
+    net.b2 = np.linspace(-1, 1, C)
+    exact = oracle.forward(oracle.weights_of(net), X)
+    probs = net.forward(X)
+    np.testing.assert_allclose(probs, exact.probs, rtol=1e-5)
+    assert net.score(X, y).loss == pytest.approx(oracle.loss(oracle.weights_of(net), X, y), rel=1e-6)
+    assert net.score(X, y).accuracy == oracle.accuracy(oracle.weights_of(net), X, y)
+    assert net.forward(sparse.csr_array(X)).tobytes() == probs.tobytes()
+    for rows in (slice(0, 1), slice(7, 24), slice(299, 300)):
+        assert net.forward(X[rows]).tobytes() == probs[rows].tobytes()
+
+
 @pytest.mark.parametrize("n_classes", [1, 47, 48, 256, 767, 769, 10_000, 100_000])
 def test_groups(n_classes):
     groups, size = class_groups(n_classes)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, all_finite
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
@@ -314,7 +314,7 @@ class _Run:
     def _checked_result(self, outcome: Outcome, lr: float, weights: Float32Array | None) -> Score:
         none_counts = weights is not None and not weights.any()  # in a part of classes that all have the weight 0
         result = Score(0.0, 0.0) if none_counts else mean_of(outcome, weights)
-        finite = all(np.isfinite(array).all() for array in self._parameters)
+        finite = all(all_finite(array) for array in self._parameters)
         if not finite or not result.loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {result.loss:.3g} at learning rate {lr:g}; "

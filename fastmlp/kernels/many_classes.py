@@ -49,7 +49,15 @@ from .steps import gradient_scale, steps_of_arrays
 from .tags import block, block_rows, strip, units, vector
 from .team import arrive, await_all, stopped
 
-__all__ = ["MANY_CLASSES", "ManyClassesScratch", "class_groups", "train_epoch_of_many"]
+__all__ = [
+    "MANY_CLASSES",
+    "ManyClassesScratch",
+    "by_unit",
+    "class_groups",
+    "group_logits",
+    "many_room_for",
+    "train_epoch_of_many",
+]
 
 MANY_CLASSES = 256
 _MOST_GROUPS = 16  # and so many threads can share the classes
@@ -67,6 +75,15 @@ def class_groups(n_classes: int) -> tuple[int, int]:
     """
     size = padded(-(-n_classes // _MOST_GROUPS), _CHUNK)
     return -(-n_classes // size), size
+
+
+def many_room_for(batch_size: int) -> int:
+    """`room_for` where kernels go through the samples in strips of up to 64.
+
+    >>> many_room_for(128)
+    144
+    """
+    return padded(batch_size, 64) + 16
 
 
 class ManyClassesScratch(NamedTuple):
@@ -94,7 +111,7 @@ class ManyClassesScratch(NamedTuple):
     def of(cls, parameters: Parameters, X: Inputs, batch_size: int, n_threads: int) -> ManyClassesScratch:
         """Scratch for these parameters and inputs."""
         tiles, input_size, units_ = parameters.W1.shape
-        classes, room = parameters.W2.shape[1], padded(batch_size, 64) + 16
+        classes, room = parameters.W2.shape[1], many_room_for(batch_size)
         groups, group_size = class_groups(classes)
         return cls(
             aligned_zeros((tiles, room, units_)),
@@ -112,6 +129,14 @@ class ManyClassesScratch(NamedTuple):
             columns_scratch(X, input_size, batch_size, n_threads),
             group_size,
         )
+
+
+@inlined
+def by_unit(rows, hidden, n, lanes):
+    """A row per unit of a tile: rows (units, room) of the n first samples of hidden (room, units)."""
+    for i in range(n):
+        for u in range(units(lanes)):
+            rows[u, i] = hidden[i, u]
 
 
 @inlined
@@ -313,9 +338,7 @@ def train_epoch_of_many(parameters, outcome, scratch, X, plan, member, lanes):
                 W1, hidden = parameters.W1[tile], scratch.hidden[tile]
                 catch_up(W1, X, batch, step_of_W1(plan, tile, step), lanes)
                 hidden_forward(hidden, W1, parameters.b1[tile], X, batch, coming, lanes)
-                for i in range(len(batch)):
-                    for u in range(units(lanes)):
-                        scratch.by_unit[tile, u, i] = hidden[i, u]
+                by_unit(scratch.by_unit[tile], hidden, len(batch), lanes)
             coming = coming[:0]  # has been asked for with the first tile
         if step == n_batches:
             break
