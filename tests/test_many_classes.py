@@ -21,7 +21,7 @@ def any_is_many(monkeypatch):
         array[...] = np.nan
         return array
 
-    monkeypatch.setattr("fastmlp.engine.training.MANY_CLASSES", 1)
+    monkeypatch.setattr("fastmlp.engine.packed.MANY_CLASSES", 1)
     monkeypatch.setattr(many_classes, "aligned_zeros", filled)
 
 
@@ -90,12 +90,12 @@ def test_optimizers_and_threads(name, any_is_many):
 
 def test_threads_beyond_the_tiles_and_forms_change_no_bit(monkeypatch):
     sparse = pytest.importorskip("scipy.sparse")
-    monkeypatch.setattr("fastmlp.engine.training.available_processors", lambda: 5)
+    monkeypatch.setattr("fastmlp.engine.packed.available_processors", lambda: 5)
     X, y = samples(300, 40, MANY_CLASSES)
     nets = [net_of(5, MANY_CLASSES, 40, n_threads=n) for n in (1, 2, 5, 2, 2)]
     for net, rows in zip(nets, (X, X, X, sparse.csr_array(X), X), strict=True):
         if net is nets[-1]:
-            monkeypatch.setattr("fastmlp.engine.training.forms_by_speed", lambda *_: [np.ndarray])
+            monkeypatch.setattr("fastmlp.engine.packed.forms_by_speed", lambda *_: [np.ndarray])
         net.fit(rows, y, 64, 2)
         assert same_weights(net, nets[0])
 

@@ -35,7 +35,8 @@ FLOORS = [
     {"classifier_solver"},
     {"contenders", "model_inputs", "training_record"},
     {"network", "datasets"},
-    {"engine", "files"},
+    {"engine"},
+    {"files"},
     {"kernels"},
     {"machine", "errors", "arrays", "printable", "caller"},
 ]

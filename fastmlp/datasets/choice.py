@@ -142,6 +142,11 @@ class DatasetChoice(NamedTuple):
         X = counted_alike(data.name, data.x_test, data.first_column, self.first_column)
         return data._replace(x_train=X[:0], x_test=X)
 
+    def of_test_file(self) -> DatasetChoice:
+        """Return the choice of all rows of the file that is named to test on."""
+        assert self.test is not None
+        return DatasetChoice(self.test, label_column=self.label_column, first_column=self.first_column)
+
     def record(self, name: str) -> dict[str, Any]:
         """Return what a model file keeps of the choice, `name` being what the loaded data is called."""
         source = self.dataset

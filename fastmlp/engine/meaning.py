@@ -118,7 +118,11 @@ class Meaning:
         weights: ArrayLike | None = None,
         part: str = "",
     ) -> Samples:
-        rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
+        rows = as_rows(f"{part}X", X, self.input_size, feature_names)
+        return self._with_labels(rows, Y, weights, part)
+
+    def _with_labels(self, rows: Rows, Y: ArrayLike | None, weights: ArrayLike | None, part: str) -> Samples:
+        rows = self._scaled(f"{part}X", rows)
         labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
         return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))
 
@@ -133,7 +137,9 @@ class Meaning:
     ) -> Samples | PartReader:
         """X and Y as samples, or parts as this net sees them, which hold their labels themselves."""
         if not isinstance(X, Parts):
-            return with_class_weights(self._samples(X, Y, feature_names, weights, part), class_weight, self.output_size)
+            # As in `_rows`, and not by way of `_samples`, so that a warning of columns names the caller's line.
+            rows = as_rows(f"{part}X", X, self.input_size, feature_names)
+            return with_class_weights(self._with_labels(rows, Y, weights, part), class_weight, self.output_size)
         for name, value in (("Y", Y), ("sample_weight", weights)):
             if value is not None:
                 raise InvalidValueError(f"{part}{name} is given beside parts, which hold their labels: leave it out")

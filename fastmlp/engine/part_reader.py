@@ -9,8 +9,8 @@ So an epoch does what a `fit` of one epoch on each part does, in that order; and
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,30 +84,43 @@ class PartReader:
             raise DataError(f"{part.name} has other labels than when the training began: leave the parts as they are")
         return samples if self._factors is None else samples._replace(weights=self._factors[samples.y])
 
-    def begin(self, k: int) -> Reading:
-        """Begin to read a part in another thread."""
+    def in_turn(self) -> Iterator[tuple[Samples, float]]:
+        """Yield the samples of each part and how much it counts, while the next is being read.
+
+        Raises what `read` raises, and InvalidValueError for NaN or infinity.
+        """
+        coming = self._begin(0)
+        for k in range(len(self)):
+            samples = coming.take()
+            if k + 1 < len(self):
+                coming = self._begin(k + 1)
+            count_nonzeros(samples.X, default_threads(), f"{self.name(k)}: X")
+            yield samples, self.mass(k)
+            del samples  # before the one after next is begun
+
+    def _begin(self, k: int) -> Reading[Samples]:
         return Reading(lambda: self.read(k))
 
 
-class Reading:
-    """Samples that are being read in a thread of their own."""
+class Reading(Generic[T]):
+    """What is being read in a thread of its own."""
 
-    def __init__(self, read: Callable[[], Samples]) -> None:
-        self._samples: Samples | None = None
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._result: T | None = None
         self._error: BaseException | None = None
         self._done = threading.Event()
         threading.Thread(target=self._run, args=(read,), name="fastmlp-parts", daemon=True).start()
 
-    def _run(self, read: Callable[[], Samples]) -> None:
+    def _run(self, read: Callable[[], T]) -> None:
         try:
-            self._samples = read()
-        except BaseException as error:  # noqa: BLE001  (raised again where the samples are taken)
+            self._result = read()
+        except BaseException as error:  # noqa: BLE001  (raised again where the result is taken)
             self._error = error
         finally:
             self._done.set()
 
-    def take(self, interrupted: Callable[[], bool] = lambda: False) -> Samples:
-        """Wait for the samples and return them, once; raises what reading them raised.
+    def take(self, interrupted: Callable[[], bool] = lambda: False) -> T:
+        """Wait for what is read and return it, once; raises what reading them raised.
 
         Ctrl-C ends the waiting, and so does `interrupted`, which says whether it was pressed before.
         """
@@ -118,9 +131,9 @@ class Reading:
                     raise KeyboardInterrupt
         if self._error is not None:
             raise self._error
-        samples, self._samples = self._samples, None
-        assert samples is not None
-        return samples
+        result, self._result = self._result, None
+        assert result is not None
+        return result
 
 
 def mean_of_parts(results: Sequence[tuple[Score, float]]) -> Score:
@@ -139,14 +152,10 @@ def score_on(weights: Weights, samples: Samples | PartReader, n_threads: int | N
     """Return loss and accuracy over samples or all parts; raises what reading raises, InvalidValueError for NaN."""
     if isinstance(samples, Samples):
         return score(weights, samples, n_threads)
-    results, coming = [], samples.begin(0)
-    for k in range(len(samples)):
-        part = coming.take()
-        if k + 1 < len(samples):
-            coming = samples.begin(k + 1)
-        count_nonzeros(part.X, n_threads or default_threads(), f"{samples.name(k)}: X")
-        results.append((score(weights, part, n_threads), samples.mass(k)))
-        del part  # before the one after next is begun
+    results = []
+    for part, mass in samples.in_turn():
+        results.append((score(weights, part, n_threads), mass))
+        del part  # before the one after next is read
     return mean_of_parts(results)
 
 
