@@ -78,6 +78,14 @@ class FitOptions:
             as_early_stopping(early_stopping),
         )
 
+    @classmethod
+    def of(cls, batch_size: Any, number_epochs: Any, settings: FitSettings) -> FitOptions:
+        """Return the options of a `fit` with these settings; raises as `checked`, and TypeError for an unknown one."""
+        check_known(settings)
+        callback, schedule = settings.get("callback"), settings.get("schedule")
+        shuffle, stopping = settings.get("shuffle", True), settings.get("early_stopping")
+        return cls.checked(batch_size, number_epochs, shuffle, callback, schedule, stopping)
+
     def check(self, epochs: int, validated: bool) -> None:
         """Raise InvalidValueError for too few `epochs` in all, and where validation is needed and there is none."""
         if isinstance(self.schedule, CosineDecay) and self.schedule.warmup >= epochs:
