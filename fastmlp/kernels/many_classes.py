@@ -294,16 +294,24 @@ def sum_of_shares(dhidden, hidden, shares, tile, n, lanes):
 
 
 @inlined
-def _update_tile(parameters, scratch, tile, X, batch, columns, steps, lanes):
-    """The update of a tile's W1 and b1 by the batch before."""
+def _do_tile(tile, parameters, scratch, X, batches, columns, plan_and_step, lanes):
+    """The update of a tile by the last of the batches, and its forward pass on this one; `batches` has the next too."""
+    (last, batch, coming), (plan, step) = batches, plan_and_step
+    W1, b1 = parameters.W1[tile], parameters.b1[tile]
     hidden, dhidden = scratch.hidden[tile], scratch.dhidden[tile]
-    sum_of_shares(dhidden, hidden, scratch.shares, tile, len(batch), lanes)
-    update_b1(parameters.b1[tile], dhidden, len(batch), steps[1], lanes)
-    update_W1(parameters.W1[tile], dhidden, X, batch, columns, steps[0], lanes)
+    if step > 0:
+        steps = steps_of_arrays(plan.rule, tile, plan.first_step + step - 1, plan.totals[step - 1])
+        sum_of_shares(dhidden, hidden, scratch.shares, tile, len(last), lanes)
+        update_b1(b1, dhidden, len(last), steps[1], lanes)
+        update_W1(W1, dhidden, X, last, columns, steps[0], lanes)
+    if len(batch) > 0:
+        catch_up(W1, X, batch, step_of_W1(plan, tile, step), lanes)
+        hidden_forward(hidden, W1, b1, X, batch, coming, lanes)
+        by_unit(scratch.by_unit[tile], hidden, len(batch), lanes)
 
 
 @inlined
-def _update_group(parameters, scratch, group, share, n, plan, step, lanes):
+def _update_group(group, share, parameters, scratch, n, plan, step, lanes):
     """The group's share of dhidden, and the update of its rows of W2; a chunk of classes is in cache for both."""
     for start in range(share[0], share[1], _CHUNK):
         chunk = (start, min(start + _CHUNK, share[1]))
@@ -314,12 +322,24 @@ def _update_group(parameters, scratch, group, share, n, plan, step, lanes):
             update_rows_of_W2(W2, scratch.hidden[tile], scratch.dlogits, n, chunk, steps[2], lanes)
 
 
+@inlined
+def _update_groups(parameters, scratch, factors, targets, plan, step, member, lanes):
+    """dlogits of this member's groups, and what they change: b2, W2 and the shares of dhidden."""
+    n, size = len(targets.labels), scratch.group_size
+    steps = steps_of_arrays(plan.rule, 0, plan.first_step + step, plan.totals[step])
+    before, after = scratch.b2[step % 2], scratch.b2[(step + 1) % 2]
+    for group in range(member.rank, len(scratch.largest), member.size):
+        share = (group * size, min((group + 1) * size, plan.n_classes))
+        group_gradient(scratch.dlogits, factors, scratch.largest[group], targets, share, lanes)
+        update_rows_of_b2(after, before, scratch.dlogits, n, share, plan.n_classes, steps[3], lanes)
+        _update_group(group, share, parameters, scratch, n, plan, step, lanes)
+
+
 @entry
 def train_epoch_of_many(parameters, outcome, scratch, X, plan, member, lanes):
     """`train_epoch` for many classes: the same arguments, but for the type of scratch."""
-    order, n, B, n_classes = plan.order, len(plan.order), plan.batch_size, plan.n_classes
+    order, n, B, size = plan.order, len(plan.order), plan.batch_size, scratch.group_size
     n_tiles, n_batches = len(parameters.W1), -(-n // B)
-    n_groups, size = len(scratch.largest), scratch.group_size
     columns, factors = of_member(scratch.columns, member), scratch.factors[member.rank]
     results = scratch.results[member.rank]
     if member.rank == 0:
@@ -329,16 +349,9 @@ def train_epoch_of_many(parameters, outcome, scratch, X, plan, member, lanes):
         last, batch = order[max(step - 1, 0) * B : min(step * B, n)], order[step * B : min((step + 1) * B, n)]
         coming = order[min((step + 1) * B, n) : min((step + 2) * B, n)]
         for tile in range(member.rank, n_tiles, member.size):
-            if stopped(member, lanes):
+            if stopped(member, lanes):  # a batch may be large: not only at the meetings
                 return
-            if step > 0:
-                steps = steps_of_arrays(plan.rule, tile, plan.first_step + step - 1, plan.totals[step - 1])
-                _update_tile(parameters, scratch, tile, X, last, columns, steps, lanes)
-            if step < n_batches:
-                W1, hidden = parameters.W1[tile], scratch.hidden[tile]
-                catch_up(W1, X, batch, step_of_W1(plan, tile, step), lanes)
-                hidden_forward(hidden, W1, parameters.b1[tile], X, batch, coming, lanes)
-                by_unit(scratch.by_unit[tile], hidden, len(batch), lanes)
+            _do_tile(tile, parameters, scratch, X, (last, batch, coming), columns, (plan, step), lanes)
             coming = coming[:0]  # has been asked for with the first tile
         if step == n_batches:
             break
@@ -346,25 +359,20 @@ def train_epoch_of_many(parameters, outcome, scratch, X, plan, member, lanes):
         prepare_columns(columns, X, batch, lanes)
         if not await_all(member, 3 * step + 1, lanes):
             return
-        labels, b2 = plan.labels[step * B : step * B + len(batch)], scratch.b2[step % 2]
-        targets = Targets(labels, plan.weights[step * B :], gradient_scale(plan.rule, plan.totals[step]), plan.fixed)
-        for group in range(member.rank, n_groups, member.size):
+        labels = plan.labels[step * B : step * B + len(batch)]
+        scale = gradient_scale(plan.rule, plan.totals[step])
+        targets = Targets(labels, plan.weights[step * B :], scale, plan.fixed)
+        for group in range(member.rank, len(scratch.largest), member.size):
             if stopped(member, lanes):
                 return
-            share = (group * size, min((group + 1) * size, n_classes))
+            share = (group * size, min((group + 1) * size, plan.n_classes))
             group_logits(scratch.dlogits, scratch.by_unit, parameters.W2, len(batch), share, lanes)
-            group_powers(scratch, group, b2, labels, len(batch), share, lanes)
+            group_powers(scratch, group, scratch.b2[step % 2], labels, len(batch), share, lanes)
         arrive(member, lanes)
         if not await_all(member, 3 * step + 2, lanes):
             return
         over_groups(factors, results, scratch, targets, lanes)
-        steps = steps_of_arrays(plan.rule, 0, plan.first_step + step, plan.totals[step])
-        for group in range(member.rank, n_groups, member.size):
-            share = (group * size, min((group + 1) * size, n_classes))
-            group_gradient(scratch.dlogits, factors, scratch.largest[group], targets, share, lanes)
-            after = scratch.b2[(step + 1) % 2]
-            update_rows_of_b2(after, b2, scratch.dlogits, len(batch), share, n_classes, steps[3], lanes)
-            _update_group(parameters, scratch, group, share, len(batch), plan, step, lanes)
+        _update_groups(parameters, scratch, factors, targets, plan, step, member, lanes)
         if member.rank == 0:
             for i in range(len(batch)):
                 outcome.losses[step * B + i] = results[0, i]
