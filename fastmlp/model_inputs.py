@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, Int64Array, SparseMatrix
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.array_names import arrays_of_inputs
 from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index
 from fastmlp.datasets.dataset import Dataset
@@ -179,13 +179,13 @@ def _columns_in_model(
     if spare and (wanted is not None or columns.n - len(spare) == width):
         names = shown(columns.called(j) for j in spare)
         are = "are no inputs of the model, were" if len(spare) > 1 else "is no input of the model, was"
-        warnings.warn(f"{columns.name}: {names}, which {are} left out", UserWarning, stacklevel=5)
+        warn_caller(f"{columns.name}: {names}, which {are} left out")
         kept = [j for j in kept if j not in spare]
     if wanted is None or header is None:
         _check_width(columns.name, len(kept), width)
         return kept
     try:
-        order = column_order(columns.name, [header[j] for j in kept], wanted, stacklevel=5)
+        order = column_order(columns.name, [header[j] for j in kept], wanted)
     except InvalidValueError as error:
         hint = "; leave the column of labels out" if len(kept) == width + 1 and not spare else ""
         raise DataError(f"{error}{hint}") from None
@@ -222,7 +222,7 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
     if width != net.input_size:
         raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
     if net.feature_names is not None and data.feature_names is not None:
-        order = column_order(data.name, data.feature_names, net.feature_names, stacklevel=3)
+        order = column_order(data.name, data.feature_names, net.feature_names)
         if order is not None:
             x_train, x_test = (np.take(X, order, axis=1) for X in (data.x_train, data.x_test))
             data = data._replace(x_train=x_train, x_test=x_test)

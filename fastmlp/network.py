@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from fastmlp import __version__
 from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
-from fastmlp.engine.fit_options import FitOptions, FitSettings, check_known
+from fastmlp.engine.fit_options import FitOptions, FitSettings
 from fastmlp.engine.frames import frame_names
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score
@@ -25,7 +25,7 @@ from fastmlp.engine.part_reader import score_on
 from fastmlp.engine.parts import Parts
 from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.settings import check_integer, check_number, default_threads
-from fastmlp.engine.training import Trainee, measure_on
+from fastmlp.engine.training import Measure, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Parameter, Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
@@ -240,19 +240,20 @@ class NeuralNetwork(Meaning):
         goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch (with
         early stopping, after the best one).
         """
-        check_known(settings)
-        callback, schedule = settings.get("callback"), settings.get("schedule")
-        shuffle, stopping = settings.get("shuffle", True), settings.get("early_stopping")
-        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback, schedule, stopping)
+        options = FitOptions.of(batch_size, number_epochs, settings)
         names = self._feature_names or (X.feature_names if isinstance(X, Parts) else frame_names(X))
         samples = self._taken(X, Y, names, settings.get("sample_weight"), settings.get("class_weight"))
-        measure = None
-        if (validation := settings.get("validation")) is not None:
-            rows, labels, weights = as_triple("validation", validation)
-            held_back = self._taken(rows, labels, names, weights, part="validation ")
-            measure = measure_on(self._weights, held_back, self._threads)
+        measure = self._measure(settings, names)
         self._feature_names = names
         return fit_weights(self._trainee(), samples, options, measure)
+
+    def _measure(self, settings: FitSettings, names: tuple[str, ...] | None) -> Measure | None:
+        """What measures this net on the validation samples of the settings; None where there are none."""
+        if (validation := settings.get("validation")) is None:
+            return None
+        rows, labels, weights = as_triple("validation", validation)
+        held_back = self._taken(rows, labels, names, weights, part="validation ")
+        return measure_on(self._weights, held_back, self._threads)
 
     def _trainee(self) -> Trainee:
         """What a training changes of this net, and what it needs to know of it."""

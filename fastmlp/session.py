@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets import Dataset
 from fastmlp.datasets.split import hold_back
 from fastmlp.engine.class_weights import ClassWeight
@@ -273,11 +273,9 @@ class TrainingSession(Generic[Net]):
         try:
             self.save()
         except OSError as error:
-            warnings.warn(
+            warn_caller(
                 f"the checkpoint after epoch {self.epochs} could not be written ({error.filename or self.output}: "
-                f"{error.strerror or error}); training goes on, and the next checkpoint tries again",
-                UserWarning,
-                stacklevel=5,
+                f"{error.strerror or error}); training goes on, and the next checkpoint tries again"
             )
 
     def _samples_of(self, net: NeuralNetwork) -> Samples | PartReader:

@@ -33,12 +33,12 @@ FLOORS = [
     {"evaluation", "environment", "export", "classifier_onnx"},
     {"classifier"},
     {"classifier_solver"},
-    {"contenders", "model_inputs", "training_record"},
+    {"contenders", "dask", "model_inputs", "training_record"},
     {"network", "datasets"},
     {"engine"},
     {"files"},
     {"kernels"},
-    {"machine", "errors", "arrays", "printable"},
+    {"machine", "errors", "arrays", "printable", "caller"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
 

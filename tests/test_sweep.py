@@ -361,18 +361,56 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.long  # starts a scheduler and two workers
-def test_workers_of_dask_give_the_same_results(table, tmp_path):
+def swept_by_dask(tmp_path, *args, **environment):
+    """The results of a sweep by two workers of Dask."""
     pytest.importorskip("distributed")
-    here = swept("--dataset", table, *GRID, "--jobs", 1)
     program = tmp_path / "program.py"
     program.write_text(DASK, encoding="utf-8")
-    args = [sys.executable, program, "--dataset", table, *map(str, GRID)]
     done = subprocess.run(
-        args, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, program, *map(str, args)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    there = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.long  # starts a scheduler and two workers
+def test_workers_of_dask_give_the_same_results(table, tmp_path):
+    there = swept_by_dask(tmp_path, "--dataset", table, *GRID)
+    here = swept("--dataset", table, *GRID, "--jobs", 1)
     assert [without_times(row) for row in there["results"]] == [without_times(row) for row in here["results"]]
     assert there["best"] == here["best"]
     assert there["parameters"]["jobs"] == 2
+
+
+KILLS = """
+import os, signal
+from fastmlp.sweep import worker
+
+def new_net(task, input_size):
+    if task.setting.lr == 0.25:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return worker.killed_by(task, input_size)
+
+if not hasattr(worker, "killed_by"):  # a worker loads this twice
+    worker.killed_by, worker.new_net = worker.new_net, new_net
+"""
+
+
+@pytest.mark.long  # as above, and others in place of those that are killed
+def test_a_setting_that_kills_the_workers_of_dask_is_a_row(table, tmp_path):
+    (tmp_path / "kills.py").write_text(KILLS, encoding="utf-8")
+    args = ["--dataset", table, "-H", 5, "--lr", "0.1,0.25,0.5,0.05", "-e", 2]
+    environment = {
+        "DASK_DISTRIBUTED__WORKER__PRELOAD": str([str(tmp_path / "kills.py")]),
+        "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "5 minutes",
+    }
+    results = swept_by_dask(tmp_path, *args, **environment)
+    errors = [row.get("error") for row in results["results"]]
+    assert errors[1].startswith("4 Dask workers died one after the other at the same task")
+    assert errors[:1] + errors[2:] == [None] * 3
+    assert results["complete"] and results["best"]["test_accuracy"] > 0

@@ -6,10 +6,10 @@ The loaders are imported when they are needed: whoever only names data waits for
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastmlp.caller import warn_caller
 from fastmlp.errors import DataError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def load_dataset(
     except DataError as error:
         if name == "mnist" or data_dir or os.environ.get("FASTMLP_DATA_DIR"):
             raise
-        warnings.warn(f"{error}. Using the synthetic digits instead", UserWarning, stacklevel=2)
+        warn_caller(f"{error}. Using the synthetic digits instead")
     return load_synthetic()
 
 

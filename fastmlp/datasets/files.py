@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import SparseMatrix
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.array_names import arrays_of_data, in_order
 from fastmlp.datasets.choice import STANDARD_INPUT
 from fastmlp.datasets.dataset import Dataset
@@ -157,9 +157,9 @@ def assemble(path: Path, parts: list[Part], fewest_classes: int, test_part: str)
     found = [Inputs(X, part.x.dtype, part.x_name) for X, part in zip(inputs, parts, strict=True)]
     pixels = parts[0].table_columns is None and scale_pixels(found, str(path))
     if pixels:
-        _warn(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
+        warn_caller(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
     elif (told := counts_told(found[0])) is not None:
-        _warn(f"{_name(path)}: {told}")
+        warn_caller(f"{_name(path)}: {told}")
     in_own_units = not pixels and all(part.x.ndim == 2 for part in parts) and not spans_0_to_1(inputs[0])
     notes = (*parts[0].notes, ("scaling", "pixels, by 1/255" if pixels else "none"))
     x_test, y_test = (inputs[1], labels[1]) if len(parts) == 2 else (inputs[0][:0], labels[0][:0])
@@ -206,10 +206,6 @@ def _assemble_sparse(path: Path, parts: list[Part], fewest_classes: int, test_pa
 def _name(path: Path) -> str:
     """Return what the data is called."""
     return "stdin" if str(path) == STANDARD_INPUT else path.resolve().name
-
-
-def _warn(line: str) -> None:
-    warnings.warn(line, UserWarning, stacklevel=4)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

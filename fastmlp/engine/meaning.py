@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from fastmlp.arrays import Int64Array
 from fastmlp.engine.class_weights import ClassWeight, with_class_weights
 from fastmlp.engine.feature_names import check_feature_names
 from fastmlp.engine.inputs import Rows, Samples, as_rows
@@ -19,7 +20,7 @@ from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.table_columns import TableColumn, check_table_columns
 from fastmlp.errors import InvalidValueError
 
-__all__ = ["Meaning"]
+__all__ = ["Meaning", "check_part_names"]
 
 
 class Meaning:
@@ -118,11 +119,7 @@ class Meaning:
         weights: ArrayLike | None = None,
         part: str = "",
     ) -> Samples:
-        rows = as_rows(f"{part}X", X, self.input_size, feature_names)
-        return self._with_labels(rows, Y, weights, part)
-
-    def _with_labels(self, rows: Rows, Y: ArrayLike | None, weights: ArrayLike | None, part: str) -> Samples:
-        rows = self._scaled(f"{part}X", rows)
+        rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
         labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
         return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))
 
@@ -137,16 +134,29 @@ class Meaning:
     ) -> Samples | PartReader:
         """X and Y as samples, or parts as this net sees them, which hold their labels themselves."""
         if not isinstance(X, Parts):
-            # As in `_rows`, and not by way of `_samples`, so that a warning of columns names the caller's line.
-            rows = as_rows(f"{part}X", X, self.input_size, feature_names)
-            return with_class_weights(self._with_labels(rows, Y, weights, part), class_weight, self.output_size)
+            return with_class_weights(self._samples(X, Y, feature_names, weights, part), class_weight, self.output_size)
         for name, value in (("Y", Y), ("sample_weight", weights)):
             if value is not None:
                 raise InvalidValueError(f"{part}{name} is given beside parts, which hold their labels: leave it out")
-        if None not in (feature_names, X.feature_names) and feature_names != X.feature_names:
-            raise InvalidValueError(f"{part}parts have the columns {X.feature_names}, and this net {feature_names}")
+        check_part_names(X, feature_names, part)
+        return self._reader(X, feature_names, class_weight)
+
+    def _reader(
+        self,
+        parts: Parts,
+        feature_names: tuple[str, ...] | None,
+        class_weight: ClassWeight | None = None,
+        counts: Int64Array | None = None,
+    ) -> PartReader:
+        """Parts as this net sees them; `counts` (P, C) spares reading their labels."""
 
         def to_samples(rows: ArrayLike, labels: ArrayLike, name: str) -> Samples:
             return self._samples(rows, labels, feature_names, part=name)
 
-        return PartReader(X, to_samples, self.output_size, class_weight)
+        return PartReader(parts, to_samples, self.output_size, class_weight, counts)
+
+
+def check_part_names(parts: Parts, feature_names: tuple[str, ...] | None, part: str = "") -> None:
+    """Raise InvalidValueError where parts have other columns than a net, whose inputs have these names."""
+    if None not in (feature_names, parts.feature_names) and feature_names != parts.feature_names:
+        raise InvalidValueError(f"{part}parts have the columns {parts.feature_names}, and this net {feature_names}")

@@ -20,6 +20,7 @@ from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
 from fastmlp.kernels.layout import empty_parameters
 from fastmlp.kernels.lazy import lazily
+from fastmlp.kernels.many_classes import MANY_CLASSES, ManyClassesScratch, class_groups, train_epoch_of_many
 from fastmlp.kernels.packing import sparse_pays
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
@@ -42,7 +43,7 @@ class Packed(NamedTuple):
     lazy: bool
     batch_size: int
     outcome: Outcome
-    scratch: EpochScratch
+    scratch: EpochScratch | ManyClassesScratch
 
 
 class Packer:
@@ -50,8 +51,11 @@ class Packer:
 
     def __init__(self, weights: Weights, optimizer: Optimizer, batch_size: int, n_threads: int) -> None:
         self._weights, self._optimizer, self._batch_size, self._n_threads = weights, optimizer, batch_size, n_threads
+        (n_classes,) = weights.shapes["b2"]
+        self._of_many = n_classes >= MANY_CLASSES
+        shares = max(len(weights.packed.W1), class_groups(n_classes)[0] if self._of_many else 0)
         # More threads than processors would only wait for each other.
-        self.threads_in_training = min(n_threads, len(weights.packed.W1), available_processors())
+        self.threads_in_training = min(n_threads, shares, available_processors())
 
     def packed(self, samples: Samples, watch: Stopwatch, name: str = "X", *, coded: bool = True) -> Packed:
         """The samples in the form that is fastest for them, a coded one only if wanted; its kernels are compiled.
@@ -64,10 +68,10 @@ class Packer:
     def ready(self, X: Inputs, y: Int64Array, weights: Float32Array | None, lazy: bool, watch: Stopwatch) -> Packed:
         """Samples that have their form, with the memory to train on them; what trains on it is compiled."""
         with watch.on("compile"):
-            compile_training(self._weights.lanes, type(X), self._optimizer, lazy)
+            compile_training(self._weights.lanes, type(X), self._optimizer, lazy, self._of_many)
         with watch.on("pack"):
-            batch_size = min(self._batch_size, len(y))
-            scratch = EpochScratch.of(self._weights.packed, X, batch_size, self.threads_in_training)
+            batch_size, kind = min(self._batch_size, len(y)), ManyClassesScratch if self._of_many else EpochScratch
+            scratch = kind.of(self._weights.packed, X, batch_size, self.threads_in_training)
             return Packed(X, y, weights, lazy, batch_size, Outcome.of(len(y)), scratch)
 
     def _in_form(self, X: Rows, batch_size: int, watch: Stopwatch, name: str, coded: bool) -> tuple[Inputs, bool]:
@@ -173,16 +177,17 @@ _ONE = np.ones((1, 1), np.float32)
 _ONE_COUNT = np.ones(1, np.int64)
 
 
-def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool = False) -> None:
+def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool = False, of_many: bool = False) -> None:
     """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
     count_nonzeros(_ONE, 1)
     X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
     assert X is not None
     parameters = empty_parameters(1, 1, 1, lanes)
-    scratch = EpochScratch.of(parameters, X, 1, 1)
+    scratch = (ManyClassesScratch if of_many else EpochScratch).of(parameters, X, 1, 1)
     moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
     rule = for_kernels(optimizer, 0.0, 0, moments)
     if lazy:
         rule = lazily(rule, np.ones(1, np.float32), np.zeros(parameters.W1.shape[:2], np.uint32)) or rule
     plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, rule, 1)
-    run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))
+    train = train_epoch_of_many if of_many else train_epoch
+    run_team(1, lambda member: train(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from fastmlp.arrays import Int64Array
 from fastmlp.engine.class_weights import ClassWeight, check_class_weight, weights_by_class
 from fastmlp.engine.inference import Score, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
@@ -28,7 +29,7 @@ from fastmlp.files.spill import Spill
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.wide import WideRows
 
-__all__ = ["PartReader", "Reading", "mean_of_parts", "score_on"]
+__all__ = ["PartReader", "Reading", "count_labels", "mean_of_parts", "score_on"]
 
 T = TypeVar("T")
 
@@ -41,15 +42,23 @@ ToSamples = Callable[[ArrayLike, ArrayLike, str], Samples]
 class PartReader:
     """The parts of `parts` for a net with `n_classes` outputs, whose door is `to_samples`.
 
-    Reads the labels of all parts. Raises DataError where a part cannot be read, and what the door raises for labels
-    that do not fit; the message names the part.
+    Reads the labels of all parts, unless `counts` (P, C) has how many samples of each class each part holds. Raises
+    DataError where a part cannot be read, and what the door raises for labels that do not fit; the message names the
+    part.
     """
 
     def __init__(
-        self, parts: Parts, to_samples: ToSamples, n_classes: int, class_weight: ClassWeight | None = None
+        self,
+        parts: Parts,
+        to_samples: ToSamples,
+        n_classes: int,
+        class_weight: ClassWeight | None = None,
+        counts: Int64Array | None = None,
     ) -> None:
         self._parts, self._to_samples = parts.parts, to_samples
-        self._counts: NDArray[np.int64] = np.stack([_counts(part, n_classes) for part in self._parts])
+        if counts is None:
+            counts = np.stack([count_labels(part, n_classes) for part in self._parts])
+        self._counts: Int64Array = counts
         self._spill: Spill | None = None
         checked = check_class_weight(class_weight, n_classes)
         self._factors = None
@@ -145,7 +154,7 @@ class Reading(Generic[T]):
             self._done.set()
 
     def take(self, interrupted: Callable[[], bool] = lambda: False) -> T:
-        """Wait for what is read and return it, once; raises what reading them raised.
+        """Wait for what is read and return it, once; raises what reading it raised.
 
         Ctrl-C ends the waiting, and so does `interrupted`, which says whether it was pressed before.
         """
@@ -184,7 +193,8 @@ def score_on(weights: Weights, samples: Samples | PartReader, n_threads: int | N
     return mean_of_parts(results)
 
 
-def _counts(part: Part, n_classes: int) -> NDArray[np.int64]:
+def count_labels(part: Part, n_classes: int) -> Int64Array:
+    """Return how many samples of each class (C,) a part holds. Raises DataError, and what the door does for labels."""
     labels = np.asarray(_told(part, part.labels))
     if labels.size == 0:
         raise DataError(f"{part.name} has no samples: leave it out")

@@ -38,6 +38,10 @@ class ArrayPart(NamedTuple):
     first: int
     last: int
 
+    def __reduce__(self) -> tuple[type[ArrayPart], tuple[object, ...]]:
+        """Pickle these rows alone: another process has no use for the others."""
+        return ArrayPart, (self.name, *self.read(), 0, self.last - self.first)
+
     def labels(self) -> NDArray[Any]:
         """Return the labels of these rows."""
         return np.asarray(self.Y[self.first : self.last])

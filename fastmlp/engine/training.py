@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, all_finite
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
@@ -28,12 +29,13 @@ from fastmlp.kernels.hidden import Inputs
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.layout import Parameters
 from fastmlp.kernels.lazy import lazily
+from fastmlp.kernels.many_classes import ManyClassesScratch, train_epoch_of_many
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
 from fastmlp.kernels.wide import WideRows
 
-__all__ = ["Measure", "Trainee", "compile_for", "fit", "measure_on"]
+__all__ = ["Elsewhere", "Measure", "Trainee", "compile_for", "fit", "measure_on", "train_once"]
 
 _FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
@@ -59,6 +61,21 @@ class Trainee:
     fixed_outputs: int = 0
 
 
+class Elsewhere(Protocol):
+    """Samples that are not trained on here: what `fit` takes for them where others do the work of an epoch."""
+
+    @property
+    def largest(self) -> int:
+        """Samples of the largest part: a batch has no more."""
+
+    def train(self, options: FitOptions, lr: float, watch: Stopwatch, interrupted: Callable[[], bool]) -> Score:
+        """Have an epoch trained, and the trainee what came of it; return mean loss and accuracy.
+
+        Raises KeyboardInterrupt soon after `interrupted` says so. The `watch` is told what compiling took. Where it
+        raises, the caller puts the trainee back.
+        """
+
+
 def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: int) -> Measure:
     """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
     if isinstance(validation, PartReader):
@@ -73,7 +90,7 @@ def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: in
 
 def fit(
     trainee: Trainee,
-    samples: Samples | PartReader,
+    samples: Samples | PartReader | Elsewhere,
     options: FitOptions,
     measure: Measure | None = None,
     history: History | None = None,
@@ -89,11 +106,7 @@ def fit(
     history = History() if history is None else history
     epochs = len(history.loss) + options.number_epochs
     options.check(epochs, validated=measure is not None)
-    if isinstance(samples, PartReader):
-        options = options.for_samples(samples.largest)
-        samples = samples.read(0) if len(samples) == 1 else samples  # one part stays in memory
-    else:
-        options = options.for_samples(len(samples.y))
+    options = options.for_samples(len(samples.y) if isinstance(samples, Samples) else samples.largest)
     if options.early_stopping is not None and spare is None:
         spare = Spare(trainee.weights, trainee.state)
     watch = Stopwatch()
@@ -124,13 +137,23 @@ def compile_for(trainee: Trainee, samples: Samples, options: FitOptions, validat
     _Run(trainee, samples, options, Stopwatch(), None)
 
 
+def train_once(trainee: Trainee, samples: Samples | PartReader, options: FitOptions, lr: float) -> tuple[Score, float]:
+    """Train one epoch, as `fit` does; return mean loss and accuracy, and the seconds that compiling took.
+
+    Where it raises, DivergenceError among others, the trainee is left as it is: throw it away.
+    """
+    watch = Stopwatch()
+    run = _Run(trainee, samples, replace(options, number_epochs=1), watch, None)
+    return run.train_once(lr, watch), watch.seconds["compile"]
+
+
 class _Run:
     """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
 
     def __init__(
         self,
         trainee: Trainee,
-        samples: Samples | PartReader,
+        samples: Samples | PartReader | Elsewhere,
         options: FitOptions,
         watch: Stopwatch,
         spare: Spare | None,
@@ -140,14 +163,20 @@ class _Run:
         (self._n_classes,) = trainee.weights.shapes["b2"]
         packer = Packer(trainee.weights, trainee.state.optimizer, options.batch_size, trainee.n_threads)
         self._pace, self._interrupted = Pace(packer.threads_in_training), False
-        self._parts, self._whole = None, None
+        name = "X"
+        if isinstance(samples, PartReader) and len(samples) == 1:  # it stays in memory
+            name, samples = f"{samples.name(0)}: X", samples.read(0)
+        self._samples: Packed | PackedParts | Elsewhere
         if isinstance(samples, Samples):
-            self._whole = packer.packed(samples, watch)
+            self._samples = packer.packed(samples, watch, name)
+        elif isinstance(samples, PartReader):
+            self._samples = PackedParts(samples, packer, options.number_epochs)
         else:
-            self._parts = PackedParts(samples, packer, options.number_epochs)
+            self._samples = samples
         with watch.on("pack"):
             sets = [self._parameters, *trainee.state.packed]
-            self._rollback = _Rollback(sets, self._whole and self._whole.X, trainee.state.optimizer)
+            X = self._samples.X if isinstance(self._samples, Packed) else None
+            self._rollback = _Rollback(sets, X, trainee.state.optimizer)
 
     def epoch(self, history: History, measure: Measure | None, lr: float, packing: float) -> None:
         """Train once through all samples at this learning rate, measure, and add the epoch to the history.
@@ -165,7 +194,7 @@ class _Run:
                 self._rollback.save()
             try:
                 with watch.on("train"):
-                    loss, accuracy = self._train_once(lr, watch)
+                    loss, accuracy = self.train_once(lr, watch)
                 measured = None if measure is None else measure()
             except BaseException as error:
                 self._rollback.restore()
@@ -195,13 +224,16 @@ class _Run:
     def _interrupt(self) -> None:
         self._interrupted = True
 
-    def _train_once(self, lr: float, watch: Stopwatch) -> Score:
+    def train_once(self, lr: float, watch: Stopwatch) -> Score:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
-        if self._whole is not None:
-            return self._train_on(self._whole, lr)
-        parts, results = self._parts, []
-        assert parts is not None
-        n = len(parts)
+        if isinstance(self._samples, Packed):
+            return self._train_on(self._samples, lr)
+        if isinstance(self._samples, PackedParts):
+            return self._train_on_parts(self._samples, lr, watch)
+        return self._samples.train(self._options, lr, watch, lambda: self._interrupted)
+
+    def _train_on_parts(self, parts: PackedParts, lr: float, watch: Stopwatch) -> Score:
+        n, results = len(parts), []
         order = self._trainee.rng.permutation(n).tolist() if self._options.shuffle else list(range(n))
         for packed, mass in parts.in_turn(order, watch, lambda: self._interrupted):
             results.append((self._train_on(packed, lr), mass))
@@ -235,7 +267,8 @@ class _Run:
 
         def work(member: Member) -> None:
             start = time.thread_time()
-            train_epoch(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
+            train = train_epoch_of_many if isinstance(samples.scratch, ManyClassesScratch) else train_epoch
+            train(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
@@ -246,7 +279,7 @@ class _Run:
     def _checked_result(self, outcome: Outcome, lr: float, weights: Float32Array | None) -> Score:
         none_counts = weights is not None and not weights.any()  # in a part of classes that all have the weight 0
         result = Score(0.0, 0.0) if none_counts else mean_of(outcome, weights)
-        finite = all(np.isfinite(array).all() for array in self._parameters)
+        finite = all(all_finite(array) for array in self._parameters)
         if not finite or not result.loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {result.loss:.3g} at learning rate {lr:g}; "

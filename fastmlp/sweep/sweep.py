@@ -1,17 +1,17 @@
-"""A sweep under way: settings handed out by joblib, to processes of this machine or to the workers of Dask."""
+"""A sweep under way: settings handed out by joblib to processes of this machine, or to the workers of Dask."""
 
 from __future__ import annotations
 
-import pydoc
 import signal
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fastmlp import __version__
+from fastmlp.dask.cluster import Cluster
+from fastmlp.dask.worker import keep
 from fastmlp.datasets.split import hold_back
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.optimizers import OPTIMIZERS
@@ -69,9 +69,9 @@ class Sweep:
         client: Any = None,
         standardise: bool = True,
     ) -> None:
-        self._joblib = _load_joblib()
+        self._joblib: Any = _load_joblib() if client is None else None
+        self._cluster = None if client is None else Cluster(client)
         self.plan, self.rows = plan, dict[Setting, Row]()
-        self._client = client
         fraction = plan.recipe.validation_fraction
         assert fraction is not None
         rest, held = hold_back(data, fraction)
@@ -84,23 +84,23 @@ class Sweep:
         )
         self._options.check(plan.epochs, validated=True)
         self.threads: int | None
-        if client is None:
+        if self._cluster is None:
             self.jobs, self.threads = share(jobs, threads, len(plan.settings), available_processors())
         else:
-            check_workers(client)
-            self.jobs, self.threads = sum(client.nthreads().values()), threads
+            self.jobs, self.threads = sum(self._cluster.workers().values()), threads
         self._best_net: NeuralNetwork | None = None
         self._test: Score | None = None
 
     def run(self, on_row: Callable[[Row], None]) -> None:
         """Train all settings, call `on_row` with the row of each as it comes, and measure the best on the test set.
 
-        What is there after Ctrl-C, which goes on to the caller, stays. Raises FastmlpError where joblib loses a worker.
+        What is there after Ctrl-C, which goes on to the caller, stays. Raises FastmlpError where joblib loses a worker,
+        and where Dask's scheduler is lost; a setting at which Dask's workers die one after the other is a row.
         """
         options = self._options.for_samples(len(self.data.y_train))  # which warns, once
-        if self._client is None and self.jobs > 1:
+        if self._cluster is None and self.jobs > 1:
             self._compile(options)
-        with self._outcomes() as outcomes:
+        with self._outcomes() if self._cluster is None else nullcontext(self._outcomes_of(self._cluster)) as outcomes:
             for row, net in outcomes:
                 self.rows[Setting(row["hidden_size"], row["lr"])] = row
                 if net is not None and row is best_of(self._in_order()):
@@ -164,16 +164,24 @@ class Sweep:
                 net = new_net(task, X.shape[1])
                 compile_for(net._trainee(), net._samples(X, y, None), options, net._samples(*self._validation, None))
 
+    def _arrays(self) -> tuple[Any, ...]:
+        return (self.data.x_train, self.data.y_train, *self._validation)
+
+    def _outcomes_of(self, cluster: Cluster) -> Iterator[Outcome]:
+        """The outcomes of all settings, as the cluster has them; the data are sent to it once."""
+        arrays, tasks = [cluster.submit(keep, array) for array in self._arrays()], self._tasks()
+        futures = [cluster.submit(train_setting, *arrays, task) for task in tasks]
+        for k, outcome in cluster.as_they_come(futures):
+            failed = isinstance(outcome, FastmlpError)
+            yield (tasks[k].setting._asdict() | {"error": str(outcome)}, None) if failed else outcome
+
     @contextmanager
     def _outcomes(self) -> Iterator[Iterator[Outcome]]:
-        """The outcomes of all settings, as they come; who stops before the end stops the workers."""
-        arrays = (self.data.x_train, self.data.y_train, *self._validation)
+        """The outcomes of all settings, as joblib has them; who stops before the end stops the workers."""
         where = {"backend": "loky", "inner_max_num_threads": self.threads}
-        if self._client is not None:
-            where = {"backend": "dask", "client": self._client}
         with self._joblib.parallel_config(**where), _kept_from_workers(signal.SIGINT):
             parallel = self._joblib.Parallel(n_jobs=self.jobs, batch_size=1, return_as="generator_unordered")
-            outcomes = parallel(self._joblib.delayed(train_setting)(*arrays, task) for task in self._tasks())
+            outcomes = parallel(self._joblib.delayed(train_setting)(*self._arrays(), task) for task in self._tasks())
         try:
             yield outcomes
         except BrokenExecutor as error:
@@ -222,17 +230,6 @@ def connected(scheduler: str | None) -> Iterator[Any]:
         raise FastmlpError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with client:
         yield client
-
-
-def check_workers(client: Any) -> None:
-    """Raise FastmlpError where Dask has no worker, or one without this version of fastmlp."""
-    versions = client.run(pydoc.locate, "fastmlp.__version__")  # None where there is no such thing
-    if not versions:
-        raise FastmlpError("the Dask scheduler has no worker: start some with `dask worker`")
-    for address, found in versions.items():
-        if found != __version__:
-            has = f"has fastmlp {found}" if found else "lacks fastmlp"
-            raise FastmlpError(f"the Dask worker {address} {has}: install fastmlp {__version__} there")
 
 
 def _load_joblib() -> Any:
