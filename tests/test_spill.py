@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastmlp.files import spill
-from fastmlp.files.spill import Spill
+from fastmlp.files.spill import Room, Spill
 from fastmlp.kernels.sparse import ROW_ENTRY
 
 ARRAYS = {
@@ -30,6 +30,20 @@ def test_arrays_come_back_in_memory_of_their_own_on_cache_lines(kind):
             assert array.ctypes.data % 64 == 0
             assert array.flags.carray
             array[...] = 0  # and this is nobody else's
+
+
+def test_a_room_is_used_again_and_grows():
+    kept, room = Spill(), Room()
+    kept.keep("small", [np.arange(3), np.arange(4)])
+    kept.keep("large", [np.arange(1000)])
+    first = kept.read("small", room)[0]
+    again = kept.read("small", room)[1]
+    assert first.ctypes.data + 64 == again.ctypes.data
+    large = kept.read("large", room)[0]
+    np.testing.assert_array_equal(large, np.arange(1000))
+    np.testing.assert_array_equal(kept.read("small", room)[1], np.arange(4))
+    assert np.shares_memory(large, kept.read("small", room)[0])
+    np.testing.assert_array_equal(again, np.arange(4))  # in the room that was too small
 
 
 def test_no_more_is_taken_than_half_of_what_is_free(monkeypatch):

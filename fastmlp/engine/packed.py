@@ -15,7 +15,7 @@ from fastmlp.engine.part_reader import PartReader, Reading
 from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
-from fastmlp.files.spill import Spill
+from fastmlp.files.spill import Room, Spill
 from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
 from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
 from fastmlp.kernels.layout import empty_parameters
@@ -120,6 +120,7 @@ class PackedParts:
         self._spill = Spill() if n_epochs > 1 else None
         self._coded = n_epochs >= _EPOCHS_FOR_CODES
         self._kept: dict[int, _Kept] = {}
+        self._rooms = Room(), Room()  # for the part that is trained on, and the one that is being read
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -131,22 +132,22 @@ class PackedParts:
 
         Raises what reading and packing raise, and KeyboardInterrupt.
         """
-        coming = self._begin(order[0])
+        coming = self._begin(order, 0)
         for place, k in enumerate(order):
             taken = [coming.take(interrupted)]
             if place + 1 < len(order):
-                coming = self._begin(order[place + 1])
+                coming = self._begin(order, place + 1)
             packed = self._packed(k, taken, watch)
             if interrupted():  # while no other block heard of it
                 raise KeyboardInterrupt
             yield packed, self._parts.mass(k)
             del packed  # before the next is taken: two parts at most are in memory
 
-    def _begin(self, k: int) -> Reading[Samples | list[NDArray[Any]]]:
-        """Begin to read a part, or what is kept of it, in another thread."""
-        spill = self._spill
+    def _begin(self, order: Sequence[int], place: int) -> Reading[Samples | list[NDArray[Any]]]:
+        """Begin to read the part at this place, or what is kept of it, in another thread."""
+        k, spill, room = order[place], self._spill, self._rooms[place % 2]
         if spill is not None and k in self._kept:
-            return Reading(lambda: spill.read(k))
+            return Reading(lambda: spill.read(k, room))
         return Reading(lambda: self._parts.read(k))
 
     def _packed(self, k: int, taken: list[Samples | list[NDArray[Any]]], watch: Stopwatch) -> Packed:

@@ -25,7 +25,7 @@ from fastmlp.engine.settings import default_threads
 from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DataError, FastmlpError
-from fastmlp.files.spill import Spill
+from fastmlp.files.spill import Room, Spill
 from fastmlp.kernels.interrupts import HeldBack
 from fastmlp.kernels.wide import WideRows
 
@@ -60,6 +60,7 @@ class PartReader:
             counts = np.stack([count_labels(part, n_classes) for part in self._parts])
         self._counts: Int64Array = counts
         self._spill: Spill | None = None
+        self._rooms = Room(), Room()  # for the part that is measured, and the one that is being read
         checked = check_class_weight(class_weight, n_classes)
         self._factors = None
         if checked is not None:
@@ -132,7 +133,7 @@ class PartReader:
 
     def _read_kept(self, k: int) -> Samples:
         assert self._spill is not None
-        *X, y = self._spill.read(k)
+        *X, y = self._spill.read(k, self._rooms[k % 2])  # the part before the last is done with
         return Samples(X[0] if len(X) == 1 else SparseInputs(WideRows(*X), self._input_size), y)
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Spill"]
+__all__ = ["Room", "Spill"]
 
 _LINE = 64  # bytes: each array begins on a cache line, as in memory
 _SHARE = 0.5  # of the free space: others want some too
@@ -33,6 +33,20 @@ class _Place(NamedTuple):
     @property
     def end(self) -> int:
         return self.start + math.prod(self.shape) * self.dtype.itemsize
+
+
+class Room:
+    """Memory to read into again and again: new memory takes longer to get than to fill."""
+
+    def __init__(self) -> None:
+        self._raw: NDArray[np.uint8] = np.empty(0, np.uint8)
+
+    def of(self, n_bytes: int) -> NDArray[np.uint8]:
+        """Return so many bytes, from a cache line on; what was there before is lost."""
+        if len(self._raw) < n_bytes:
+            raw = np.empty(n_bytes + _LINE, np.uint8)
+            self._raw = raw[-raw.ctypes.data % _LINE :][:n_bytes]
+        return self._raw[:n_bytes]
 
 
 class Spill:
@@ -82,11 +96,13 @@ class Spill:
             self._places[key] = start, places
         return True
 
-    def read(self, key: Hashable) -> list[NDArray[Any]]:
-        """Return the arrays that were kept as `key`, in memory of their own; raises OSError where the disk fails."""
+    def read(self, key: Hashable, room: Room | None = None) -> list[NDArray[Any]]:
+        """Return the arrays that were kept as `key`, in that room or in new memory.
+
+        Raises OSError where the disk fails.
+        """
         start, places = self._places[key]
-        raw = np.empty(places[-1].end + _LINE, np.uint8)
-        raw = raw[-raw.ctypes.data % _LINE :][: places[-1].end]
+        raw = (room or Room()).of(places[-1].end)
         with self._lock:
             self._file.seek(start)
             if self._file.readinto(raw.data) != len(raw):
