@@ -32,9 +32,10 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
-LONG_PAGES = {"command-line.md", "files.md", "sweeps.md"}  # every command, every picture
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md"}  # every command, every picture
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
+    "dask.md": ["distributed"],
     "data.md": ["sklearn"],
     "python.md": ["scipy"],
     "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
