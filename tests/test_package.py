@@ -37,7 +37,7 @@ FLOORS = [
     {"network", "datasets"},
     {"engine", "files"},
     {"kernels"},
-    {"machine", "errors", "arrays", "printable"},
+    {"machine", "errors", "arrays", "printable", "runtime"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
 
