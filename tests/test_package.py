@@ -33,7 +33,7 @@ FLOORS = [
     {"evaluation", "environment", "export", "classifier_onnx"},
     {"classifier"},
     {"classifier_solver"},
-    {"contenders", "model_inputs", "training_record"},
+    {"c_header", "contenders", "model_inputs", "training_record"},
     {"network", "datasets"},
     {"engine", "files"},
     {"kernels"},
