@@ -13,7 +13,7 @@ import numpy as np
 from fastmlp.c_header import to_c
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
-from fastmlp.machine import keep_to_cpu
+from fastmlp.machine import how_to_get_keras, keep_to_cpu
 from fastmlp.network import NeuralNetwork
 
 __all__ = ["keras_on_cpu", "to_c", "to_keras", "to_onnx"]
@@ -133,5 +133,5 @@ def keras_on_cpu() -> Any:
     try:
         import keras
     except ImportError:
-        raise MissingLibraryError("this needs Keras: pip install 'fastmlp[keras]'") from None
+        raise MissingLibraryError(f"this needs Keras: {how_to_get_keras()}") from None
     return keras

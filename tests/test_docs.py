@@ -325,6 +325,7 @@ sys.addaudithook(kill)
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 def test_killed_session_goes_on_to_the_same_bits(tmp_path, digits, run_python):
     """The README's lines, killed between two checkpoints, give the net of a training that never stopped."""
     (code,) = (
