@@ -58,7 +58,7 @@ def test_one_python_throughout():
 def test_its_commands_take_what_they_are_given():
     assert json.loads(given("ENTRYPOINT")[0]) == ["fastmlp"]
     lines = [json.loads(given("CMD")[0])]
-    lines += [shlex.split(rest) for rest in re.findall(r"fastmlp (\w+(?: [-\w]+)*)", "\n".join(given("RUN")[-1:]))]
+    lines += [shlex.split(rest) for rest in re.findall(r"fastmlp (\w+(?: [-\w]+)*) &&", given("RUN")[-1])]
     assert ["warmup"] in lines
     for name, *rest in lines:
         if name == "demo" and name not in COMMANDS:
@@ -66,6 +66,13 @@ def test_its_commands_take_what_they_are_given():
         group = main.make_context("fastmlp", [name])
         context = main.get_command(group, name).make_context(name, rest, parent=group)
         assert isinstance(context, click.Context)
+
+
+def test_the_volume_is_a_folder_that_the_user_has_made():
+    """Docker would make one of its own for root."""
+    (folder,) = re.findall(r"data:/home/fastmlp/([\w./]+)", (ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    assert f"mkdir {folder}" in given("RUN")[-1]
+    assert given("WORKDIR")[-1] == "/home/fastmlp"
 
 
 def test_the_port_is_the_same_everywhere():
