@@ -1,0 +1,51 @@
+"""`fastmlp demo`: a page on which one draws a digit and sees what a net makes of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import click
+
+from fastmlp.commands.compile_notice import compile_notice
+from fastmlp.commands.options import MODEL
+from fastmlp.commands.signals import ended_tidily
+from fastmlp.errors import MissingLibraryError
+from fastmlp.printable import printable
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.argument("model", type=MODEL, required=False)
+@click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 lets other machines in.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="Port to listen on; 0 takes a free one.")
+def demo(model: Path | None, host: str, port: int) -> None:
+    """Serve a page on which to draw digits for MODEL, or for a net that is trained before your eyes."""
+    try:
+        from fastmlp.demo.server import listen, serve, url_of
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("starlette", "uvicorn"):
+            raise
+        raise MissingLibraryError("the demo needs starlette and uvicorn: pip install 'fastmlp[demo]'") from None
+    with ended_tidily(), listen(host, port) as listener:
+        view, name = None, ""
+        if model is not None:
+            from fastmlp.demo.net_view import NetView
+            from fastmlp.network import NeuralNetwork
+
+            name = printable(model.name)
+            view = NetView(NeuralNetwork.load(model), printable(model))
+        click.echo(f"Draw a digit on {url_of(listener)} (Ctrl-C ends it)")
+        if not _is_only_here(listener.getsockname()[0]):
+            click.echo("warning: whoever reaches this machine over the network can use the page", err=True)
+        if view is None:
+            serve(listener, host)
+            return
+        with compile_notice():
+            view.warm_up()
+            serve(listener, host, view, name)
+
+
+def _is_only_here(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -1,0 +1,217 @@
+"""What the page shows and drives: the net that looks at drawings, its training, and the race."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fastmlp.contenders import MODULES, available, not_installed
+from fastmlp.errors import FastmlpError, InvalidValueError
+
+if TYPE_CHECKING:
+    from fastmlp.datasets.dataset import Dataset
+    from fastmlp.demo.net_view import NetView
+    from fastmlp.demo.race import Race
+    from fastmlp.network import History, NeuralNetwork
+
+__all__ = ["HIDDEN_SIZES", "BusyError", "Workbench"]
+
+HIDDEN_SIZES = (30, 128, 300)
+"""Those that can be chosen on the page."""
+
+_HIDDEN_SIZE, _EPOCHS, _BATCH_SIZE = 128, 10, 128
+_LR = 0.3  # 97.9 % of MNIST, in seconds; plain descent, whose kernels `fastmlp warmup` and `fastmlp train` compile too
+_END_SECONDS = 5.0  # for what runs to end: less than an epoch, unless it is being compiled
+
+
+class BusyError(FastmlpError):
+    """One thing at a time: a training or a race is under way."""
+
+
+@dataclass(frozen=True)
+class _Training:
+    """How far the training of the page's own net is: `phase` is loading, preparing, training or ready."""
+
+    phase: str
+    hidden_size: int
+    dataset: str = ""
+    history: dict[str, list[float]] | None = None
+
+
+class Workbench:
+    """The net, its training and the race; used as a context, at whose end whatever runs is ended.
+
+    With a `view` of a net there is nothing to train. Without one, `start_training` makes a net, which can be looked
+    through from its first epoch on. `on_failure` is called, in another thread, where something fails that leaves
+    nothing to show; `failure` is what it was.
+    """
+
+    def __init__(self, view: NetView | None = None, name: str = "", on_failure: Callable[[], None] = lambda: None):
+        self._view, self._name, self._is_given = view, name, view is not None
+        self._version = 0 if view is None else 1
+        self._training = _Training("ready" if view else "loading", view.hidden_size if view else _HIDDEN_SIZE)
+        self._race: Race | None = None
+        self._data: Dataset | None = None
+        self._on_failure = on_failure
+        self.failure: BaseException | None = None
+        self._lock = threading.Lock()  # of what says whether something runs
+        self._job: threading.Thread | None = None
+        self._job_name = ""
+        self._stopped = threading.Event()
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- What the page asks -------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return what there is to see of the net and its training, for JSON; `version` counts the changes of it."""
+        training, view = self._training, self._view
+        return {
+            "phase": training.phase,
+            "name": self._name,
+            "can_train": not self._is_given,
+            "busy": self._running(),
+            "hidden_size": training.hidden_size,
+            "hidden_sizes": HIDDEN_SIZES,
+            "dataset": training.dataset,
+            "epochs": _EPOCHS,
+            "history": training.history or {},
+            "classes": view.classes if view else [str(digit) for digit in range(10)],
+            "version": self._version,
+        }
+
+    def look(self, drawing: bytes) -> dict[str, Any]:
+        """Return what the net sees in a drawing, see `NetView.look`. Raises BusyError where there is no net yet."""
+        if self._view is None:
+            raise BusyError("the net is not there yet; one moment")
+        return self._view.look(drawing)
+
+    def race_state(self) -> dict[str, Any]:
+        """Return which nets can race, which are missing and why, and how far the last race is, for JSON."""
+        race = self._race
+        return {
+            "nets": [net for net in MODULES if available(net)],
+            "missing": [not_installed(net) for net in MODULES if not available(net)],
+            "hidden_sizes": HIDDEN_SIZES,
+            "running": self._running() == "race",
+            "busy": self._running(),
+            "race": race and race.state(),
+        }
+
+    # --- What the page drives -----------------------------------------------------------------------------------------
+
+    def start_training(self, hidden_size: int = _HIDDEN_SIZE) -> None:
+        """Train a new net. Raises BusyError while something runs, InvalidValueError for another hidden size."""
+        _check_hidden_size(hidden_size)
+        if self._is_given:
+            raise InvalidValueError("this page shows a net that was trained before; start the demo without one")
+
+        def training() -> None:
+            try:
+                self._train(hidden_size)
+            except BaseException as error:  # noqa: BLE001 - raised again by who started the demo
+                self.failure = error
+                self._on_failure()
+
+        self._start("training", training)
+
+    def start_race(self, nets: Sequence[str], hidden_size: int) -> None:
+        """Let nets race. Raises BusyError while something runs, InvalidValueError for what cannot race."""
+        _check_hidden_size(hidden_size)
+        known = [net for net in MODULES if available(net)]
+        if not nets or len(set(nets)) < len(nets) or not set(nets) <= set(known):
+            raise InvalidValueError(f"name each net to race once; those that can are {', '.join(known)}")
+
+        def race() -> None:
+            from fastmlp.demo.race import Race
+
+            self._race = Race(nets, hidden_size)
+            self._race.run(self._load, self._stopped.is_set)
+
+        self._start("race", race)
+
+    def stop_race(self) -> None:
+        """Have the race ended soon, if there is one."""
+        with self._lock:
+            if self._running() == "race":
+                self._stopped.set()
+
+    def stop(self) -> None:
+        """End what runs, if anything does, and wait for that; a training ends with its epoch."""
+        with self._lock:
+            job = self._job
+            self._stopped.set()
+        if job is not None:
+            job.join(_END_SECONDS)
+
+    # --- In a thread of its own ---------------------------------------------------------------------------------------
+
+    def _start(self, name: str, work: Callable[[], None]) -> None:
+        with self._lock:
+            if running := self._running():
+                raise BusyError(f"the {running} is not over yet: one thing at a time, so that each has the machine")
+            self._stopped = threading.Event()
+            self._job_name = name
+            self._job = threading.Thread(target=work, name=name, daemon=True)
+            self._job.start()
+
+    def _running(self) -> str:
+        return self._job_name if self._job is not None and self._job.is_alive() else ""
+
+    def _load(self) -> Dataset:
+        from fastmlp.datasets.choice import load_dataset
+
+        if self._data is None:
+            self._data = load_dataset()
+        return self._data
+
+    def _train(self, hidden_size: int) -> None:
+        self._training = _Training("loading", hidden_size)
+        data = self._load()
+        from fastmlp.network import NeuralNetwork
+
+        net = NeuralNetwork(hidden_size, _LR, seed=0)
+        net.input_scale = data.input_scale
+        self._training = _Training("preparing", hidden_size, data.name)
+        self._show(net)
+
+        def after_epoch(_epoch: int, history: History) -> bool:
+            self._training = _Training("training", hidden_size, data.name, _as_lists(history))
+            self._show(net)
+            return self._stopped.is_set()
+
+        history = net.fit(
+            data.x_train,
+            data.y_train,
+            _BATCH_SIZE,
+            _EPOCHS,
+            validation=(data.x_test, data.y_test),
+            callback=after_epoch,
+        )
+        self._training = _Training("ready", hidden_size, data.name, _as_lists(history))
+
+    def _show(self, net: NeuralNetwork) -> None:
+        from fastmlp.demo.net_view import NetView
+
+        view = NetView(net)
+        view.warm_up()
+        self._view, self._version = view, self._version + 1
+
+
+def _as_lists(history: History) -> dict[str, list[float]]:
+    names = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+    return {name: list(getattr(history, name)) for name in names}
+
+
+def _check_hidden_size(value: int) -> None:
+    if value not in HIDDEN_SIZES:
+        raise InvalidValueError(f"hidden_size must be one of {', '.join(map(str, HIDDEN_SIZES))}")
