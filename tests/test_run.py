@@ -52,7 +52,7 @@ def test_run_is_ended_once_it_is_stopped(spec, tmp_path):
     module = write_fake(tmp_path, "import time; time.sleep(60)")
     with ContenderRun(spec(module), 60, stopped.is_set) as run:
         threading.Timer(0.3, stopped.set).start()
-        with pytest.raises(RunFailedError, match="it was stopped$"):
+        with pytest.raises(RunFailedError, match=r"it was stopped$"):
             run.epoch()
         assert run._process.poll() is not None
 

@@ -202,6 +202,7 @@ async function changed() {
     return;
   }
   isLooking = true;
+  $("answer").dataset.settled = "no";
   do {
     isStale = false;
     if (isEmpty) {
@@ -215,6 +216,7 @@ async function changed() {
     }
   } while (isStale);
   isLooking = false;
+  $("answer").dataset.settled = "yes";
 }
 
 function drawing() {
@@ -353,6 +355,11 @@ function drawChart(place, lines, { height, right, xMax, yMin, yMax, xName, yText
   place.replaceChildren(chart);
 }
 
+// Accuracies lie close to 1: the axis begins at the twentieth below the lowest.
+function rangeOf(accuracies) {
+  return { yMin: Math.floor(20 * Math.min(0.9, ...accuracies)) / 20, yMax: 1 };
+}
+
 function ticks(low, high, count) {
   const rough = (high - low) / count;
   const unit = 10 ** Math.floor(Math.log10(rough));
@@ -406,7 +413,7 @@ function showTraining({ history, epochs, can_train: canTrain }) {
   for (const figure of document.querySelectorAll(".training figure")) figure.hidden = !canTrain;
   if (!canTrain) return;
   const points = (name) => (history[name] || []).map((value, k) => [k + 1, value]);
-  const shared = { height: 128, right: 40, xMax: epochs, xName: "epochs" };
+  const shared = { height: 116, right: 40, xMax: epochs, xName: "epochs" };
   const lines = (train, test) => [
     { name: "train", colour: "var(--train)", points: points(train) },
     { name: "test", colour: "var(--test)", points: points(test), dash: "6 3" },
@@ -415,7 +422,8 @@ function showTraining({ history, epochs, can_train: canTrain }) {
     const values = history[name] || [];
     return values.length ? `, at last ${text(values[values.length - 1])} on the test digits` : "";
   };
-  drawChart($("accuracy-chart"), lines("accuracy", "val_accuracy"), { ...shared, yMin: 0.85, yMax: 1,
+  const accuracies = [...(history.accuracy || []), ...(history.val_accuracy || [])];
+  drawChart($("accuracy-chart"), lines("accuracy", "val_accuracy"), { ...shared, ...rangeOf(accuracies),
     yText: (value) => percent(value, 0), label: `Accuracy after each epoch${of("val_accuracy", percent)}` });
   const most = Math.ceil(10 * Math.max(0.3, ...(history.loss || []))) / 10;
   drawChart($("loss-chart"), lines("loss", "val_loss"), { ...shared, yMin: 0, yMax: most,
@@ -477,7 +485,7 @@ function showRace({ race, running, busy }) {
   }));
   const told = racers.map((racer) => `${nameOf(racer.net)} ${clock(racer).toFixed(1)} s`).join(", ");
   drawChart($("race-chart"), lines, { height: 330, right: 96,
-    xMax: Math.max(1, ...racers.map(clock)), yMin: 0.85, yMax: 1,
+    xMax: Math.max(1, ...racers.map(clock)), ...rangeOf(racers.flatMap((racer) => racer.accuracy)),
     xName: "seconds of training", yText: (value) => percent(value, 0), label: `Test accuracy over seconds: ${told || "no race yet"}` });
   $("results").replaceChildren(...racers.map((racer) => {
     const same = ours && racer !== ours && racer.seconds.length && ours.seconds[racer.seconds.length - 1];
