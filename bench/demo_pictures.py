@@ -44,7 +44,7 @@ def main() -> None:
         driver.find_element("css selector", "#race button[type=submit]").click()
         until(lambda: driver.find_elements("css selector", "#race-chart circle"))
         keep("compare-begin")
-        until(lambda: text(driver, "race-said") == "The race is over", 600)
+        until(lambda: text(driver, "race-said").startswith("The race is over"), 600)
         keep("compare")
         set_dark(driver, True)
         keep("compare-dark")

@@ -29,6 +29,7 @@ uvicorn = pytest.importorskip("uvicorn")
 
 from fastmlp.demo.app import MOST_BYTES, make_app  # noqa: E402
 from fastmlp.demo.net_view import NetView  # noqa: E402
+from fastmlp.demo.race import Race  # noqa: E402
 from fastmlp.demo.server import configured, listen, url_of  # noqa: E402
 from fastmlp.demo.workbench import BusyError, Workbench  # noqa: E402
 
@@ -56,7 +57,7 @@ def digits() -> Dataset:
 
 @pytest.fixture
 def few_digits(monkeypatch, digits):
-    monkeypatch.setattr(choice, "load_dataset", lambda: digits)
+    monkeypatch.setattr(choice, "load_dataset", lambda *_: digits)
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +304,7 @@ def test_training_can_be_watched(few_digits):
 
 def test_one_thing_at_a_time(monkeypatch, digits):
     go_on = threading.Event()
-    monkeypatch.setattr(choice, "load_dataset", lambda: go_on.wait(WAIT) and digits)
+    monkeypatch.setattr(choice, "load_dataset", lambda *_: go_on.wait(WAIT) and digits)
     with Workbench() as bench:
         bench.start_training(30)
         for start in (lambda: bench.start_training(30), lambda: bench.start_race(["numpy"], 30)):
@@ -349,7 +350,19 @@ def test_race_is_run_by_the_clock(client, few_digits, monkeypatch):
             race["epochs"],
         )
         assert racer["seconds"] == sorted(racer["seconds"])
+    assert race["disturbed"] in (True, False)
     np.testing.assert_allclose(ours["accuracy"], numpys["accuracy"], atol=0.011)  # they start from the same weights
+
+
+@pytest.mark.parametrize(
+    ("rates", "disturbed"),
+    [([], False), ([50], False), ([50, 45, 48, 44], False), ([50, 49, 30, 50, 48], False), ([50, 30, 48, 20], True)],
+)
+def test_race_that_was_disturbed_says_so(rates, disturbed):
+    """A moment is no harm, a lasting disturbance is."""
+    race = Race(["numpy"], 30)
+    race._rates += rates
+    assert race.state()["disturbed"] is disturbed
 
 
 def test_race_can_be_stopped(client, few_digits):
@@ -362,7 +375,7 @@ def test_race_can_be_stopped(client, few_digits):
 
 
 def test_race_without_data_says_why(net, monkeypatch):
-    def load():
+    def load(*_):
         raise DataError("there is no MNIST here")
 
     monkeypatch.setattr(choice, "load_dataset", load)
@@ -374,12 +387,13 @@ def test_race_without_data_says_why(net, monkeypatch):
 
 
 def test_training_that_fails_is_told(monkeypatch):
-    def load():
+    def load(*_):
         raise DataError("there is no MNIST here")
 
     monkeypatch.setattr(choice, "load_dataset", load)
     told = threading.Event()
-    with Workbench(on_failure=told.set) as bench:
+    with Workbench() as bench:
+        bench.on_failure = told.set
         bench.start_training()
         assert told.wait(WAIT)
         assert isinstance(bench.failure, DataError)
@@ -420,6 +434,13 @@ def test_file_that_is_no_model_is_a_sentence(tmp_path):
     (tmp_path / "no.npz").write_bytes(b"no model")
     result = CliRunner().invoke(main, ["demo", str(tmp_path / "no.npz"), "--port", "0"])
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (3, "", 1)
+
+
+def test_named_data_that_are_not_there_end_the_server(tmp_path):
+    command = [sys.executable, "-m", "fastmlp", "demo", "--port", "0", "--data-dir", str(tmp_path / "nowhere")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WAIT, check=False)
+    assert done.returncode == 3
+    assert re.fullmatch(r"Error: .*nowhere.*\n", done.stderr)
 
 
 @pytest.mark.parametrize("library", ["starlette", "uvicorn"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from fastmlp.commands.signals import ended_tidily
 from fastmlp.errors import MissingLibraryError
 from fastmlp.printable import printable
 
+if TYPE_CHECKING:
+    from fastmlp.demo.net_view import NetView
+
 __all__ = ["demo"]
 
 
@@ -20,31 +24,42 @@ __all__ = ["demo"]
 @click.argument("model", type=MODEL, required=False)
 @click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 lets other machines in.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="Port to listen on; 0 takes a free one.")
-def demo(model: Path | None, host: str, port: int) -> None:
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, readable=False),  # load_mnist says what is wrong, with exit code 3
+    envvar="FASTMLP_DATA_DIR",
+    show_envvar=True,
+    help="Folder that holds the four MNIST files; it is only read.",
+)
+def demo(model: Path | None, host: str, port: int, data_dir: Path | None) -> None:
     """Serve a page on which to draw digits for MODEL, or for a net that is trained before your eyes."""
     try:
         from fastmlp.demo.server import listen, serve, url_of
+        from fastmlp.demo.workbench import Workbench
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] not in ("starlette", "uvicorn"):
             raise
         raise MissingLibraryError("the demo needs starlette and uvicorn: pip install 'fastmlp[demo]'") from None
     with ended_tidily(), listen(host, port) as listener:
-        view, name = None, ""
-        if model is not None:
-            from fastmlp.demo.net_view import NetView
-            from fastmlp.network import NeuralNetwork
-
-            name = printable(model.name)
-            view = NetView(NeuralNetwork.load(model), printable(model))
+        bench = (
+            Workbench(data_dir=data_dir)
+            if model is None
+            else Workbench(_view_of(model), printable(model.name), data_dir)
+        )
         click.echo(f"Draw a digit on {url_of(listener)} (Ctrl-C ends it)")
         if not _is_only_here(listener.getsockname()[0]):
             click.echo("warning: whoever reaches this machine over the network can use the page", err=True)
-        if view is None:
-            serve(listener, host)
-            return
-        with compile_notice():
-            view.warm_up()
-            serve(listener, host, view, name)
+        serve(listener, host, bench)
+
+
+def _view_of(model: Path) -> NetView:
+    from fastmlp.demo.net_view import NetView
+    from fastmlp.network import NeuralNetwork
+
+    view = NetView(NeuralNetwork.load(model), printable(model))
+    with compile_notice():
+        view.warm_up()
+    return view
 
 
 def _is_only_here(address: str) -> bool:

@@ -2,7 +2,8 @@
 
 One process runs at a time, so that each net has the whole machine for its turn: always the one that has used the least
 seconds of training so far goes on, by an epoch. So all are about as far by the clock, and the fastest is done first.
-Loading a library and compiling come before the clock starts; the accuracy is measured while it stands.
+Loading a library and compiling come before the clock starts; the accuracy is measured while it stands. A short probe of
+the machine after each turn tells whether other programs disturb the race.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fastmlp.engine.settings import default_threads
 from fastmlp.errors import FastmlpError
 from fastmlp.files.json_safe import json_safe
 from fastmlp.files.scratch import scratch_folder
+from fastmlp.kernels.probe import Probe
 from fastmlp.machine import processors_for
 from fastmlp.network import NeuralNetwork
 
@@ -29,6 +31,8 @@ __all__ = ["EPOCHS", "Race"]
 EPOCHS = 10
 _BATCH_SIZE, _LR, _SEED = 128, 0.1, 0
 _TIMEOUT = 600.0
+_DISTURBED = 0.8  # of the probe's best rate
+_OFTEN = 0.25  # of the probes: where so many are below, so are the times
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,22 @@ class Race:
     def __init__(self, nets: Sequence[str], hidden_size: int) -> None:
         self._hidden_size = hidden_size
         self._racers = {net: _Racer(net) for net in nets}
+        self._rates: list[float] = []  # of the probe, in GFLOP/s
 
     def state(self) -> dict[str, Any]:
         """Return how far each net is, for JSON; this may be called from another thread while the race runs."""
         racers = [asdict(racer) for racer in list(self._racers.values())]
-        return {"hidden_size": self._hidden_size, "epochs": EPOCHS, "racers": json_safe(racers)}
+        return {
+            "hidden_size": self._hidden_size,
+            "epochs": EPOCHS,
+            "racers": json_safe(racers),
+            "disturbed": self._is_disturbed(),
+        }
+
+    def _is_disturbed(self) -> bool:
+        rates = list(self._rates)
+        low = sum(rate < _DISTURBED * max(rates) for rate in rates)
+        return low > _OFTEN * len(rates)
 
     def run(self, load: Callable[[], Dataset], is_stopped: Callable[[], bool]) -> None:
         """Run the race on the data that `load` gives to its end, or until it is stopped; its processes end with it.
@@ -67,10 +82,12 @@ class Race:
                 going = {
                     net: stack.enter_context(ContenderRun(spec, _TIMEOUT, is_stopped)) for net, spec in specs.items()
                 }
+                probe = Probe(default_threads())
                 while going and not is_stopped():
                     net = min(going, key=lambda net: self._racers[net].seconds[-1:])
                     if self._turn(net, going[net]):
                         del going[net]
+                    self._rates.append(probe.gflops())
         except (FastmlpError, OSError, MemoryError) as error:
             broke_off = str(error) or "there is not enough memory"
         finally:

@@ -15,8 +15,6 @@ from fastmlp.errors import InvalidValueError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from fastmlp.demo.net_view import NetView
-
 __all__ = ["configured", "listen", "serve", "url_of"]
 
 _BACKLOG = 1024  # connections that wait to be taken
@@ -71,20 +69,20 @@ def configured(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def serve(listener: socket.socket, host: str, view: NetView | None = None, name: str = "") -> None:
-    """Serve the page until Ctrl-C or a request to end; without a `view` of a net, train one.
+def serve(listener: socket.socket, host: str, bench: Workbench) -> None:
+    """Serve the page of `bench` until Ctrl-C or a request to end; without a net, train one.
 
     `host` is a name by which the page may be reached. Whatever the page has started ends with it. Raises
-    KeyboardInterrupt after Ctrl-C, and what the training raises where there is no net without it.
+    KeyboardInterrupt after Ctrl-C, and what a training raises, as there is nothing to show without it.
     """
-    server: uvicorn.Server
+    server = uvicorn.Server(configured(make_app(bench, [host])))
 
     def give_up() -> None:
         server.should_exit = True
 
-    with listener, Workbench(view, name, give_up) as bench:
-        server = uvicorn.Server(configured(make_app(bench, [host])))
-        if view is None:
+    bench.on_failure = give_up
+    with listener, bench:
+        if bench.can_train:
             bench.start_training()
         server.run([listener])
         if bench.failure is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -44,18 +45,19 @@ class _Training:
 class Workbench:
     """The net, its training and the race; used as a context, at whose end whatever runs is ended.
 
-    With a `view` of a net there is nothing to train. Without one, `start_training` makes a net, which can be looked
-    through from its first epoch on. `on_failure` is called, in another thread, where something fails that leaves
-    nothing to show; `failure` is what it was.
+    With a `view` of a net there is nothing to train; `name` is what the page calls it. Without one, `start_training`
+    makes a net. `data_dir` is where MNIST's files lie, see `load_dataset`.
+
+    `on_failure` is called, in another thread, where a training fails, and `failure` is then what it raised.
     """
 
-    def __init__(self, view: NetView | None = None, name: str = "", on_failure: Callable[[], None] = lambda: None):
-        self._view, self._name, self._is_given = view, name, view is not None
+    def __init__(self, view: NetView | None = None, name: str = "", data_dir: Path | None = None) -> None:
+        self._view, self._name, self._data_dir, self._is_given = view, name, data_dir, view is not None
         self._version = 0 if view is None else 1
         self._training = _Training("ready" if view else "loading", view.hidden_size if view else _HIDDEN_SIZE)
         self._race: Race | None = None
         self._data: Dataset | None = None
-        self._on_failure = on_failure
+        self.on_failure: Callable[[], None] = lambda: None
         self.failure: BaseException | None = None
         self._lock = threading.Lock()  # of what says whether something runs
         self._job: threading.Thread | None = None
@@ -70,6 +72,11 @@ class Workbench:
     ) -> None:
         self.stop()
 
+    @property
+    def can_train(self) -> bool:
+        """Whether nets are trained here, rather than one shown that was given."""
+        return not self._is_given
+
     # --- What the page asks -------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
@@ -78,7 +85,7 @@ class Workbench:
         return {
             "phase": training.phase,
             "name": self._name,
-            "can_train": not self._is_given,
+            "can_train": self.can_train,
             "busy": self._running(),
             "hidden_size": training.hidden_size,
             "hidden_sizes": HIDDEN_SIZES,
@@ -112,7 +119,7 @@ class Workbench:
     def start_training(self, hidden_size: int = _HIDDEN_SIZE) -> None:
         """Train a new net. Raises BusyError while something runs, InvalidValueError for another hidden size."""
         _check_hidden_size(hidden_size)
-        if self._is_given:
+        if not self.can_train:
             raise InvalidValueError("this page shows a net that was trained before; start the demo without one")
 
         def training() -> None:
@@ -120,7 +127,7 @@ class Workbench:
                 self._train(hidden_size)
             except BaseException as error:  # noqa: BLE001 - raised again by who started the demo
                 self.failure = error
-                self._on_failure()
+                self.on_failure()
 
         self._start("training", training)
 
@@ -171,18 +178,18 @@ class Workbench:
         from fastmlp.datasets.choice import load_dataset
 
         if self._data is None:
-            self._data = load_dataset()
+            self._data = load_dataset("auto", self._data_dir)
         return self._data
 
     def _train(self, hidden_size: int) -> None:
-        self._training = _Training("loading", hidden_size)
-        data = self._load()
         from fastmlp.network import NeuralNetwork
 
+        self._training = _Training("loading", hidden_size)
         net = NeuralNetwork(hidden_size, _LR, seed=0)
+        self._show(net)  # which knows nothing yet, but what it sees can be looked at
+        data = self._load()
         net.input_scale = data.input_scale
         self._training = _Training("preparing", hidden_size, data.name)
-        self._show(net)
 
         def after_epoch(_epoch: int, history: History) -> bool:
             self._training = _Training("training", hidden_size, data.name, _as_lists(history))

@@ -396,7 +396,7 @@ function showPhase(state) {
   const accuracy = done ? `${percent(history.val_accuracy[done - 1])} of the test digits are right` : "";
   const seconds = done ? history.seconds.reduce((a, b) => a + b).toFixed(1) : "";
   const told = {
-    loading: "Reading the digits …",
+    loading: "Reading the digits; where there is no MNIST, they are drawn, once for this machine …",
     preparing: "About to begin; the first time on a machine, this takes some ten seconds of compiling …",
     training: `Epoch ${done} of ${state.epochs} through ${digits}: ${accuracy}`,
     ready: done ? `Trained in ${seconds} s by ${digits}: ${accuracy}.` : "This net was trained before.",
@@ -495,7 +495,8 @@ function showRace({ race, running, busy }) {
       ...cells.map((cell) => element("td", {}, `${cell}`)));
   }));
   const waits = busy === "training" ? "The net on the other page is being trained" : "";
-  const said = running ? "They run" : race ? "The race is over" : waits;
+  const over = race && race.disturbed ? "The race is over; other programs disturbed it" : "The race is over";
+  const said = running ? "They run" : race ? over : waits;
   if ($("race-said").textContent !== said) $("race-said").textContent = said;
 }
 
