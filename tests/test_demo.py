@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fastmlp import DataError, Dataset, NeuralNetwork
+from fastmlp import DataError, Dataset, NeuralNetwork, TrainingSession
 from fastmlp.cli import main
+from fastmlp.commands.demo import _read
 from fastmlp.datasets import choice
 from fastmlp.datasets.digit_form import digit_form
 from fastmlp.errors import InvalidValueError
@@ -189,6 +190,21 @@ def test_net_with_names_for_its_classes():
     with Workbench(NetView(net), "shoes.npz") as bench:
         assert bench.state()["classes"] == net.class_names
         assert bench.look(a_one())["units"][0]["for"].startswith("kind ")
+
+
+def test_history_of_a_given_net_is_shown(tmp_path, digits, net):
+    """As far as its file has one; what was not measured is null."""
+    path = tmp_path / "net.npz"
+    TrainingSession(NeuralNetwork(30, seed=0), digits, output=path, validate=False).train(3)
+    with Workbench(*_read(path)) as bench:
+        state = bench.state()
+    assert (state["name"], state["epochs"], state["phase"], state["can_train"]) == ("net.npz", 3, "ready", False)
+    assert len(state["history"]["loss"]) == 3
+    assert state["history"]["val_accuracy"] == [None] * 3
+    json.dumps(state, allow_nan=False)
+    net.save(path)
+    with Workbench(*_read(path)) as bench:
+        assert (bench.state()["epochs"], bench.state()["history"]) == (0, {})
 
 
 # --- Who is refused ---------------------------------------------------------------------------------------------------

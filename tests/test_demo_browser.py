@@ -26,9 +26,11 @@ STYLES = ("THICK", "THIN", "SLANTED")
 
 @pytest.fixture(scope="module")
 def url():
-    """The address of a demo that trains its own net."""
-    with served() as (_, url):
-        yield url
+    """The address of a demo that trains its own net; with one thread, so that other tests do not slow it much."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTMLP_NUM_THREADS", "1")
+        with served() as (_, url):
+            yield url
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ import click
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL
 from fastmlp.commands.signals import ended_tidily
-from fastmlp.errors import MissingLibraryError
+from fastmlp.errors import MissingLibraryError, ModelFileError
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.demo.net_view import NetView
+    from fastmlp.network import History
 
 __all__ = ["demo"]
 
@@ -41,25 +43,28 @@ def demo(model: Path | None, host: str, port: int, data_dir: Path | None) -> Non
             raise
         raise MissingLibraryError("the demo needs starlette and uvicorn: pip install 'fastmlp[demo]'") from None
     with ended_tidily(), listen(host, port) as listener:
-        bench = (
-            Workbench(data_dir=data_dir)
-            if model is None
-            else Workbench(_view_of(model), printable(model.name), data_dir)
-        )
+        bench = Workbench(*(_read(model) if model else ()), data_dir=data_dir)
         click.echo(f"Draw a digit on {url_of(listener)} (Ctrl-C ends it)")
         if not _is_only_here(listener.getsockname()[0]):
             click.echo("warning: whoever reaches this machine over the network can use the page", err=True)
         serve(listener, host, bench)
 
 
-def _view_of(model: Path) -> NetView:
+def _read(model: Path) -> tuple[NetView, str, History | None]:
+    """Return what a model's net sees, what it is called, and how it was trained, where the file says so."""
     from fastmlp.demo.net_view import NetView
+    from fastmlp.files.model import read_model
     from fastmlp.network import NeuralNetwork
+    from fastmlp.training_record import TrainingRecord
 
-    view = NetView(NeuralNetwork.load(model), printable(model))
+    content = read_model(model)
+    view = NetView(NeuralNetwork.from_file(model, content), printable(model))
     with compile_notice():
         view.warm_up()
-    return view
+    history = None
+    with suppress(ModelFileError):
+        history = TrainingRecord.from_file(model, content).history
+    return view, printable(model.name), history
 
 
 def _is_only_here(address: str) -> bool:

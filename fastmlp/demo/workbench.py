@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.contenders import MODULES, available, not_installed
 from fastmlp.errors import FastmlpError, InvalidValueError
+from fastmlp.files.json_safe import json_safe
 
 if TYPE_CHECKING:
     from fastmlp.datasets.dataset import Dataset
@@ -39,22 +40,32 @@ class _Training:
     phase: str
     hidden_size: int
     dataset: str = ""
-    history: dict[str, list[float]] | None = None
+    history: Mapping[str, list[float | None]] = field(default_factory=dict)
 
 
 class Workbench:
     """The net, its training and the race; used as a context, at whose end whatever runs is ended.
 
     With a `view` of a net there is nothing to train; `name` is what the page calls it. Without one, `start_training`
-    makes a net. `data_dir` is where MNIST's files lie, see `load_dataset`.
+    makes a net. `history` is how the given one was trained, where that is known; `data_dir` is where MNIST's files lie,
+    see `load_dataset`.
 
     `on_failure` is called, in another thread, where a training fails, and `failure` is then what it raised.
     """
 
-    def __init__(self, view: NetView | None = None, name: str = "", data_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        view: NetView | None = None,
+        name: str = "",
+        history: History | None = None,
+        *,
+        data_dir: Path | None = None,
+    ) -> None:
         self._view, self._name, self._data_dir, self._is_given = view, name, data_dir, view is not None
         self._version = 0 if view is None else 1
-        self._training = _Training("ready" if view else "loading", view.hidden_size if view else _HIDDEN_SIZE)
+        self._training = _Training("loading", _HIDDEN_SIZE)
+        if view is not None:
+            self._training = _Training("ready", view.hidden_size, history=_as_lists(history))
         self._race: Race | None = None
         self._data: Dataset | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -90,8 +101,8 @@ class Workbench:
             "hidden_size": training.hidden_size,
             "hidden_sizes": HIDDEN_SIZES,
             "dataset": training.dataset,
-            "epochs": _EPOCHS,
-            "history": training.history or {},
+            "epochs": _EPOCHS if self.can_train else len(training.history.get("loss", ())),
+            "history": training.history,
             "classes": view.classes if view else [str(digit) for digit in range(10)],
             "version": self._version,
         }
@@ -214,9 +225,11 @@ class Workbench:
         self._view, self._version = view, self._version + 1
 
 
-def _as_lists(history: History) -> dict[str, list[float]]:
-    names = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-    return {name: list(getattr(history, name)) for name in names}
+def _as_lists(history: History | None) -> dict[str, list[float | None]]:
+    """Return the history for JSON, which has no NaN."""
+    names = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds") if history is not None else ()
+    lists: dict[str, list[float | None]] = json_safe({name: list(getattr(history, name)) for name in names})
+    return lists
 
 
 def _check_hidden_size(value: int) -> None:

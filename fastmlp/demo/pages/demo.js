@@ -393,13 +393,15 @@ function showPhase(state) {
   const { history } = state;
   const done = history.loss ? history.loss.length : 0;
   const digits = state.dataset === "synthetic" ? "60,000 drawn digits" : "the 60,000 digits of MNIST";
-  const accuracy = done ? `${percent(history.val_accuracy[done - 1])} of the test digits are right` : "";
+  const measured = done ? history.val_accuracy[done - 1] : null;
+  const accuracy = measured === null ? "" : `${percent(measured)} of the test digits are right`;
   const seconds = done ? history.seconds.reduce((a, b) => a + b).toFixed(1) : "";
+  const before = ["This net was trained before", done && ` in ${done} epochs`, accuracy && `: ${accuracy}`, "."];
   const told = {
     loading: "Reading the digits; where there is no MNIST, they are drawn, once for this machine …",
     preparing: "About to begin; the first time on a machine, this takes some ten seconds of compiling …",
     training: `Epoch ${done} of ${state.epochs} through ${digits}: ${accuracy}`,
-    ready: done ? `Trained in ${seconds} s by ${digits}: ${accuracy}.` : "This net was trained before.",
+    ready: state.can_train ? `Trained in ${seconds} s by ${digits}: ${accuracy}.` : before.filter(Boolean).join(""),
   }[state.phase];
   const phase = $("phase");
   phase.setAttribute("aria-live", state.phase === "training" ? "off" : "polite"); // not every epoch is read aloud
@@ -409,20 +411,20 @@ function showPhase(state) {
   $("train").querySelector("button").disabled = Boolean(state.busy);
 }
 
-function showTraining({ history, epochs, can_train: canTrain }) {
-  for (const figure of document.querySelectorAll(".training figure")) figure.hidden = !canTrain;
-  if (!canTrain) return;
-  const points = (name) => (history[name] || []).map((value, k) => [k + 1, value]);
+function showTraining({ history, epochs }) {
+  for (const figure of document.querySelectorAll(".training figure")) figure.hidden = !epochs;
+  if (!epochs) return;
+  const points = (name) => (history[name] || []).map((value, k) => [k + 1, value]).filter((point) => point[1] !== null);
   const shared = { height: 116, right: 40, xMax: epochs, xName: "epochs" };
   const lines = (train, test) => [
     { name: "train", colour: "var(--train)", points: points(train) },
     { name: "test", colour: "var(--test)", points: points(test), dash: "6 3" },
   ];
   const of = (name, text) => {
-    const values = history[name] || [];
-    return values.length ? `, at last ${text(values[values.length - 1])} on the test digits` : "";
+    const measured = points(name);
+    return measured.length ? `, at last ${text(measured[measured.length - 1][1])} on the test digits` : "";
   };
-  const accuracies = [...(history.accuracy || []), ...(history.val_accuracy || [])];
+  const accuracies = [...points("accuracy"), ...points("val_accuracy")].map((point) => point[1]);
   drawChart($("accuracy-chart"), lines("accuracy", "val_accuracy"), { ...shared, ...rangeOf(accuracies),
     yText: (value) => percent(value, 0), label: `Accuracy after each epoch${of("val_accuracy", percent)}` });
   const most = Math.ceil(10 * Math.max(0.3, ...(history.loss || []))) / 10;
