@@ -45,7 +45,7 @@ EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
 MOST_WORDS = 900  # in the README, outside tables and code
-SLOW = ("compare", "warmup")  # and what needs Keras: their options are checked, and they are tested elsewhere
+SLOW = ("compare", "demo", "warmup")  # and what needs Keras: their options are checked, and they are tested elsewhere
 N_TRAIN, N_TEST = 1500, 300
 
 

@@ -26,6 +26,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
+    {"demo"},
     {"comparison", "sweep"},
     {"plots"},
     {"__init__"},  # loads the public names when they are asked for
@@ -243,6 +244,7 @@ def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "fastmlp/py.typed" in names
+    assert {f"fastmlp/demo/pages/{name}" for name in ("index.html", "demo.css", "demo.js")} <= set(names)
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"fastmlp"}
     assert not [name for name in names if name.endswith((".gz", ".npz", ".nbi", ".nbc"))]
 
