@@ -75,7 +75,9 @@ class NetView:
 
     def _strongest(self, X: Float32Array) -> list[dict[str, Any]]:
         """Return the hidden units that the row X (1, D) excites most, with their weights as bytes: 128 is none."""
-        hidden = np.maximum(0, self._net._rows(X) @ self._W1 + self._b1)[0]
+        rows = self._net._rows(X)  # scaled, where the net does that
+        assert isinstance(rows, np.ndarray)
+        hidden = np.maximum(0, rows @ self._W1 + self._b1)[0]
         order = np.argsort(-hidden, kind="stable")[:_MOST_UNITS]
         weights = np.clip(self._W1[:, order].T / self._limit, -1, 1)
         levels = np.rint(128 + 127 * weights).astype(np.uint8)
