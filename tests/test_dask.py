@@ -126,8 +126,7 @@ def test_several_shards_are_averaged_as_stated(client, optimizer, class_weight):
 
 
 def test_neither_workers_nor_the_form_of_the_parts_change_a_bit(client):
-    X, Y = samples()
-    pairs = [client.submit(lambda k: (X[20 * k : 20 * k + 20], Y[20 * k : 20 * k + 20]), k) for k in range(5)]
+    pairs = futures_of(client, *samples())
     nets = [net_of(optimizer=Momentum()) for _ in range(4)]
     histories = [fit(client, net, parts_of(20), 8, 3, shards=4) for net in nets[:2]]
     histories.append(fit(client, nets[2], pairs, 8, 3, shards=4))
@@ -136,6 +135,27 @@ def test_neither_workers_nor_the_form_of_the_parts_change_a_bit(client):
     for net, history in zip(nets[1:], histories[1:], strict=True):
         assert_same(net, nets[0])
         assert_same_history(history, histories[0])
+
+
+def test_sparse_parts_give_the_bits_of_dense_ones(client):
+    sparse = pytest.importorskip("scipy.sparse")
+    X, Y = samples()
+    X[X < 0.8] = 0
+    nets = [net_of() for _ in range(2)]
+    for net, inputs in zip(nets, (X, sparse.csr_array(X)), strict=True):
+        fit(
+            client,
+            net,
+            Parts.of_arrays(inputs, Y, 20) if inputs is X else futures_of(client, inputs, Y),
+            8,
+            2,
+            shards=3,
+        )
+    assert_same(*nets)
+
+
+def futures_of(client, X, Y):
+    return [client.submit(lambda k: (X[20 * k : 20 * k + 20], Y[20 * k : 20 * k + 20]), k) for k in range(5)]
 
 
 def test_there_are_as_many_shards_as_workers(client):
@@ -342,7 +362,7 @@ def test_without_a_worker_it_waits_for_a_while(monkeypatch):
 # --- Processes that die -----------------------------------------------------------------------------------------------
 
 PROGRAM = """
-import os, signal, sys, time
+import os, re, signal, sys, time
 from pathlib import Path
 import dask
 import numpy as np
@@ -449,6 +469,27 @@ def futures_again(cluster, client):
     assert same(net, undisturbed)
 
 
+def without_fastmlp(cluster, client):
+    hide = Path("hide.py")
+    hide.write_text("import sys; sys.modules['fastmlp'] = None")
+    net = net_of()
+    others = client.run(os.getpid).values()
+
+    def join(epoch, so_far):  # and those that have it die, so that the new one is given their shards
+        if epoch == 2:
+            with dask.config.set({"distributed.worker.preload": [str(hide.resolve())]}):
+                cluster.scale(3)
+                client.wait_for_workers(3)
+            for pid in others:
+                os.kill(pid, signal.SIGKILL)
+
+    message = told(lambda: fit(client, net, Parts(parts(0)), 8, 6, shards=2, callback=join))
+    assert message.startswith("a Dask worker lacks what it needs"), message
+    client.wait_for_workers(1)
+    message = told(lambda: fit(client, net, Parts(parts(0)), 8, 6, shards=2))
+    assert re.match(r"the Dask worker \\S+ lacks fastmlp: install fastmlp \\S+ there", message), message
+
+
 if __name__ == "__main__":
     dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"})  # to start one again takes long under load
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
@@ -457,7 +498,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.long  # starts processes, and others in place of those that were killed
-@pytest.mark.parametrize("what", ["one_death", "many_deaths", "lost_data", "futures_again"])
+@pytest.mark.parametrize("what", ["one_death", "many_deaths", "lost_data", "futures_again", "without_fastmlp"])
 def test_workers_that_die(tmp_path, what):
     pytest.importorskip("distributed")
     program = tmp_path / "program.py"

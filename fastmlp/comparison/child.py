@@ -1,8 +1,9 @@
 """`python -m fastmlp.comparison.child`: one run of one contender, in a process of its own.
 
 A JSON object on stdin, a `RunSpec`, says what to run. Each line on stdout is a JSON object too: one after each epoch
-but the last, and the result or the error at the end. After each of those epochs the process waits for an empty line on
-stdin, so that other processes can have their epoch meanwhile. What the libraries print goes to stderr.
+but the last, with the seconds so far and the accuracy, and the result or the error at the end. After each of those
+epochs the process waits for an empty line on stdin, so that other processes can have their epoch meanwhile. What the
+libraries print goes to stderr.
 `fastmlp.comparison.run` starts this process, with the thread variables set.
 """
 
@@ -77,11 +78,12 @@ def train(spec: RunSpec, events: TextIO) -> None:
     _set_weights(net, weights)
     tests: list[Score] = []
 
-    def after_epoch(epoch: int, _history: History) -> None:
+    def after_epoch(epoch: int, history: History) -> None:
         tests.append(net.score(x_test, y_test))  # between two epochs, so outside their seconds
         if epoch < spec.epochs:
             wait_until_idle()
-            _write(events, {"epoch": epoch})
+            so_far = {"train_seconds": float(sum(history.seconds)), "test_accuracy": float(tests[-1].accuracy)}
+            _write(events, {"epoch": epoch, **so_far})
             if not sys.stdin.readline():  # the process that started this one is gone
                 raise SystemExit(1)
 

@@ -20,8 +20,8 @@ __all__ = ["Cluster", "check_workers"]
 T = TypeVar("T")
 
 _PATIENCE = 60.0  # seconds without any worker until that is an error: a nanny starts another one within a few
-_GLANCE = 0.1  # seconds between two looks at whether there is anything to look at
 _LOOK = 5.0  # seconds between two looks at whether there is one
+_WAIT = 0.1  # seconds to wait for a result until something else is looked at
 
 
 def check_workers(client: Any) -> None:
@@ -110,7 +110,7 @@ class Cluster:
         try:
             while left:
                 try:
-                    k = arrived.get(timeout=_GLANCE)
+                    k = arrived.get(timeout=_WAIT)
                 except Empty:
                     look()
                     continue
@@ -173,6 +173,8 @@ class Cluster:
             raise self._lost()
         try:
             yield
+        except FastmlpError:
+            raise
         except self._distributed.KilledWorker as error:
             raise FastmlpError(
                 f"{error.allowed_failures + 1} Dask workers died one after the other at the same task, as they do "

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastmlp.arrays import all_finite
+from fastmlp.arrays import Int64Array, all_finite
 from fastmlp.dask.cluster import Cluster
 from fastmlp.dask.shards import Average, divide
 from fastmlp.dask.worker import Shard, Trained, as_part, keep, train_shard
@@ -116,27 +116,22 @@ class _Shards:
         class_weight: Any,
     ) -> None:
         self._cluster, self._net = cluster, net
-        class_weight = check_class_weight(class_weight, net.output_size)
+        checked = check_class_weight(class_weight, net.output_size)
         sent = self._on_cluster(parts)
         n_shards = _number_of_shards(shards, len(sent), len(cluster.workers()))
         labels = [cluster.submit(count_labels, part, net.output_size) for part in sent]
-        counts = np.stack(list(cluster.results(labels)))
-        factors = None
-        if class_weight is not None:
-            by_class = weights_by_class(class_weight, counts.sum(axis=0)).astype(np.float32)
-            factors = {label: float(weight) for label, weight in enumerate(by_class)}
+        counts: Int64Array = np.stack(list(cluster.results(labels)))
         rows = counts.sum(axis=1)
         self.largest = int(rows.max())
-        self._shards, self._held, self._masses = list[Shard](), list[Any](), list[float]()
+        weights = None if checked is None else weights_by_class(checked, counts.sum(axis=0)).astype(np.float32)
+        self._shards, self._held = list[Shard](), list[Any]()
         self._homes = cluster.homes([None] * n_shards)
         for s, (chosen, home) in enumerate(zip(divide(rows.tolist(), n_shards), self._homes, strict=True)):
-            of_shard = counts[chosen]
-            weights = np.ones(net.output_size) if factors is None else np.array(list(factors.values()))
-            self._masses.append(float((of_shard * weights).sum()))
-            if not self._masses[-1]:
-                what = f"the classes of all samples of shard {s + 1} of {n_shards}"
+            shard = Shard(s + 1, n_shards, counts[chosen], weights)
+            if not shard.mass:
+                what = f"the classes of all samples of shard {shard.number} of {n_shards}"
                 raise DataError(f"class_weight is 0 for {what}: take fewer shards")
-            self._shards.append(Shard(s + 1, n_shards, of_shard, factors))
+            self._shards.append(shard)
             self._held.append(cluster.submit(keep, [sent[k] for k in chosen], home=home))
 
     def _on_cluster(self, parts: Parts | Sequence[Any]) -> list[Any]:
@@ -162,9 +157,9 @@ class _Shards:
             cluster.submit(train_shard, sent, held, shard, options, lr, seed, tasks, home=home)
             for held, shard, seed, home in zip(self._held, self._shards, seeds, self._homes, strict=True)
         ]
-        average, seen, total = Average(), list[Trained](), sum(self._masses)
-        for each, mass in zip(cluster.results(trained, interrupted), self._masses, strict=True):
-            average.add(each.arrays, mass / total)
+        average, seen, total = Average(), list[Trained](), sum(shard.mass for shard in self._shards)
+        for each, shard in zip(cluster.results(trained, interrupted), self._shards, strict=True):
+            average.add(each.arrays, shard.mass / total)
             seen.append(each._replace(arrays={}))
         watch.seconds["compile"] += max(each.compile_seconds for each in seen)
         arrays = average.arrays()
@@ -175,7 +170,7 @@ class _Shards:
         net._optimizer_state.load(arrays)
         net._optimizer_state.steps = max(each.steps for each in seen)
         net._rng.bit_generator.state = seen[0].random_state
-        return mean_of_parts([(each.score, mass) for each, mass in zip(seen, self._masses, strict=True)])
+        return mean_of_parts([(each.score, shard.mass) for each, shard in zip(seen, self._shards, strict=True)])
 
 
 def _number_of_shards(shards: int | None, parts: int, workers: int) -> int:

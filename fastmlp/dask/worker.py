@@ -41,15 +41,21 @@ class HeldPart(NamedTuple):
 
 @dataclass(frozen=True)
 class Shard:
-    """What is trained on by one worker at a time: its number, of so many, and the samples of its parts by class.
+    """What is trained on by one worker at a time: its number, from 1, of so many, and its parts' samples by class.
 
-    `class_weight` is that of all shards together, by label.
+    `weights` (C,) are those of the classes, over all shards; None where each sample counts as 1.
     """
 
     number: int
     n_shards: int
     counts: Int64Array  # (P, C)
-    class_weight: dict[int, float] | None
+    weights: Float32Array | None
+
+    @property
+    def mass(self) -> float:
+        """How much the shard counts in a mean over all: its samples, or the sum of their weights."""
+        counts = self.counts.sum(axis=0)
+        return float(counts.sum() if self.weights is None else counts @ self.weights.astype(np.float64))
 
 
 class Trained(NamedTuple):
@@ -94,7 +100,8 @@ def train_shard(
     if seed is not None:
         net._rng = np.random.default_rng(seed)
     net.n_threads = _threads(tasks) if net.n_threads is None else min(net.n_threads, _threads(tasks))
-    samples = net._reader(Parts(parts), net.feature_names, shard.class_weight, shard.counts)
+    by_label = None if shard.weights is None else {label: float(w) for label, w in enumerate(shard.weights)}
+    samples = net._reader(Parts(parts), net.feature_names, by_label, shard.counts)
     try:
         score, compile_seconds = train_once(net._trainee(), samples, options, lr)
     except DivergenceError as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,7 @@ class Sweep:
         options = self._options.for_samples(len(self.data.y_train))  # which warns, once
         if self._cluster is None and self.jobs > 1:
             self._compile(options)
-        with self._outcomes() if self._cluster is None else nullcontext(self._outcomes_of(self._cluster)) as outcomes:
+        with self._outcomes() if self._cluster is None else closing(self._outcomes_of(self._cluster)) as outcomes:
             for row, net in outcomes:
                 self.rows[Setting(row["hidden_size"], row["lr"])] = row
                 if net is not None and row is best_of(self._in_order()):
@@ -167,7 +167,7 @@ class Sweep:
     def _arrays(self) -> tuple[Any, ...]:
         return (self.data.x_train, self.data.y_train, *self._validation)
 
-    def _outcomes_of(self, cluster: Cluster) -> Iterator[Outcome]:
+    def _outcomes_of(self, cluster: Cluster) -> Generator[Outcome, None, None]:
         """The outcomes of all settings, as the cluster has them; the data are sent to it once."""
         arrays, tasks = [cluster.submit(keep, array) for array in self._arrays()], self._tasks()
         futures = [cluster.submit(train_setting, *arrays, task) for task in tasks]
