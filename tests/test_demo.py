@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "fastmlp" / "demo" / "pages"
 DRAWING = {"Content-Type": "application/octet-stream"}
 WAIT = 60.0
+NAME = socket.gethostname()
 
 
 def a_one(side: int = 140) -> bytes:
@@ -237,7 +238,10 @@ def test_foreign_name_is_refused(client, host):
         assert "--host" in reply.json()["error"]
 
 
-@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "192.168.1.7:80", socket.gethostname()])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:8000", "127.0.0.1", "[::1]:8000", "192.168.1.7:80", "[fe80::1]:8000", NAME, f"{NAME}.local:8000"],
+)
 def test_names_of_this_machine_are_known(client, host):
     assert client.get("/api/state", headers={"Host": host}).status_code == 200
 
@@ -428,6 +432,16 @@ def test_busy_port_is_a_sentence():
         result.stderr
         == f"Error: port {port} is in use; name another one with --port, or --port 0 for any that is free\n"
     )
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_page_is_served_over_ipv6(net):
+    try:
+        listener = listen("::1", 0)
+    except InvalidValueError as error:
+        pytest.skip(str(error))
+    with listener:
+        assert url_of(listener) == f"http://[::1]:{listener.getsockname()[1]}/"
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "", "a" * 300, "203.0.113.1"])

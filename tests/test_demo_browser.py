@@ -15,6 +15,7 @@ for library in ("selenium", "starlette", "uvicorn"):
 
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select  # noqa: E402
 
 pytestmark = [
     pytest.mark.long,
@@ -171,7 +172,8 @@ def test_training_is_watched_live(driver):
 
 def test_race_is_watched_live(driver):
     css(driver, "nav a[href='#compare']")[0].click()
-    driver.find_element("css selector", "#race-size").send_keys("30")
+    until(lambda: css(driver, "#race-size option"))
+    Select(css(driver, "#race-size")[0]).select_by_visible_text("30")
     for box in css(driver, "#nets input"):
         if box.get_attribute("value") not in ("fastmlp", "numpy"):
             box.click()

@@ -41,7 +41,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
         self._app = app
-        self._names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
+        machine = socket.gethostname().lower()
+        self._names = {"localhost", machine, f"{machine}.local", *(name.lower() for name in names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or have it answered by the application within."""

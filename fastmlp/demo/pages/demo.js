@@ -493,8 +493,9 @@ function showRace({ race, running, busy }) {
     const same = ours && racer !== ours && racer.seconds.length && ours.seconds[racer.seconds.length - 1];
     const cells = [racer.seconds.length, clock(racer).toFixed(2), same ? (clock(racer) / same).toFixed(2) : "",
       racer.accuracy.length ? percent(best(racer), 2) : "", statusOf(racer)];
-    return element("tr", {}, element("th", { scope: "row" }, nameOf(racer.net)),
-      ...cells.map((cell) => element("td", {}, `${cell}`)));
+    const name = element("th", { scope: "row" }, nameOf(racer.net));
+    name.style.color = `var(--${racer.net})`;
+    return element("tr", {}, name, ...cells.map((cell) => element("td", {}, `${cell}`)));
   }));
   const waits = busy === "training" ? "The net on the other page is being trained" : "";
   const over = race && race.disturbed ? "The race is over; other programs disturbed it" : "The race is over";
