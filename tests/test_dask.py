@@ -472,21 +472,10 @@ def futures_again(cluster, client):
 def without_fastmlp(cluster, client):
     hide = Path("hide.py")
     hide.write_text("import sys; sys.modules['fastmlp'] = None")
-    net = net_of()
-    others = client.run(os.getpid).values()
-
-    def join(epoch, so_far):  # and those that have it die, so that the new one is given their shards
-        if epoch == 2:
-            with dask.config.set({"distributed.worker.preload": [str(hide.resolve())]}):
-                cluster.scale(3)
-                client.wait_for_workers(3)
-            for pid in others:
-                os.kill(pid, signal.SIGKILL)
-
-    message = told(lambda: fit(client, net, Parts(parts(0)), 8, 6, shards=2, callback=join))
-    assert message.startswith("a Dask worker lacks what it needs"), message
-    client.wait_for_workers(1)
-    message = told(lambda: fit(client, net, Parts(parts(0)), 8, 6, shards=2))
+    with dask.config.set({"distributed.worker.preload": [str(hide.resolve())]}):
+        cluster.scale(3)
+        client.wait_for_workers(3)
+    message = told(lambda: fit(client, net_of(), Parts(parts(0)), 8, 6, shards=2))
     assert re.match(r"the Dask worker \\S+ lacks fastmlp: install fastmlp \\S+ there", message), message
 
 
@@ -507,6 +496,83 @@ def test_workers_that_die(tmp_path, what):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(args, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+START = """
+import sys
+
+hidden = sys.argv.pop(1)
+
+
+class Hide:
+    def find_spec(self, name, *args):
+        if name == hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Hide())
+from distributed.cli.dask_scheduler import main
+
+main()
+"""
+
+SCHEDULER = """
+import os, signal, socket, subprocess, sys
+import numpy as np
+from distributed import Client
+from fastmlp import NeuralNetwork, Parts
+from fastmlp.dask import fit
+from fastmlp.errors import FastmlpError
+
+with socket.create_server(("127.0.0.1", 0)) as server:
+    port = server.getsockname()[1]
+address = f"tcp://127.0.0.1:{port}"
+scheduler = [sys.executable, "start.py", sys.argv[1], "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+worker = [sys.executable, "-m", "distributed.cli.dask_worker", address]
+worker += ["--nthreads", "1", "--no-nanny", "--no-dashboard"]
+processes = [subprocess.Popen(command) for command in (scheduler, worker)]
+try:
+    client = Client(address, timeout=120)
+    client.wait_for_workers(1)
+    rng = np.random.default_rng(0)
+    parts = Parts.of_arrays(rng.random((90, 7), np.float32), rng.integers(0, 3, 90), 30)
+    net = NeuralNetwork(5, input_size=7, output_size=3, seed=1)
+    try:
+        fit(client, net, parts, 8, 4, path="net.npz", callback=lambda epoch, _: epoch == 2 and processes[0].kill())
+    except FastmlpError as error:
+        print(error)
+    if os.path.exists("net.npz"):
+        assert (NeuralNetwork.load("net.npz").W1 == net.W1).all()
+        again = NeuralNetwork(5, input_size=7, output_size=3, seed=1)
+        again.fit(parts, batch_size=8, number_epochs=2)
+        assert (again.W1 == net.W1).all()
+    client.close(timeout=2)
+finally:
+    for process in processes:
+        process.kill()
+        process.wait()
+"""
+
+
+@pytest.mark.long  # starts processes
+@pytest.mark.parametrize(
+    ("hidden", "says"),
+    [
+        ("", "the connection to the Dask scheduler is lost: what was finished before that is kept\n"),
+        ("fastmlp", "the Dask scheduler lacks fastmlp: install fastmlp "),
+    ],
+)
+def test_a_scheduler_that_is_killed_and_one_without_fastmlp(tmp_path, hidden, says):
+    pytest.importorskip("distributed")
+    program = tmp_path / "program.py"
+    program.write_text(SCHEDULER, encoding="utf-8")
+    (tmp_path / "start.py").write_text(START, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    args = [sys.executable, program, hidden]
+    done = subprocess.run(args, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(says), done.stdout + done.stderr
+    assert (tmp_path / "net.npz").exists() == (not hidden)
 
 
 # --- Shards and means -------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from fastmlp import __version__
 from fastmlp.engine.part_reader import Reading
 from fastmlp.errors import FastmlpError, InvalidTypeError, MissingLibraryError
 
-__all__ = ["Cluster", "check_workers"]
+__all__ = ["Cluster"]
 
 T = TypeVar("T")
 
@@ -24,16 +24,18 @@ _LOOK = 5.0  # seconds between two looks at whether there is one
 _WAIT = 0.1  # seconds to wait for a result until something else is looked at
 
 
-def check_workers(client: Any) -> None:
-    """Raise FastmlpError where Dask has no worker, or one without this version of fastmlp."""
-    answers = client.run(pydoc.locate, "fastmlp.__version__", on_error="return")  # None where there is no such thing
-    versions = {address: found for address, found in answers.items() if not isinstance(found, OSError)}  # of the living
+def _check_versions(client: Any) -> None:
+    """Raise FastmlpError where Dask has no worker, or one, or a scheduler, without this version of fastmlp."""
+    asked = pydoc.locate, "fastmlp.__version__"  # None where there is no such thing
+    answers = client.run(*asked, on_error="return")
+    versions = {f"worker {each}": found for each, found in answers.items() if not isinstance(found, OSError)}  # it died
     if not versions:
         raise FastmlpError("the Dask scheduler has no worker: start some with `dask worker`")
-    for address, found in versions.items():
+    versions["scheduler"] = client.run_on_scheduler(*asked)  # which reads the tasks, too
+    for who, found in versions.items():
         if found != __version__:
-            has = f"has fastmlp {found}" if found else "lacks fastmlp"
-            raise FastmlpError(f"the Dask worker {address} {has}: install fastmlp {__version__} there")
+            has = f"has fastmlp {found}" if isinstance(found, str) else "lacks fastmlp"
+            raise FastmlpError(f"the Dask {who} {has}: install fastmlp {__version__} there")
 
 
 class Cluster:
@@ -51,7 +53,7 @@ class Cluster:
         if not isinstance(client, distributed.Client) or client.asynchronous:
             raise InvalidTypeError(f"client is {client!r}; it must be a distributed.Client that is not asynchronous")
         self._client, self._distributed = client, distributed
-        self._ask(lambda: check_workers(client))
+        self._ask(lambda: _check_versions(client))
 
     def workers(self) -> dict[str, int]:
         """Return the threads of each worker by its address."""
