@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, load_arrays
 from fastmlp.files.json_safe import json_safe
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _end_with_parent() -> None:
     """Have this process, and those that it starts, ended once the one that started it is gone, even if killed."""
-    if os.name != "posix" or os.getpgrp() != os.getpid():  # started by hand: the group is not this process's own
+    if not _has_own_group():
         return
     import select
 
@@ -59,9 +59,21 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         hung_up.poll()
-        os.killpg(0, signal.SIGKILL)
+        _end()
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
+
+
+def _has_own_group() -> bool:
+    """Whether all processes of this process's group were started by it; not so where it was started by hand."""
+    return os.name == "posix" and os.getpgrp() == os.getpid()
+
+
+def _end() -> NoReturn:
+    """End this process and those that it has started."""
+    if _has_own_group():
+        os.killpg(0, signal.SIGKILL)
+    raise SystemExit(1)
 
 
 def train(spec: RunSpec, events: TextIO) -> None:
@@ -85,7 +97,7 @@ def train(spec: RunSpec, events: TextIO) -> None:
             so_far = {"train_seconds": float(sum(history.seconds)), "test_accuracy": float(tests[-1].accuracy)}
             _write(events, {"epoch": epoch, **so_far})
             if not sys.stdin.readline():  # the process that started this one is gone
-                raise SystemExit(1)
+                _end()
 
     history = net.fit(x_train, y_train, spec.batch_size, spec.epochs, shuffle=spec.shuffle, callback=after_epoch)
     memory = peak_memory()
