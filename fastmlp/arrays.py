@@ -18,6 +18,8 @@ __all__ = [
     "all_finite",
 ]
 
+_AT_ONCE = 1 << 16  # numbers, which stay in a cache
+
 BoolArray = NDArray[np.bool_]
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -33,5 +35,5 @@ def all_finite(array: NDArray[Any]) -> bool:
     >>> all_finite(np.array([1.0, np.nan]))
     False
     """
-    with np.errstate(invalid="ignore"):  # where there is a NaN, it is the minimum
-        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+    pieces = np.nditer(array, ["external_loop", "buffered", "zerosize_ok"], buffersize=_AT_ONCE)
+    return all(np.isfinite(piece).all() for piece in pieces)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, Int64Array, SparseMatrix
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.array_names import arrays_of_inputs
 from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index
 from fastmlp.datasets.dataset import Dataset
@@ -19,6 +21,7 @@ from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.mixed import as_inputs
 from fastmlp.datasets.npz import read_npz
+from fastmlp.datasets.parts import FileParts
 from fastmlp.datasets.pixels import PIXEL_SCALE
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
@@ -27,12 +30,13 @@ from fastmlp.datasets.svmlight import counted_alike, read_svmlight
 from fastmlp.datasets.table import Table
 from fastmlp.datasets.text import NotTextError
 from fastmlp.engine.feature_names import column_order
+from fastmlp.engine.parts import Part, Parts
 from fastmlp.engine.scaling import Scaling
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.network import NeuralNetwork
 from fastmlp.printable import shown
 
-__all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs", "standardised"]
+__all__ = ["ModelInputs", "as_model_sees", "class_names", "parts_as_model_sees", "read_inputs", "standardised"]
 
 _MAGIC_LENGTH = 8
 
@@ -175,13 +179,13 @@ def _columns_in_model(
     if spare and (wanted is not None or columns.n - len(spare) == width):
         names = shown(columns.called(j) for j in spare)
         are = "are no inputs of the model, were" if len(spare) > 1 else "is no input of the model, was"
-        warnings.warn(f"{columns.name}: {names}, which {are} left out", UserWarning, stacklevel=5)
+        warn_caller(f"{columns.name}: {names}, which {are} left out")
         kept = [j for j in kept if j not in spare]
     if wanted is None or header is None:
         _check_width(columns.name, len(kept), width)
         return kept
     try:
-        order = column_order(columns.name, [header[j] for j in kept], wanted, stacklevel=5)
+        order = column_order(columns.name, [header[j] for j in kept], wanted)
     except InvalidValueError as error:
         hint = "; leave the column of labels out" if len(kept) == width + 1 and not spare else ""
         raise DataError(f"{error}{hint}") from None
@@ -218,7 +222,7 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
     if width != net.input_size:
         raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
     if net.feature_names is not None and data.feature_names is not None:
-        order = column_order(data.name, data.feature_names, net.feature_names, stacklevel=3)
+        order = column_order(data.name, data.feature_names, net.feature_names)
         if order is not None:
             x_train, x_test = (np.take(X, order, axis=1) for X in (data.x_train, data.x_test))
             data = data._replace(x_train=x_train, x_test=x_test)
@@ -233,6 +237,49 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
         input_scale=net.input_scale,
         feature_names=net.feature_names or data.feature_names,
     )
+
+
+def parts_as_model_sees(parts: Parts, net: NeuralNetwork) -> Parts:
+    """Return parts with the classes numbered as in `net`. Raises DataError where it does not know one of them.
+
+    Raises DataError also where the inputs are scaled otherwise than those that it was trained on.
+    """
+    if parts.input_scale != net.input_scale:
+        ours, theirs = ("pixels" if scale != 1 else "no pixels" for scale in (parts.input_scale, net.input_scale))
+        raise DataError(f"{parts.name} holds {ours} from 0 to 255, and the model was trained on {theirs}")
+    known, names = class_names(net), parts.class_names
+    if names is None and isinstance(parts, FileParts):
+        names = _names(None, parts.n_classes)
+    if names is None or names == known[: len(names)]:
+        return parts
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise DataError(
+            f"{parts.name} has the classes {shown(unknown)}, which the model does not know ({shown(known)})"
+        )
+    numbers = np.array([known.index(name) for name in names], np.int64)
+    seen = copy.copy(parts)
+    seen.parts, seen.class_names = tuple(_Renumbered(part, numbers) for part in parts.parts), known
+    return seen
+
+
+class _Renumbered(NamedTuple):
+    """A part whose classes have other numbers."""
+
+    part: Part
+    numbers: Int64Array
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    def labels(self) -> Int64Array:
+        numbered: Int64Array = self.numbers[np.asarray(self.part.labels())]
+        return numbered
+
+    def read(self) -> tuple[ArrayLike, ArrayLike]:
+        X, y = self.part.read()
+        return X, self.numbers[np.asarray(y)]
 
 
 def standardised(data: Dataset, net: Any) -> Dataset:

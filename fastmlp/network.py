@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmlp import __version__
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
 from fastmlp.engine.fit_options import FitOptions, FitSettings
 from fastmlp.engine.frames import frame_names
@@ -286,11 +286,6 @@ class NeuralNetwork(Meaning):
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """The original script's name for `score`."""
         return self.score(X, Y)
-
-    def _measured(self, X: ArrayLike, Y: ArrayLike) -> tuple[Int64Array, Float32Array, Float32Array]:
-        """Return the labels (n,), the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
-        samples = self._samples(X, Y, self._feature_names)
-        return samples.y, *inference.probabilities_and_losses(self._weights, samples.X, samples.y, self.n_threads)
 
     @property
     def _threads(self) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.caller import warn_caller
 from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
@@ -194,7 +195,7 @@ def save_figure(figure: Figure, path: Path, description: str | None = None) -> N
             UserWarning(f"{path}: matplotlib's font lacks some letters of the names; they are shown as boxes")
         )
     for message in others:
-        warnings.warn(message, stacklevel=3)
+        warn_caller(message)
 
 
 def without_formulas(name: str) -> str:

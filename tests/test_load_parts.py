@@ -124,6 +124,68 @@ def test_row_groups_of_parquet(tmp_path, label_column):
         all_of(load_parts(tmp_path / "*.parquet"))
 
 
+def sparse_samples(n=60, D=30):
+    rng = np.random.default_rng(3)
+    X = np.where(rng.random((n, D)) < 0.2, rng.integers(1, 9, (n, D)), 0).astype(np.float32)
+    X[0, 0] = X[20, D - 1] = 1
+    return X, rng.integers(0, 3, n)
+
+
+def write_scipy(folder, X, y):
+    scipy = pytest.importorskip("scipy.sparse")
+    for k in range(3):
+        rows = slice(20 * k, 20 * k + 20)
+        scipy.save_npz(folder / f"{k}.npz", scipy.csr_array(X[rows]))
+        np.save(folder / f"{k}.y.npy", COLOURS[y[rows]])
+    return folder / "*.npz"
+
+
+def write_svmlight(first):
+    def write(folder, X, y):
+        datasets = pytest.importorskip("sklearn.datasets")
+        for k in range(3):
+            rows = slice(20 * k, 20 * k + 20)
+            datasets.dump_svmlight_file(X[rows], y[rows], str(folder / f"{k}.svm"), zero_based=first == 0)
+        return folder / "*.svm"
+
+    return write
+
+
+SPARSE = {"scipy": write_scipy, "svmlight from 0": write_svmlight(0), "svmlight from 1": write_svmlight(1)}
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_sparse_parts_are_the_rows_of_the_whole_and_train_to_the_same_bits(tmp_path, kind):
+    X, y = sparse_samples()
+    parts = load_parts(SPARSE[kind](tmp_path, X, y))
+    assert (len(parts), parts.input_size, parts.n_classes) == (3, 30, 3)
+    assert parts.is_sparse
+    assert not parts.in_own_units
+    read = [part.read() for part in parts.parts]
+    np.testing.assert_array_equal(np.concatenate([rows.toarray() for rows, _ in read]), X)
+    names = parts.class_names or tuple("012")
+    assert [names[k] for _, labels in read for k in labels] == (
+        COLOURS[y] if kind == "scipy" else y.astype(str)
+    ).tolist()
+    sparse, dense = (NeuralNetwork(4, input_size=30, output_size=3, seed=0) for _ in range(2))
+    sparse.fit(parts, batch_size=8, number_epochs=3)
+    labels = np.concatenate([labels for _, labels in read])
+    dense.fit(Parts.of_arrays(X, labels, 20), batch_size=8, number_epochs=3)
+    np.testing.assert_array_equal(sparse.W1, dense.W1)
+
+
+def test_what_is_wrong_with_sparse_parts(tmp_path):
+    X, y = sparse_samples()
+    pattern = write_scipy(tmp_path, X, y)
+    np.savez(tmp_path / "1.npz", X=X, y=COLOURS[y])
+    net = NeuralNetwork(4, input_size=30, output_size=3, seed=0)
+    with pytest.raises(DataError, match=r"1\.npz is an array and the first part a sparse matrix: the parts must be of"):
+        net.fit(load_parts(pattern), batch_size=8)
+    (tmp_path / "2.y.npy").unlink()
+    with pytest.raises(DataError, match=r"2\.npz is a sparse matrix, which has no labels"):
+        load_parts(pattern)
+
+
 def test_one_file_is_the_same_to_the_bit_as_load_files(tmp_path):
     X, y = samples()
     whole, parted = (NeuralNetwork(4, input_size=6, output_size=3, seed=0) for _ in range(2))
@@ -184,7 +246,8 @@ def test_what_inputs_show_is_told_in_training_and_nothing_is_lost(tmp_path, faul
     np.testing.assert_array_equal(net.W1, before)
 
 
-def test_a_file_that_is_cut_or_goes_or_changes_in_training(tmp_path):
+def test_a_file_that_is_cut_or_goes_or_changes_in_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastmlp.files.spill._SHARE", 0)  # no room to keep what was read once
     X, y = samples()
     for change, message in (
         (lambda path: path.unlink(), r"1\.npz cannot be read: No such file"),

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pickle
-import resource
 import tracemalloc
 import zipfile
 
@@ -186,6 +185,7 @@ def test_a_full_disk_leaves_the_old_file(net, tmp_path):
     path = tmp_path / "net.npz"
     net.save(path)
     before = path.read_bytes()
+    resource = pytest.importorskip("resource")  # which Windows lacks
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     net.b2 = np.zeros(3)
     try:

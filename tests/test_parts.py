@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from interrupts import Lines
 from fastmlp import SGD, Adam, DataError, DivergenceError, Momentum, NeuralNetwork, Parts, Scaling
 from fastmlp.engine import part_reader
 from fastmlp.engine.part_reader import Reading
+from fastmlp.engine.parts import ArrayPart
 from fastmlp.errors import FastmlpError, InvalidTypeError, InvalidValueError
+from fastmlp.files.spill import Spill
 
 PARAMETERS = ("W1", "b1", "W2", "b2")
 OPTIMIZERS = [SGD(), SGD(l2=0.01), Momentum(), Momentum(nesterov=True, l2=0.01), Adam(), Adam(lazy=True)]
@@ -130,6 +133,75 @@ def test_score_validation_and_early_stopping_take_parts():
     assert_same(net, same)
 
 
+class Counting(ArrayPart):
+    """A part that counts how often it is read."""
+
+    reads: ClassVar[list[str]] = []
+
+    def read(self):
+        self.reads.append(self.name)
+        return super().read()
+
+
+FORMS = {
+    "dense": ({"zeros": 0.0}, 4),
+    "sparse": ({"zeros": 0.95, "D": 60}, 2),
+    "coded": ({"zeros": 0.95, "D": 60}, 4),
+    "wide": ({"zeros": 0.99, "D": 6000}, 3),
+}
+
+
+@pytest.mark.parametrize("csr", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_parts_are_read_once_where_there_is_room_and_the_bits_are_those_without(form, csr, monkeypatch):
+    (shape, epochs), scipy = FORMS[form], pytest.importorskip("scipy.sparse")
+    X, Y = samples(n=75, **shape)
+    X = scipy.csr_array(np.round(4 * X)) if csr else np.round(4 * X)
+    parts = Parts.of_arrays(X, Y, 25) if not csr else Parts([ArrayPart(str(k), X, Y, k, k + 25) for k in (0, 25, 50)])
+    parts.parts = tuple(Counting(*each) for each in parts.parts)
+    kept, anew = (net_of(X.shape[1], optimizer="momentum") for _ in range(2))
+    settings = {"batch_size": 8, "number_epochs": epochs, "class_weight": {0: 2}}
+    Counting.reads.clear()
+    history = kept.fit(parts, **settings)
+    assert len(Counting.reads) == 3
+    monkeypatch.setattr("fastmlp.files.spill._SHARE", 0)
+    Counting.reads.clear()
+    assert anew.fit(parts, **settings).loss == history.loss
+    assert len(Counting.reads) == 3 * epochs
+    assert_same(kept, anew)
+
+
+@pytest.mark.parametrize("csr", [False, True])
+def test_validation_parts_are_read_once_and_measured_alike(csr, monkeypatch):
+    scipy = pytest.importorskip("scipy.sparse")
+    X, Y = samples(n=75, D=40, zeros=0.8)
+    rows = [slice(25 * k, 25 * k + 25) for k in range(3)]
+    parts = [
+        Counting(f"{k}", scipy.csr_array(X[part]) if csr else X[part], Y[part], 0, 25) for k, part in enumerate(rows)
+    ]
+    Counting.reads.clear()
+    history = net_of(40).fit(X, Y, 8, 4, validation=Parts(parts))
+    assert len(Counting.reads) == 3
+    monkeypatch.setattr("fastmlp.files.spill._SHARE", 0)
+    assert net_of(40).fit(X, Y, 8, 4, validation=Parts(parts)).val_loss == history.val_loss
+    assert len(Counting.reads) == 3 + 3 * 4
+    expected = net_of(40).fit(X, Y, 8, 4, validation=(X, Y))
+    assert history.val_loss == pytest.approx(expected.val_loss)
+    with pytest.raises(InvalidValueError, match="2: X holds 1000 values that are NaN"):
+        net_of(40).fit(X, Y, 8, 4, validation=Parts([*parts[:2], ArrayPart("2", X[50:] * np.nan, Y[50:], 0, 25)]))
+
+
+def test_a_training_goes_on_where_the_disk_fills_up(monkeypatch):
+    X, Y = samples(n=75)
+    parts, kept, full = Parts.of_arrays(X, Y, 25), net_of(), net_of()
+    kept.fit(parts, batch_size=8, number_epochs=3)
+    keep, calls = Spill.keep, []
+    monkeypatch.setattr(Spill, "keep", lambda *args: calls.append(0) or (len(calls) == 1 and keep(*args)))
+    full.fit(parts, batch_size=8, number_epochs=3)
+    assert len(calls) == 1 + 3 * 2
+    assert_same(kept, full)
+
+
 def test_two_parts_at_most_are_in_memory(monkeypatch):
     X, Y = samples(n=80)
     alive, most, lock = set(), [0], threading.Lock()
@@ -197,6 +269,13 @@ FAULTS = {
 }
 
 
+@pytest.fixture
+def no_room(monkeypatch):
+    """No room on the disk to keep what is packed: each epoch reads each part."""
+    monkeypatch.setattr("fastmlp.files.spill._SHARE", 0)
+
+
+@pytest.mark.usefixtures("no_room")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_part_that_fails_in_the_middle_of_an_epoch_leaves_the_last_full_one(fault):
     X, Y = samples(n=75)
@@ -279,7 +358,7 @@ def test_ctrl_c_ends_the_wait_for_a_slow_part():
 def test_a_reading_is_given_once_and_kept_by_nobody():
     reading = Reading(lambda: part_reader.Samples(np.zeros((1, 1), np.float32), np.zeros(1, np.int64)))
     assert len(reading.take().y) == 1
-    assert reading._read is None
+    assert reading._result is None
 
 
 @pytest.mark.parametrize(

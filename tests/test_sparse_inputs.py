@@ -221,3 +221,12 @@ def test_a_scaling_with_centres_is_refused():
     net.scaling = Scaling(np.ones(40), np.ones(40))
     with pytest.raises(InvalidValueError, match="X is sparse, and this net takes a centre off its inputs"):
         net.forward(sparse.csr_array(samples()[0]))
+
+
+def test_labels_and_weights_are_not_sparse():
+    net, y = NeuralNetwork(3, input_size=4, output_size=2, seed=0), np.array([0, 1])
+    X = sparse.csr_array(np.eye(2, 4))
+    with pytest.raises(InvalidTypeError, match=r"^Y is a sparse matrix \(csr_array\); only inputs may be sparse: give"):
+        net.fit(X, sparse.csr_array(np.eye(2)))
+    with pytest.raises(InvalidTypeError, match=r"^sample_weight is a sparse matrix \(csc_array\); only inputs may be"):
+        net.fit(X, y, sample_weight=sparse.csc_array([[1.0, 2.0]]))

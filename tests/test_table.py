@@ -344,3 +344,15 @@ def test_a_table_takes_no_more_memory_for_prediction_than_for_training():
     predicting, _ = peak(lambda given: given.inputs(given.columns(), range(119)))
     assert predicting <= training
     assert predicting < 1.5 * 3000 * 120 * 4 + len(text) + 2e6  # the text, the table, and no second one
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_a_converter_is_no_fault_of_a_cell(error, monkeypatch):
+    """NumPy tells of whatever a converter raises as a cell that cannot be read, even of Ctrl-C."""
+
+    def ended(text):
+        raise error
+
+    monkeypatch.setattr("fastmlp.datasets.table._coder", lambda codes, decimal: ended)
+    with pytest.raises(error):
+        table("a,b,label\n1,2,rose\n3,4,lily\n").inputs_and_labels()

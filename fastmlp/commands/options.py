@@ -26,6 +26,7 @@ __all__ = [
     "learning_rate",
     "load_data",
     "refuse_sparse",
+    "refuse_to_scale_sparse",
     "tell_of_scaling",
     "threads_option",
 ]
@@ -122,6 +123,15 @@ def refuse_sparse(data: Dataset, who_takes: str) -> None:
 
     if is_sparse(data.x_train):
         raise click.UsageError(f"{who_takes} no sparse data, such as {data.name}: train our own net on it")
+
+
+def refuse_to_scale_sparse(choice: DatasetChoice) -> None:
+    """Refuse, as wrong usage, a --preprocess that would change the chosen data, which is sparse and stays as it is."""
+    if choice.preprocess not in (None, "none"):
+        raise click.UsageError(
+            f"--preprocess {choice.preprocess} is for tables, and {printable(choice.dataset)} is sparse: its values "
+            "stay as they are, so scale them before they are written, and leave --preprocess out"
+        )
 
 
 def tell_of_scaling(data: Dataset) -> None:

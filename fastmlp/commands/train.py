@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -22,6 +22,7 @@ from fastmlp.datasets.find_parts import names_parts
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
+    from fastmlp.datasets import Dataset
     from fastmlp.session import TrainingSession
 
 __all__ = ["train"]
@@ -62,17 +63,17 @@ def train(
         return
     files.check(net)
     learning.check(net, is_resumed=files.resume is not None)
-    if choice is not None and names_parts(choice.dataset):
-        row, told = train_on_parts(hidden_size, training, learning, choice, net, files)
+    if files.resume:
+        choice = check_resume(ctx, files.resume, training.epochs, choice, learning)
+    choice = choice or DatasetChoice()
+    if names_parts(choice.dataset):
+        session, row, told = train_on_parts(ctx, hidden_size, training, learning, choice, net, files)
     else:
-        if files.resume:
-            choice = check_resume(ctx, files.resume, training.epochs, choice, learning)
-        choice = choice or DatasetChoice()
         session = make_session(ctx, hidden_size, training, learning, choice, net, files)
-        row = _train_in(session, training.epochs, net, files)
-        told = parameters_of(session, learning, training.lr)
-        if files.resume:
-            told |= {"seed": session.net.seed}
+        row, told = _train_in(session, training.epochs, net, files), {}
+    told |= parameters_of(session, learning, training.lr)
+    if files.resume:
+        told |= {"seed": session.net.seed}
     if not as_json:
         from fastmlp.commands.progress import result_table
 
@@ -93,7 +94,7 @@ def _train_in(session: TrainingSession[Any], epochs: int, net: str, files: Train
         history = run_session(session, epochs, net)
         if files.model:
             click.echo(f"model written to {printable(files.model)}", err=True)
-        result = measure(session.net, session.data, history)
+        result = measure(session.net, cast("Dataset", session.data), history)
     hidden_size = len(session.net.b1)
     if files.plot:
         from fastmlp.plots import plot_history

@@ -9,73 +9,61 @@ import click
 
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.learning_options import LearningOptions
-from fastmlp.commands.training_options import TrainingFiles, TrainingOptions
+from fastmlp.commands.options import load_data, refuse_to_scale_sparse
+from fastmlp.commands.run_session import history_for_json, run_session
+from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.errors import InvalidValueError
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.datasets.parts import FileParts
-    from fastmlp.network import History, NeuralNetwork
+    from fastmlp.network import NeuralNetwork
+    from fastmlp.session import TrainingSession
 
-__all__ = ["train_on_parts"]
+__all__ = ["load_chosen_parts", "train_on_parts"]
+
+
+def load_chosen_parts(choice: DatasetChoice) -> FileParts:
+    """Return the parts that the choice names; a wrong option is wrong usage."""
+    from fastmlp.datasets.parts import load_parts
+
+    try:
+        return load_parts(choice.dataset, label_column=choice.label_column)
+    except InvalidValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def train_on_parts(
+    ctx: click.Context,
     hidden_size: int,
     training: TrainingOptions,
     learning: LearningOptions,
     choice: DatasetChoice,
     net: str,
     files: TrainingFiles,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train on the parts that the choice names; return the report's row and what it says of the parameters."""
+) -> tuple[TrainingSession[Any], dict[str, Any], dict[str, Any]]:
+    """Train on the parts that the choice names; return the session, the report's row and parameters of parts only."""
     _check(learning, choice, net, files)
     from fastmlp.contenders import Result
-    from fastmlp.datasets.parts import load_parts
-    from fastmlp.errors import InvalidValueError
-    from fastmlp.network import NeuralNetwork
+    from fastmlp.model_inputs import parts_as_model_sees
 
-    try:
-        parts = load_parts(choice.dataset, label_column=choice.label_column)
-    except InvalidValueError as error:
-        raise click.UsageError(str(error)) from error
+    parts = load_chosen_parts(choice)
+    if parts.is_sparse:
+        refuse_to_scale_sparse(choice)
+    choice = choice._replace(first_column=parts.first_column)
     trained_on, test = _divided(parts, choice)
-    trained = NeuralNetwork(
-        hidden_size,
-        learning.rate(training.lr),
-        input_size=parts.input_size,
-        output_size=parts.n_classes,
-        optimizer=learning.as_optimizer(),
-        seed=training.seed,
-        n_threads=training.threads,
-    )
-    trained.class_names, trained.feature_names = parts.class_names, parts.feature_names
-    trained.input_scale = parts.input_scale
-    if parts.in_own_units and choice.preprocess != "none":
-        _standardise(trained, trained_on)
-    tested = test or _test_file(choice, trained)
+    session = _session(ctx, hidden_size, training, learning, choice, trained_on, files)
+    tested = _test_file(choice, session.net) if test is None else (parts_as_model_sees(test, session.net),)
     with compile_notice():
-        history = _fit(trained, trained_on, training, learning, files)
+        history = run_session(session, training.epochs, net)
         if files.model:
             click.echo(f"model written to {printable(files.model)}", err=True)
-        on_train, on_test = (
-            trained.score(*each) if isinstance(each, tuple) else trained.score(each) for each in (trained_on, tested)
-        )
-    result = Result(
-        sum(history.seconds),
-        history.compile_seconds,
-        on_test.accuracy,
-        on_test.loss,
-        on_train.accuracy,
-        on_train.loss,
-        history,
-    )
-    row = {"net": net, "dataset": parts.name, "hidden_size": hidden_size, **asdict(result)}
-    row["history"] = {name: getattr(history, name) for name in ("loss", "accuracy", "seconds", "lr")}
-    optimizer = trained._optimizer_state.record()
-    del optimizer["steps"]
-    told = {"lr": trained.lr, "optimizer": optimizer.pop("name"), **optimizer}
-    return row, told | {"schedule": learning.schedule, "class_weight": learning.class_weight, "parts": len(parts)}
+        on_train, on_test = (session.net.score(*each) for each in ((session.data,), tested))
+    seconds = sum(history.seconds), history.compile_seconds
+    result = Result(*seconds, on_test.accuracy, on_test.loss, on_train.accuracy, on_train.loss, history)
+    row = {"net": net, "dataset": parts.name, "hidden_size": session.net.hidden_size, **asdict(result)}
+    return session, row | {"history": history_for_json(history, session)}, {"parts": len(parts)}
 
 
 def _check(learning: LearningOptions, choice: DatasetChoice, net: str, files: TrainingFiles) -> None:
@@ -83,8 +71,6 @@ def _check(learning: LearningOptions, choice: DatasetChoice, net: str, files: Tr
     if net != "fastmlp":
         raise click.UsageError(f"only fastmlp's own net trains on parts: leave out --net {net}, or name one file")
     for name, value in {
-        "resume": files.resume,
-        "checkpoint-every": files.checkpoint_every,
         "plot": files.plot,
         "validation-fraction": learning.validation_fraction,
         "early-stopping": learning.early_stopping,
@@ -104,15 +90,54 @@ def _divided(parts: FileParts, choice: DatasetChoice) -> tuple[FileParts, FilePa
     """The parts to train on and those to test on; None where a file is named for that."""
     if choice.test is not None:
         return parts, None
-    if len(parts) == 1:
-        raise click.UsageError(f"{printable(parts.name)} is one part, which is not divided: name a file with --test")
-    from fastmlp.datasets.split import DEFAULT_TEST_FRACTION
+    try:
+        trained_on, test = parts.divided(choice.test_fraction)
+    except InvalidValueError as error:
+        raise click.UsageError(f"{error}, with --test") from error
+    first = printable(test.parts[0].name)
+    click.echo(f"tested on the last {len(test)} of {len(parts)} parts, from {first} on", err=True)
+    return trained_on, test
 
-    fraction = DEFAULT_TEST_FRACTION if choice.test_fraction is None else choice.test_fraction
-    n = min(len(parts) - 1, max(1, round(fraction * len(parts))))
-    test = parts[-n:]
-    click.echo(f"tested on the last {n} of {len(parts)} parts, from {printable(test.parts[0].name)} on", err=True)
-    return parts[:-n], test
+
+def _session(
+    ctx: click.Context,
+    hidden_size: int,
+    training: TrainingOptions,
+    learning: LearningOptions,
+    choice: DatasetChoice,
+    parts: FileParts,
+    files: TrainingFiles,
+) -> TrainingSession[Any]:
+    """The session to train in: that of the model to resume, or a new one."""
+    from fastmlp.network import NeuralNetwork
+    from fastmlp.session import TrainingSession
+
+    kept: dict[str, Any] = {
+        "output": files.model,
+        "checkpoint_every": files.checkpoint_every,
+        "dataset": choice.record(parts.name),
+    }
+    if files.resume:
+        batch_size = training.batch_size if is_given(ctx, "batch_size") else None
+        session: TrainingSession[Any] = TrainingSession.resume(
+            files.resume, parts, batch_size=batch_size, n_threads=training.threads, **kept
+        )
+        if training.lr is not None:
+            session.net.lr = training.lr
+        return session
+    made: Any = NeuralNetwork(
+        hidden_size,
+        learning.rate(training.lr),
+        input_size=parts.input_size,
+        output_size=parts.n_classes,
+        optimizer=learning.as_optimizer(),
+        seed=training.seed,
+        n_threads=training.threads,
+    )
+    if parts.in_own_units and choice.preprocess != "none":
+        _standardise(made, parts)
+    kept |= learning.for_session()
+    return TrainingSession(made, parts, batch_size=training.batch_size, **kept)
 
 
 def _standardise(net: NeuralNetwork, parts: FileParts) -> None:
@@ -129,53 +154,8 @@ def _standardise(net: NeuralNetwork, parts: FileParts) -> None:
 
 def _test_file(choice: DatasetChoice, net: NeuralNetwork) -> tuple[Any, Any]:
     """The samples of the file to test on, as the net sees them."""
-    from fastmlp.commands.options import load_data
     from fastmlp.model_inputs import as_model_sees
 
-    data = load_data(DatasetChoice(choice.test or "", label_column=choice.label_column), for_testing=True)
+    data = load_data(choice.of_test_file(), for_testing=True)
     seen = as_model_sees(data, net)
     return seen.x_test, seen.y_test
-
-
-def _fit(
-    net: NeuralNetwork,
-    parts: FileParts,
-    training: TrainingOptions,
-    learning: LearningOptions,
-    files: TrainingFiles,
-) -> History:
-    """Train, showing the progress; save the net, after Ctrl-C that of the last full epoch."""
-    import numpy as np
-
-    from fastmlp.commands.progress import EpochReporter
-
-    n = sum(np.size(part.labels()) for part in parts.parts)
-    click.echo(
-        f"fastmlp: {net.hidden_size} hidden units on {printable(parts.name)}, {n} samples in {len(parts)} parts, "
-        f"epochs 1 to {training.epochs}",
-        err=True,
-    )
-    options: dict[str, Any] = {"class_weight": learning.class_weight, "schedule": learning.for_session()["schedule"]}
-    done = 0
-
-    def after_epoch(epoch: int, history: History) -> None:
-        nonlocal done
-        done = epoch
-        reporter.epoch(epoch, history)
-
-    try:
-        with EpochReporter(training.epochs, n) as reporter:
-            return net.fit(
-                parts,
-                batch_size=training.batch_size,
-                number_epochs=training.epochs,
-                callback=after_epoch,
-                **options,
-            )
-    except BaseException:
-        if done:
-            click.echo(f"ended after {done} of {training.epochs} epochs", err=True)
-        raise
-    finally:
-        if files.model and done:
-            net.save(files.model)

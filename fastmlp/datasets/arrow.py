@@ -5,7 +5,6 @@ Columns have names and types there, so that neither a header nor a separator is 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.columns import (
     Columns,
     is_index_name,
@@ -87,9 +87,7 @@ class ArrowTable:
         dropped = [j for j in named if self._numbers_rows(j)]
         if dropped:
             names = shown(columns.called(j) for j in dropped)
-            warnings.warn(
-                f"{self._name}: {names}, which only numbers or names the rows, was left out", UserWarning, stacklevel=2
-            )
+            warn_caller(f"{self._name}: {names}, which only numbers or names the rows, was left out")
         kept = [j for j in range(columns.n) if j != label and j not in dropped]
         if not kept:
             raise DataError(f"{self._name} has no inputs beside its labels and the numbers of its rows")

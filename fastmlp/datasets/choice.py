@@ -6,10 +6,10 @@ The loaders are imported when they are needed: whoever only names data waits for
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastmlp.caller import warn_caller
 from fastmlp.errors import DataError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def load_dataset(
     except DataError as error:
         if name == "mnist" or data_dir or os.environ.get("FASTMLP_DATA_DIR"):
             raise
-        warnings.warn(f"{error}. Using the synthetic digits instead", UserWarning, stacklevel=2)
+        warn_caller(f"{error}. Using the synthetic digits instead")
     return load_synthetic()
 
 
@@ -141,6 +141,11 @@ class DatasetChoice(NamedTuple):
 
         X = counted_alike(data.name, data.x_test, data.first_column, self.first_column)
         return data._replace(x_train=X[:0], x_test=X)
+
+    def of_test_file(self) -> DatasetChoice:
+        """Return the choice of all rows of the file that is named to test on."""
+        assert self.test is not None
+        return DatasetChoice(self.test, label_column=self.label_column, first_column=self.first_column)
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what a model file keeps of the choice, `name` being what the loaded data is called."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
@@ -14,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import SparseMatrix
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.array_names import arrays_of_data, in_order
 from fastmlp.datasets.choice import STANDARD_INPUT
 from fastmlp.datasets.dataset import Dataset
+from fastmlp.datasets.find_parts import names_parts
 from fastmlp.datasets.idx_folder import is_set, read_idx_folder
 from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
@@ -156,9 +157,9 @@ def assemble(path: Path, parts: list[Part], fewest_classes: int, test_part: str)
     found = [Inputs(X, part.x.dtype, part.x_name) for X, part in zip(inputs, parts, strict=True)]
     pixels = parts[0].table_columns is None and scale_pixels(found, str(path))
     if pixels:
-        _warn(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
+        warn_caller(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
     elif (told := counts_told(found[0])) is not None:
-        _warn(f"{_name(path)}: {told}")
+        warn_caller(f"{_name(path)}: {told}")
     in_own_units = not pixels and all(part.x.ndim == 2 for part in parts) and not spans_0_to_1(inputs[0])
     notes = (*parts[0].notes, ("scaling", "pixels, by 1/255" if pixels else "none"))
     x_test, y_test = (inputs[1], labels[1]) if len(parts) == 2 else (inputs[0][:0], labels[0][:0])
@@ -207,10 +208,6 @@ def _name(path: Path) -> str:
     return "stdin" if str(path) == STANDARD_INPUT else path.resolve().name
 
 
-def _warn(line: str) -> None:
-    warnings.warn(line, UserWarning, stacklevel=4)
-
-
 def _checked_path(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, (str, os.PathLike)):
         raise InvalidTypeError(f"the dataset is {path!r}; name an .npz, a .csv or a folder of IDX files")
@@ -238,6 +235,11 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
             if is_set(path):
                 _refuse_table_options(path, label_column, header)
                 return [Part(*part) for part in read_idx_folder(path.parent, path.name)]
+            if names_parts(path):
+                raise DataError(
+                    f"{path} names data in parts, which `fastmlp train` and `evaluate` take, and load_parts in Python; "
+                    "name one file here"
+                ) from None
             raise DataError(
                 f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and "
                 "synthetic"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 
 from fastmlp.errors import DataError
@@ -13,6 +14,8 @@ __all__ = ["ARRAY_NAMES", "find_parts", "names_parts"]
 ARRAY_NAMES = ("X.npy", "y.npy")
 """The files of a folder with one array of inputs and one of labels, to be cut into parts."""
 _SUFFIXES = (".npz", ".parquet")
+_IDX = re.compile(r"images[-.]idx\d", re.IGNORECASE)
+"""What the names of IDX files hold; a folder with one is an IDX folder, whatever else lies there."""
 
 
 def names_parts(path: str | os.PathLike[str]) -> bool:
@@ -45,4 +48,6 @@ def find_parts(path: str | os.PathLike[str]) -> list[Path]:
 def _in_folder(folder: Path) -> list[Path]:
     if all((folder / name).is_file() for name in ARRAY_NAMES):
         return [folder]
+    if any(_IDX.search(each.name) for each in folder.iterdir()):
+        return []
     return sorted(each for each in folder.iterdir() if each.suffix.lower() in _SUFFIXES and each.is_file())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.cells import number
 from fastmlp.errors import DataError
 
@@ -65,10 +65,8 @@ def _warn_of_missing(names: tuple[str, ...], counts: Int64Array, name: str) -> N
     if found:
         told = " and ".join(f"{each!r} {n} times" for each, n in found)
         n_classes = "a class" if len(found) == 1 else "classes"
-        warnings.warn(
-            f"{name} has {told}, taken for {n_classes} as any other; delete these rows if their labels are missing",
-            UserWarning,
-            stacklevel=4,
+        warn_caller(
+            f"{name} has {told}, taken for {n_classes} as any other; delete these rows if their labels are missing"
         )
 
 
@@ -111,10 +109,8 @@ def _warn_of_likes(written: list[str], name: str) -> None:
             groups.setdefault(value, []).append(each)
     alike = next((group for group in groups.values() if len(group) > 1), None)
     if alike:
-        warnings.warn(
-            f"{name}: {' and '.join(alike[:3])} are taken for different classes; write them alike if they are the same",
-            UserWarning,
-            stacklevel=5,
+        warn_caller(
+            f"{name}: {' and '.join(alike[:3])} are taken for different classes; write them alike if they are the same"
         )
 
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, SparseMatrix
 from fastmlp.datasets.array_names import arrays_of_data, in_order
 from fastmlp.datasets.arrow import ArrowTable, open_parquet
 from fastmlp.datasets.find_parts import ARRAY_NAMES, find_parts
@@ -21,9 +21,13 @@ from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, scale_as_first, scale_pixels, spans_0_to_1
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
+from fastmlp.datasets.sparse import holds_sparse, read_labels_beside, read_sparse_npz, widened
+from fastmlp.datasets.split import DEFAULT_TEST_FRACTION
+from fastmlp.datasets.svmlight import counted_alike, is_svmlight_name, read_svmlight
 from fastmlp.engine.parts import Parts
 from fastmlp.engine.settings import check_integer
-from fastmlp.errors import DataError, InvalidTypeError
+from fastmlp.engine.sparse_matrices import is_sparse
+from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
 __all__ = ["FileParts", "load_parts"]
 
@@ -75,17 +79,54 @@ class _Npz:
             return read_npz(file, self.name, choose)
 
 
-class _IdxFolder:
-    """A folder of IDX files, of which the training set is a part."""
+class _SparseNpz:
+    """A sparse matrix as SciPy saves it, with its labels in a file beside it."""
 
     def __init__(self, path: Path) -> None:
         self.name, self._path = str(path), path
 
     def labels(self) -> NDArray[Any]:
-        return self.raw().y
+        return read_labels_beside(self._path)[1]
+
+    def raw(self) -> Raw:
+        return Raw(read_sparse_npz(Source.at(self._path)), self.labels())
+
+
+class _Svmlight:
+    """A file in svmlight's format; it is read once to see its labels, how its columns count and how many it has."""
+
+    def __init__(self, path: Path) -> None:
+        self.name, self._path = str(path), path
+        table = read_svmlight(Source.at(path))
+        self.first_column, self.width = table.first_column, table.X.shape[1]
+        self._y: NDArray[Any] = table.y
+
+    def labels(self) -> NDArray[Any]:
+        return self._y
+
+    def agree(self, first_column: int, width: int) -> None:
+        """Be read as one of several, whose columns count from `first_column`, and of which the widest has `width`."""
+        self.first_column, self.width = first_column, width
+
+    def raw(self) -> Raw:
+        X, y, first = read_svmlight(Source.at(self._path))
+        X = counted_alike(self.name, X, first, self.first_column)
+        return Raw(widened(X, self.width) if X.shape[1] < self.width else X, y)
+
+
+class _IdxFolder:
+    """A folder of IDX files, of which the training set is a part."""
+
+    def __init__(self, path: Path) -> None:
+        self.name, self._path = str(path), path
+        self._y: NDArray[Any] | None = None  # kept, as all of the folder is read for it
+
+    def labels(self) -> NDArray[Any]:
+        return self.raw().y if self._y is None else self._y
 
     def raw(self) -> Raw:
         part = read_idx_folder(self._path)[0]
+        self._y = part.y
         return Raw(part.x, part.y)
 
 
@@ -128,7 +169,7 @@ class _FilePart:
 
     def __init__(self, source: _Source, values: NDArray[Any], numbers: Int64Array) -> None:
         self._source, self._values, self._numbers = source, values, numbers
-        self.is_pixels = False
+        self.is_pixels = self.is_sparse = False
         self.feature_names: tuple[str, ...] | None = None
 
     @property
@@ -140,7 +181,7 @@ class _FilePart:
         """Return the classes of the samples."""
         return self._numbered(self._source.labels())
 
-    def read(self) -> tuple[Float32Array, Int64Array]:
+    def read(self) -> tuple[Float32Array | SparseMatrix, Int64Array]:
         """Return inputs and classes; raises DataError for what does not go with the other parts."""
         raw = self._source.raw()
         if raw.feature_names != self.feature_names:
@@ -148,14 +189,22 @@ class _FilePart:
                 f"{self.name} has the columns {raw.feature_names}, and the first part {self.feature_names}: "
                 "the columns of all parts must agree"
             )
+        if is_sparse(raw.x) != self.is_sparse:
+            kinds = ("an array", "a sparse matrix")
+            raise DataError(
+                f"{self.name} is {kinds[not self.is_sparse]} and the first part {kinds[self.is_sparse]}: the parts "
+                "must be of one kind"
+            )
+        if self.is_sparse:
+            return raw.x, self._numbered(raw.y)
         X = as_rows(raw.x, f"{self.name}: X", check=False)  # the net looks for NaN when it packs them
         scale_as_first(Inputs(X, raw.x.dtype, "X"), self.name, self.is_pixels)
         return X, self._numbered(raw.y)
 
-    def first(self) -> tuple[Raw, Float32Array]:
+    def first(self) -> tuple[Raw, Float32Array | SparseMatrix]:
         """Return what is in the file, and its inputs as rows."""
         raw = self._source.raw()
-        return raw, as_rows(raw.x, f"{self.name}: X")
+        return raw, raw.x if is_sparse(raw.x) else as_rows(raw.x, f"{self.name}: X")
 
     def _numbered(self, y: NDArray[Any]) -> Int64Array:
         labels = as_class_labels(y, f"{self.name}: y")
@@ -166,12 +215,24 @@ class _FilePart:
 
 
 class FileParts(Parts):
-    """`Parts` of files: also their `name`, `input_size` D, `n_classes` C, and `in_own_units` as in a `Dataset`."""
+    """`Parts` of files: also `input_size` D, `n_classes` C, `is_sparse`, and more as in a `Dataset`."""
 
-    name: str
     input_size: int
     n_classes: int
     in_own_units: bool
+    is_sparse: bool
+    first_column: int | None
+
+    def divided(self, test_fraction: float | None = None) -> tuple[Self, Self]:
+        """Return the parts to train on, and those to test on: the last by name, a seventh of them, but at least one.
+
+        Raises InvalidValueError where there is only one.
+        """
+        if len(self) == 1:
+            raise InvalidValueError(f"{self.name} is one part, which is not divided: name a file to test on")
+        fraction = DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
+        n = min(len(self) - 1, max(1, round(fraction * len(self))))
+        return self[:-n], self[-n:]
 
 
 def load_parts(
@@ -183,6 +244,8 @@ def load_parts(
 
     - `.npz`, each with one pair of inputs and labels, as `load_files` reads them;
     - `.parquet`, of which each row group is a part, where PyArrow is installed;
+    - `.npz` of `scipy.sparse.save_npz`, with labels beside it, and `.svm`, `.svmlight` or `.libsvm`, as `load_files`
+      reads them; an svmlight file is read once to see its labels;
     - folders of IDX files, of which the training set is a part;
     - or the folder holds `X.npy` and `y.npy`, which are mapped, and cut into parts of `rows` rows (by default 256 MB).
 
@@ -201,11 +264,13 @@ def load_parts(
         raise InvalidTypeError(f"the parts are {path!r}; name them as in 'parts/*.npz', or a folder")
     rows = None if rows is None else check_integer("rows", rows)
     sources = [source for each in find_parts(path) for source in _sources(each, rows, label_column)]
+    first_column = _count_alike([source for source in sources if isinstance(source, _Svmlight)])
     parts, class_names, n_classes = _with_classes(sources, str(path))
     raw, X = parts[0].first()
-    is_pixels = scale_pixels([Inputs(X, raw.x.dtype, "X")], parts[0].name)
+    sparse = is_sparse(X)
+    is_pixels = not sparse and scale_pixels([Inputs(X, raw.x.dtype, "X")], parts[0].name)
     for part in parts:
-        part.is_pixels, part.feature_names = is_pixels, raw.feature_names
+        part.is_sparse, part.is_pixels, part.feature_names = sparse, is_pixels, raw.feature_names
     found = FileParts(
         parts,
         class_names=class_names,
@@ -213,7 +278,8 @@ def load_parts(
         input_scale=PIXEL_SCALE if is_pixels else 1.0,
     )
     found.name, found.input_size, found.n_classes = str(path), X.shape[1], n_classes
-    found.in_own_units = not is_pixels and raw.x.ndim == 2 and not spans_0_to_1(X)
+    found.in_own_units = not (sparse or is_pixels) and raw.x.ndim == 2 and not spans_0_to_1(X)
+    found.is_sparse, found.first_column = sparse, first_column
     return found
 
 
@@ -230,7 +296,9 @@ def _sources(path: Path, rows: int | None, label_column: str | int | None) -> It
         for first, last in pairwise([*range(0, len(X), step), len(X)]):
             yield _Rows(path, first, last)
     elif path.suffix.lower() == ".npz":
-        yield _Npz(path)
+        yield _SparseNpz(path) if holds_sparse(Source.at(path)) else _Npz(path)
+    elif is_svmlight_name(path.name):
+        yield _Svmlight(path)
     elif path.suffix.lower() == ".parquet":
         with open_parquet(path) as file:
             groups, named = file.num_row_groups, label_column
@@ -239,7 +307,18 @@ def _sources(path: Path, rows: int | None, label_column: str | int | None) -> It
         for group in range(groups):
             yield _RowGroup(path, group, named)
     else:
-        raise DataError(f"{path} is no part; parts are .npz or .parquet files, or folders of IDX files")
+        raise DataError(f"{path} is no part; parts are .npz, .parquet or .svm files, or folders of IDX files")
+
+
+def _count_alike(sources: Sequence[_Svmlight]) -> int | None:
+    """Have svmlight files count their columns from the same number, returned, and have as many as the widest."""
+    if not sources:
+        return None
+    first = min(source.first_column for source in sources)
+    width = max(source.width + source.first_column - first for source in sources)
+    for source in sources:
+        source.agree(first, width)
+    return first
 
 
 def _with_classes(sources: Sequence[_Source], name: str) -> tuple[list[_FilePart], tuple[str, ...] | None, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from numpy.typing import ArrayLike
 
+from fastmlp.caller import warn_caller
 from fastmlp.engine.class_weights import ClassWeight
 from fastmlp.engine.history import Callback, History
 from fastmlp.engine.parts import Parts
@@ -105,9 +105,5 @@ class FitOptions:
         """Return the options for n samples: a batch holds at most all of them, and a warning says so."""
         if self.batch_size <= n:
             return self
-        warnings.warn(
-            f"batch_size {self.batch_size} is larger than the data: {n} samples make one batch",
-            UserWarning,
-            stacklevel=4,
-        )
+        warn_caller(f"batch_size {self.batch_size} is larger than the data: {n} samples make one batch")
         return dataclasses.replace(self, batch_size=n)

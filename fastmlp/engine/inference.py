@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.engine.inputs import Rows, Samples, refuse_unusable
 from fastmlp.engine.settings import default_threads
 from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.compiled import compiled_for
 from fastmlp.kernels.layout import empty_parameters
+from fastmlp.kernels.many_classes import MANY_CLASSES
 from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import ROW_ENTRY
@@ -92,11 +93,11 @@ def _run(
         """How many of these rows have logits beyond float32; _UNUSABLE where an input is NaN or infinite."""
         scratch, form = _take_scratch(weights), WideRows if isinstance(X, SparseInputs) else WithZeros
         rows = X.rows if isinstance(X, SparseInputs) else WithZeros(X)
-        row, overflowed = _compiled(lanes.vectors, form)(
+        row, overflowed = _compiled(lanes.vectors, form, _of_many(weights))(
             probs, outcome, parameters, scratch, rows, y, (first, last), lanes
         )
         if 0 <= row < last:  # there are few zeros from here on
-            kernel = _compiled(lanes.vectors, np.ndarray)
+            kernel = _compiled(lanes.vectors, np.ndarray, _of_many(weights))
             row, more = kernel(probs, outcome, parameters, scratch, X, y, (row, last), lanes)
             overflowed += more
         if len(weights.idle_scratch) < _KEPT:
@@ -113,11 +114,10 @@ def _run(
         assert not isinstance(X, SparseInputs)  # which was looked at when it was handed in
         refuse_unusable("X", X)
     if overflowed := sum(counts):
-        warnings.warn(
+        warn_caller(
             f"the outputs of {overflowed} of {n} rows overflow float32: their probabilities are NaN and count as "
             "wrong; scale the inputs to about 0..1, and look for weights that are far too large",
             RuntimeWarning,
-            stacklevel=4,  # who called the net
         )
 
 
@@ -144,15 +144,19 @@ def _take_scratch(weights: Weights) -> PredictionScratch:
     try:
         return weights.idle_scratch.pop()
     except IndexError:
-        return PredictionScratch.of(weights.packed)
+        return PredictionScratch.of(weights.packed, _of_many(weights))
+
+
+def _of_many(weights: Weights) -> bool:
+    return weights.shapes["b2"][0] >= MANY_CLASSES
 
 
 @functools.cache
-def _compiled(vectors: int, form: type) -> Any:
+def _compiled(vectors: int, form: type, of_many: bool) -> Any:
     """The kernel for tiles of this width and rows in one of its forms, compiled or loaded from disk."""
     lanes, one = Lanes(vectors), np.ones((1, 1), np.float32)
     parameters = empty_parameters(1, 1, 1, lanes)
-    scratch = PredictionScratch.of(parameters)
+    scratch = PredictionScratch.of(parameters, of_many)
     no_rows = WideRows(np.zeros((1, 2), np.int64), np.zeros(AHEAD, ROW_ENTRY))
     rows = {WithZeros: WithZeros(one), WideRows: no_rows}.get(form, one)
     return compiled_for(network_forward, one, _NO_OUTCOME, parameters, scratch, rows, _NO_LABELS, (0, 1), lanes)

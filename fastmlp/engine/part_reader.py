@@ -9,7 +9,7 @@ So an epoch does what a `fit` of one epoch on each part does, in that order; and
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -22,9 +22,12 @@ from fastmlp.engine.inputs import Samples, count_nonzeros
 from fastmlp.engine.labels import as_labels
 from fastmlp.engine.parts import Part, Parts
 from fastmlp.engine.settings import default_threads
+from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DataError, FastmlpError
+from fastmlp.files.spill import Room, Spill
 from fastmlp.kernels.interrupts import HeldBack
+from fastmlp.kernels.wide import WideRows
 
 __all__ = ["PartReader", "Reading", "count_labels", "mean_of_parts", "score_on"]
 
@@ -56,6 +59,8 @@ class PartReader:
         if counts is None:
             counts = np.stack([count_labels(part, n_classes) for part in self._parts])
         self._counts: Int64Array = counts
+        self._spill: Spill | None = None
+        self._rooms = Room(), Room()  # for the part that is measured, and the one that is being read
         checked = check_class_weight(class_weight, n_classes)
         self._factors = None
         if checked is not None:
@@ -93,24 +98,58 @@ class PartReader:
             raise DataError(f"{part.name} has other labels than when the training began: leave the parts as they are")
         return samples if self._factors is None else samples._replace(weights=self._factors[samples.y])
 
-    def begin(self, k: int) -> Reading[Samples]:
-        """Begin to read a part in another thread."""
-        return Reading(lambda: self.read(k))
+    def keep_on_disk(self) -> None:
+        """Have `in_turn` read each part once: the samples are kept in a temporary file, as far as there is room."""
+        self._spill = Spill()
+
+    def in_turn(self) -> Iterator[tuple[Samples, float]]:
+        """Yield the samples of each part and how much it counts, while the next is being read.
+
+        Raises what `read` raises, and InvalidValueError for NaN or infinity.
+        """
+        coming = self._begin(0)
+        for k in range(len(self)):
+            samples = coming.take()
+            if k + 1 < len(self):
+                coming = self._begin(k + 1)
+            if not self._is_kept(k):
+                count_nonzeros(samples.X, default_threads(), f"{self.name(k)}: X")
+                self._keep(k, samples)
+            yield samples, self.mass(k)
+            del samples  # before the one after next is begun
+
+    def _begin(self, k: int) -> Reading[Samples]:
+        return Reading(lambda: self._read_kept(k) if self._is_kept(k) else self.read(k))
+
+    def _is_kept(self, k: int) -> bool:
+        return self._spill is not None and k in self._spill
+
+    def _keep(self, k: int, samples: Samples) -> None:
+        if self._spill is None or samples.weights is not None:
+            return
+        X = samples.X
+        self._spill.keep(k, [*(X.rows if isinstance(X, SparseInputs) else [X]), samples.y])
+        self._input_size = X.shape[1]
+
+    def _read_kept(self, k: int) -> Samples:
+        assert self._spill is not None
+        *X, y = self._spill.read(k, self._rooms[k % 2])  # the part before the last is done with
+        return Samples(X[0] if len(X) == 1 else SparseInputs(WideRows(*X), self._input_size), y)
 
 
 class Reading(Generic[T]):
-    """Samples, or anything else, being read in a thread of their own."""
+    """What is being read in a thread of its own."""
 
     def __init__(self, read: Callable[[], T]) -> None:
-        self._read: T | None = None
+        self._result: T | None = None
         self._error: BaseException | None = None
         self._done = threading.Event()
         threading.Thread(target=self._run, args=(read,), name="fastmlp-parts", daemon=True).start()
 
     def _run(self, read: Callable[[], T]) -> None:
         try:
-            self._read = read()
-        except BaseException as error:  # noqa: BLE001  (raised again where the samples are taken)
+            self._result = read()
+        except BaseException as error:  # noqa: BLE001  (raised again where the result is taken)
             self._error = error
         finally:
             self._done.set()
@@ -127,9 +166,9 @@ class Reading(Generic[T]):
                     raise KeyboardInterrupt
         if self._error is not None:
             raise self._error
-        read, self._read = self._read, None
-        assert read is not None
-        return read
+        result, self._result = self._result, None
+        assert result is not None
+        return result
 
 
 def mean_of_parts(results: Sequence[tuple[Score, float]]) -> Score:
@@ -148,14 +187,10 @@ def score_on(weights: Weights, samples: Samples | PartReader, n_threads: int | N
     """Return loss and accuracy over samples or all parts; raises what reading raises, InvalidValueError for NaN."""
     if isinstance(samples, Samples):
         return score(weights, samples, n_threads)
-    results, coming = [], samples.begin(0)
-    for k in range(len(samples)):
-        part = coming.take()
-        if k + 1 < len(samples):
-            coming = samples.begin(k + 1)
-        count_nonzeros(part.X, n_threads or default_threads(), f"{samples.name(k)}: X")
-        results.append((score(weights, part, n_threads), samples.mass(k)))
-        del part  # before the one after next is begun
+    results = []
+    for part, mass in samples.in_turn():
+        results.append((score(weights, part, n_threads), mass))
+        del part  # before the one after next is read
     return mean_of_parts(results)
 
 

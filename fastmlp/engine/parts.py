@@ -66,6 +66,9 @@ class Parts:
     (['rows 0 to 3', 'rows 4 to 7', 'rows 8 to 9'], 2)
     """
 
+    name: str = "parts"
+    """What results and messages call the data."""
+
     def __init__(
         self,
         parts: Sequence[Part],
@@ -97,6 +100,11 @@ class Parts:
         ends = [min(first + step, n) for first in range(0, n, step)]
         firsts = range(0, n, step)
         return cls([ArrayPart(f"rows {a} to {b - 1}", X, Y, a, b) for a, b in zip(firsts, ends, strict=True)])
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples there are in all parts, of which the labels are read."""
+        return sum(np.size(part.labels()) for part in self.parts)
 
     def __len__(self) -> int:
         return len(self.parts)

@@ -5,39 +5,37 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, all_finite
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
-from fastmlp.engine.inputs import Rows, Samples, count_nonzeros
-from fastmlp.engine.optimizers import SGD, Adam, Optimizer, OptimizerState, for_kernels, has_lazy_form, moments_of
+from fastmlp.engine.inputs import Samples, count_nonzeros
+from fastmlp.engine.optimizers import SGD, Optimizer, OptimizerState
 from fastmlp.engine.pace import Pace
+from fastmlp.engine.packed import Packed, PackedParts, Packer
 from fastmlp.engine.part_reader import PartReader, mean_of_parts, score_on
-from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.stopping import Spare
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError
-from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form, sparse_form
+from fastmlp.kernels.epoch import EpochPlan, train_epoch
+from fastmlp.kernels.hidden import Inputs
 from fastmlp.kernels.interrupts import HeldBack
-from fastmlp.kernels.layout import Parameters, empty_parameters
+from fastmlp.kernels.layout import Parameters
 from fastmlp.kernels.lazy import lazily
-from fastmlp.kernels.packing import sparse_pays
+from fastmlp.kernels.many_classes import ManyClassesScratch, train_epoch_of_many
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
-from fastmlp.kernels.tiles import Lanes
 from fastmlp.kernels.wide import WideRows
-from fastmlp.machine import available_processors
 
-__all__ = ["Elsewhere", "Measure", "Trainee", "compile_for", "compile_training", "fit", "measure_on", "train_once"]
+__all__ = ["Elsewhere", "Measure", "Trainee", "compile_for", "fit", "measure_on", "train_once"]
 
 _FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
@@ -81,6 +79,7 @@ class Elsewhere(Protocol):
 def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: int) -> Measure:
     """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
     if isinstance(validation, PartReader):
+        validation.keep_on_disk()
         return lambda: score_on(weights, validation, n_threads)
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
@@ -144,26 +143,12 @@ def train_once(trainee: Trainee, samples: Samples | PartReader, options: FitOpti
     Where it raises, DivergenceError among others, the trainee is left as it is: throw it away.
     """
     watch = Stopwatch()
-    return _Run(trainee, samples, options, watch, None).train_once(lr, watch), watch.seconds["compile"]
-
-
-class _Packed(NamedTuple):
-    """Samples as the kernels take them, and the memory to train on them; `lazy` where W1 is caught up when needed."""
-
-    X: Inputs
-    y: Int64Array
-    weights: Float32Array | None
-    lazy: bool
-    batch_size: int
-    outcome: Outcome
-    scratch: EpochScratch
+    run = _Run(trainee, samples, replace(options, number_epochs=1), watch, None)
+    return run.train_once(lr, watch), watch.seconds["compile"]
 
 
 class _Run:
-    """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share.
-
-    Samples are packed once. Parts are packed one after the other in each epoch, while the next is being read.
-    """
+    """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
 
     def __init__(
         self,
@@ -176,55 +161,22 @@ class _Run:
         self._trainee, self._options, self._spare = trainee, options, spare
         self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
         (self._n_classes,) = trainee.weights.shapes["b2"]
-        # More threads than processors would only wait for each other.
-        self._n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
-        self._pace, self._interrupted = Pace(self._n_threads), False
+        packer = Packer(trainee.weights, trainee.state.optimizer, options.batch_size, trainee.n_threads)
+        self._pace, self._interrupted = Pace(packer.threads_in_training), False
         name = "X"
         if isinstance(samples, PartReader) and len(samples) == 1:  # it stays in memory
             name, samples = f"{samples.name(0)}: X", samples.read(0)
-        self._samples, self._whole = samples, None
+        self._samples: Packed | PackedParts | Elsewhere
         if isinstance(samples, Samples):
-            self._whole = self._packed(samples, watch, name)
+            self._samples = packer.packed(samples, watch, name)
+        elif isinstance(samples, PartReader):
+            self._samples = PackedParts(samples, packer, options.number_epochs)
+        else:
+            self._samples = samples
         with watch.on("pack"):
             sets = [self._parameters, *trainee.state.packed]
-            self._rollback = _Rollback(sets, self._whole and self._whole.X, trainee.state.optimizer)
-
-    def _packed(self, samples: Samples, watch: Stopwatch, name: str) -> _Packed:
-        """The samples in the form that is fastest for them, with their scratch; what trains on it is compiled."""
-        batch_size = min(self._options.batch_size, len(samples.y))
-        X, lazy = self._in_form(samples.X, batch_size, watch, name)
-        with watch.on("compile"):
-            compile_training(self._lanes, type(X), self._trainee.state.optimizer, lazy)
-        with watch.on("pack"):
-            scratch = EpochScratch.of(self._parameters, X, batch_size, self._n_threads)
-            return _Packed(X, samples.y, samples.weights, lazy, batch_size, Outcome.of(len(samples.y)), scratch)
-
-    def _in_form(self, X: Rows, batch_size: int, watch: Stopwatch, name: str) -> tuple[Inputs, bool]:
-        """X in the form that is fastest, and whether its columns are lazy; what packs it is compiled first."""
-        n_threads = self._trainee.n_threads
-        optimizer, vectors = self._trainee.state.optimizer, self._trainee.weights.vectors
-        with watch.on("compile"):
-            count_nonzeros(_ONE, 1)
-        with watch.on("pack"):
-            counts, form = count_nonzeros(X, n_threads, name), sparse_form(X.shape[1], batch_size)
-            # By the numbers alone: a dense array and a sparse matrix of the same are trained to the same bits.
-            few = sparse_pays(counts.sum() / (X.shape[0] * X.shape[1]), vectors)
-            lazy = form is WideRows and few and has_lazy_form(optimizer)
-            if isinstance(X, SparseInputs):
-                return X.rows if form is WideRows else SparseRows(*X.rows), lazy
-            forms = forms_by_speed(X, counts, vectors, self._lanes, batch_size)
-            if lazy or (isinstance(optimizer, Adam) and optimizer.lazy):
-                forms = [form]
-            if isinstance(self._samples, PartReader):  # to find codes takes longer than an epoch gains (bench/parts.py)
-                forms = forms[-1:]
-        for form in forms:
-            with watch.on("compile"):
-                in_form(form, _ONE, _ONE_COUNT, self._lanes, 1, 1)
-            with watch.on("pack"):
-                packed = in_form(form, X, counts, self._lanes, batch_size, n_threads)
-            if packed is not None:
-                return packed, lazy
-        raise AssertionError("the last form takes any X")
+            X = self._samples.X if isinstance(self._samples, Packed) else None
+            self._rollback = _Rollback(sets, X, trainee.state.optimizer)
 
     def epoch(self, history: History, measure: Measure | None, lr: float, packing: float) -> None:
         """Train once through all samples at this learning rate, measure, and add the epoch to the history.
@@ -274,28 +226,21 @@ class _Run:
 
     def train_once(self, lr: float, watch: Stopwatch) -> Score:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
-        if self._whole is not None:
-            return self._train_on(self._whole, lr)
-        if isinstance(self._samples, PartReader):
+        if isinstance(self._samples, Packed):
+            return self._train_on(self._samples, lr)
+        if isinstance(self._samples, PackedParts):
             return self._train_on_parts(self._samples, lr, watch)
-        assert not isinstance(self._samples, Samples)
         return self._samples.train(self._options, lr, watch, lambda: self._interrupted)
 
-    def _train_on_parts(self, parts: PartReader, lr: float, watch: Stopwatch) -> Score:
+    def _train_on_parts(self, parts: PackedParts, lr: float, watch: Stopwatch) -> Score:
         n, results = len(parts), []
         order = self._trainee.rng.permutation(n).tolist() if self._options.shuffle else list(range(n))
-        coming = parts.begin(order[0])
-        for place, k in enumerate(order):
-            packed = self._packed(coming.take(lambda: self._interrupted), watch, f"{parts.name(k)}: X")
-            if self._interrupted:  # while no other block heard of it
-                raise KeyboardInterrupt
-            if place + 1 < n:
-                coming = parts.begin(order[place + 1])
-            results.append((self._train_on(packed, lr), parts.mass(k)))
+        for packed, mass in parts.in_turn(order, watch, lambda: self._interrupted):
+            results.append((self._train_on(packed, lr), mass))
             del packed  # before the next is packed: two parts at most are in memory
         return mean_of_parts(results)
 
-    def _train_on(self, samples: _Packed, lr: float) -> Score:
+    def _train_on(self, samples: Packed, lr: float) -> Score:
         """Train once through these samples."""
         rng, n, size = self._trainee.rng, len(samples.y), samples.batch_size
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
@@ -317,12 +262,13 @@ class _Run:
         """How many steps of the epoch each row of each tile of W1 has had: none yet."""
         return np.zeros(self._parameters.W1.shape[:2], np.uint32)
 
-    def _train(self, samples: _Packed, plan: EpochPlan, outcome: Outcome) -> None:
+    def _train(self, samples: Packed, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread
 
         def work(member: Member) -> None:
             start = time.thread_time()
-            train_epoch(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
+            train = train_epoch_of_many if isinstance(samples.scratch, ManyClassesScratch) else train_epoch
+            train(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
@@ -333,7 +279,7 @@ class _Run:
     def _checked_result(self, outcome: Outcome, lr: float, weights: Float32Array | None) -> Score:
         none_counts = weights is not None and not weights.any()  # in a part of classes that all have the weight 0
         result = Score(0.0, 0.0) if none_counts else mean_of(outcome, weights)
-        finite = all(np.isfinite(array).all() for array in self._parameters)
+        finite = all(all_finite(array) for array in self._parameters)
         if not finite or not result.loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
                 f"the mean loss is {result.loss:.3g} at learning rate {lr:g}; "
@@ -377,23 +323,3 @@ class _Rollback:
             theirs.W1[:, self._rows] = ours.W1
             for kept, array in zip(ours[1:], theirs[1:], strict=True):
                 array[...] = kept
-
-
-# One sample of one input, on which kernels are run to have them compiled.
-_ONE = np.ones((1, 1), np.float32)
-_ONE_COUNT = np.ones(1, np.int64)
-
-
-def compile_training(lanes: Lanes, form: type, optimizer: Optimizer, lazy: bool = False) -> None:
-    """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
-    count_nonzeros(_ONE, 1)
-    X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
-    assert X is not None
-    parameters = empty_parameters(1, 1, 1, lanes)
-    scratch = EpochScratch.of(parameters, X, 1, 1)
-    moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
-    rule = for_kernels(optimizer, 0.0, 0, moments)
-    if lazy:
-        rule = lazily(rule, np.ones(1, np.float32), np.zeros(parameters.W1.shape[:2], np.uint32)) or rule
-    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, rule, 1)
-    run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

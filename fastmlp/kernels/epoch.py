@@ -32,7 +32,7 @@ from .steps import UpdateRule, gradient_scale, steps_of_arrays
 from .team import arrive, await_all, stopped
 from .tiles import target
 
-__all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
+__all__ = ["EpochPlan", "EpochScratch", "of_member", "step_of_W1", "train_epoch"]
 
 _ONE = np.float32(1.0)
 
@@ -113,7 +113,13 @@ class EpochScratch(NamedTuple):
 
 
 @inlined
-def _step_of_W1(plan, tile, step):
+def of_member(columns, member):
+    """The memory of this thread for a batch by columns."""
+    return BatchColumns(columns.ends[member.rank], columns.entries[member.rank], columns.room)
+
+
+@inlined
+def step_of_W1(plan, tile, step):
     """The step that is to come for a tile of W1, by which rows are brought up to date."""
     return steps_of_arrays(plan.rule, tile, plan.first_step + step, _ONE)[0]
 
@@ -127,8 +133,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     """
     order, n, B = plan.order, len(plan.order), plan.batch_size
     n_tiles, n_batches = len(parameters.W1), -(-n // B)
-    columns = scratch.columns
-    columns = BatchColumns(columns.ends[member.rank], columns.entries[member.rank], columns.room)
+    columns = of_member(scratch.columns, member)
     dlogits, results = scratch.dlogits[member.rank], scratch.outcome[member.rank]
     if member.rank == 0:
         for c in range(len(parameters.b2)):  # an assignment to a slice takes Numba seconds to compile
@@ -149,7 +154,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 update_b1(b1, dhidden, len(last), steps[1], lanes)
                 update_W1(W1, dhidden, X, last, columns, steps[0], lanes)
             if step < n_batches:
-                catch_up(W1, X, batch, _step_of_W1(plan, tile, step), lanes)
+                catch_up(W1, X, batch, step_of_W1(plan, tile, step), lanes)
                 hidden_forward(hidden, W1, b1, X, batch, coming, lanes)
                 output_forward(logits[tile], hidden, W2, len(batch), lanes)
             coming = coming[:0]  # has been asked for with the first tile
@@ -171,7 +176,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 outcome.hits[step * B + i] = results[1, i]
     if n_batches == len(plan.totals):  # the end of the epoch
         for tile in range(member.rank, n_tiles, member.size):
-            catch_up_all(parameters.W1[tile], _step_of_W1(plan, tile, n_batches), lanes)
+            catch_up_all(parameters.W1[tile], step_of_W1(plan, tile, n_batches), lanes)
     if member.rank == 0:
         for c in range(len(parameters.b2)):
             parameters.b2[c] = scratch.b2[n_batches % 2, c]
