@@ -1,6 +1,7 @@
 """The demo: what its server answers, whom it refuses, what it trains, and how it ends."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -541,7 +542,8 @@ def children_of(pid: int) -> list[int]:
         return [-1]
     found = []
     for task in tasks.iterdir():
-        found += [int(child) for child in (task / "children").read_text(encoding="utf-8").split()]
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += [int(child) for child in (task / "children").read_text(encoding="utf-8").split()]
     return found
 
 
