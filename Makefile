@@ -9,6 +9,7 @@
 #                      some of them
 #   make bench-check   is HEAD slower than its parent? BASE=v0.1.0 names another commit, BENCH="update_W1 and sparse"
 #                      other benchmarks than those of the kernels, as in pytest -k
+#   make installs      install what is built into fresh environments of every Python here, by pip, uv and pipx, in minutes
 #   make readme        make the measured tables and pictures of README.md and docs/comparison.md again, from
 #                      bench/comparison.json
 #   make clean         remove the environment and everything that was built
@@ -22,7 +23,7 @@ PYTEST = $(BIN)/python -m pytest
 # For the tests that can run at the same time, in up to four processes (more would compile the same kernels again).
 PARALLEL = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: train test test-all lint bench targets bench-check readme clean
+.PHONY: train test test-all lint bench targets bench-check installs readme clean
 
 train: $(VENV)/installed
 	$(BIN)/fastmlp train --hidden-size 300
@@ -52,12 +53,15 @@ targets: $(VENV)/installed-bench
 bench-check: $(VENV)/installed-bench
 	@$(BIN)/python bench/check.py $(if $(BASE),--base='$(BASE)') $(if $(BENCH),-k '$(BENCH)')
 
+installs: $(VENV)/installed-test
+	@$(BIN)/python tests/installs.py
+
 readme: $(VENV)/installed-test
 	$(BIN)/python bench/readme.py
 
 clean:
 	rm -rf $(VENV) build dist .benchmarks .mypy_cache .pytest_cache .ruff_cache
-	find fastmlp tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find fastmlp tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. The packages of a stamp file are installed if it is newer than pyproject.toml.
 

@@ -20,7 +20,7 @@ FORMS = {"pairs": CodedPairs, "nonzeros": CodedNonzeros, "sparse": SparseRows, "
 
 def epochs_ms(net: NeuralNetwork, X: np.ndarray, y: np.ndarray, form: str) -> list[float]:
     """Three epochs in the steady state, without the first of a fit, which includes the packing."""
-    with mock.patch("fastmlp.engine.training.forms_by_speed", return_value=[FORMS[form]]):
+    with mock.patch("fastmlp.engine.packed.forms_by_speed", return_value=[FORMS[form]]):
         history = net.fit(X, y, number_epochs=4)
     return [1000 * seconds for seconds in history.seconds[1:]]
 

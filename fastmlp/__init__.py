@@ -17,9 +17,11 @@ if TYPE_CHECKING:
         load_dataset,
         load_files,
         load_mnist,
+        load_parts,
         load_synthetic,
     )
     from fastmlp.engine.optimizers import SGD, Adam, Momentum
+    from fastmlp.engine.parts import Parts
     from fastmlp.engine.scaling import Scaling
     from fastmlp.engine.schedules import CosineDecay, ReduceOnPlateau, StepDecay
     from fastmlp.engine.stopping import EarlyStopping
@@ -41,6 +43,7 @@ __all__ = [
     "History",
     "Momentum",
     "NeuralNetwork",
+    "Parts",
     "ReduceOnPlateau",
     "Scaling",
     "Score",
@@ -50,6 +53,7 @@ __all__ = [
     "load_dataset",
     "load_files",
     "load_mnist",
+    "load_parts",
     "load_synthetic",
 ]
 
@@ -58,6 +62,7 @@ _OPTIONAL = {"FastMLPClassifier"}  # not in __all__: `from fastmlp import *` mus
 _HOMES = {
     "classifier": _OPTIONAL,
     "engine.optimizers": {"SGD", "Adam", "Momentum"},
+    "engine.parts": {"Parts"},
     "engine.schedules": {"CosineDecay", "ReduceOnPlateau", "StepDecay"},
     "engine.stopping": {"EarlyStopping"},
     "engine.scaling": {"Scaling"},

@@ -12,13 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.inference import forward
-from fastmlp.engine.inputs import Samples, as_inputs
+from fastmlp.engine.inputs import Samples, as_rows
 from fastmlp.engine.optimizers import SGD, Adam, Momentum, Optimizer
-from fastmlp.errors import InvalidTypeError, InvalidValueError, MissingLibraryError
+from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.network import NeuralNetwork
 
 try:
-    from scipy.sparse import issparse
     from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import LabelEncoder
@@ -49,7 +48,7 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
     It takes MLPClassifier's place where that is changed to this in the import: the parameters have the same names,
     defaults and meaning, with the same `random_state` it starts from the same weights and sees the samples in the same
     order, and it stops by the same rules. What it lacks, `fit` refuses in a sentence: the solver "lbfgs", activations
-    other than "relu", more than one hidden layer, several labels for a sample, and sparse input. `max_fun`, which only
+    other than "relu", more than one hidden layer, and several labels for a sample. `max_fun`, which only
     "lbfgs" uses, is accepted and not used. What differs otherwise: it computes in float32, whatever X is, and refuses a
     `momentum` of 1.
 
@@ -152,15 +151,21 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
         self.n_threads = n_threads
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     # --- Training -----------------------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> FastMLPClassifier:
         """Train on X (n_samples, n_features) and the labels y (n_samples,); with `warm_start` go on from the last fit.
 
-        X may be an array or a frame of pandas or polars, float32 is taken as it is. `sample_weight` (n_samples,) says
-        how much each sample counts. Raises ValueError or TypeError for what cannot be used, and ValueError where the
-        weights of the net are no longer finite; ConvergenceWarning where `max_iter` epochs were not enough.
+        X may be an array, a frame of pandas or polars, or a sparse matrix, which is never made dense; float32 is taken
+        as it is. `sample_weight` (n_samples,) says how much each sample counts. Raises ValueError or TypeError for what
+        cannot be used, and ValueError where the weights of the net are no longer finite; ConvergenceWarning where
+        `max_iter` epochs were not enough.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -293,18 +298,12 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
         rows, targets = self._checked(X, y, reset=anew)
         check_classification_targets(targets)
         labels = self._labels(targets, anew=anew, incremental=incremental)
-        return Samples(
-            as_inputs("X", rows, 2), labels, self._weights(sample_weight, rows, targets, labels, incremental)
-        )
+        weights = self._weights(sample_weight, rows, targets, labels, incremental)
+        return Samples(as_rows("X", rows, self.n_features_in_), labels, weights)
 
     def _checked(self, X: ArrayLike, *y: ArrayLike, reset: bool) -> Any:
         """X float32 (and y) by scikit-learn's rules; copied only where they are something else."""
-        if issparse(X):
-            raise InvalidTypeError(
-                "Sparse data was passed for X, and FastMLPClassifier does not take it yet, but dense data only. Use "
-                "'.toarray()' to convert to a dense numpy array."
-            )
-        return validate_data(self, X, *y, dtype=np.float32, order="C", reset=reset)
+        return validate_data(self, X, *y, accept_sparse="csr", dtype=np.float32, order="C", reset=reset)
 
     def _labels(self, y: NDArray[Any], *, anew: bool, incremental: bool) -> Int64Array:
         """The position of each label in `classes_`, which are set where they are not given yet."""
@@ -351,11 +350,11 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
     def _split(self, samples: Samples, random_state: np.random.RandomState) -> tuple[Samples, Samples]:
         """The part to train on, and what is held back for early stopping: the rows that MLPClassifier holds back."""
         stratify = samples.y[:, None] == 1 if len(self.classes_) <= 2 else None  # as MLPClassifier does
-        arrays = [array for array in samples if array is not None]
         parts = train_test_split(
-            *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
+            np.arange(len(samples.y)), random_state=random_state, test_size=self.validation_fraction, stratify=stratify
         )
-        training, held_back = Samples(*parts[::2]), Samples(*parts[1::2])
+        X, y, weights = samples
+        training, held_back = (Samples(X[rows], y[rows], None if weights is None else weights[rows]) for rows in parts)
         if len(held_back.y) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
@@ -378,7 +377,7 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> Float32Array:
         """Return the probabilities (n_samples, n_classes) float32 of the rows of X, in the order of `classes_`."""
         check_is_fitted(self)
-        rows = as_inputs("X", self._checked(X, reset=False), 2)
+        rows = as_rows("X", self._checked(X, reset=False), self.n_features_in_)
         return forward(self.net_._trainee().weights, rows, self.n_threads)
 
     def predict_log_proba(self, X: ArrayLike) -> Float32Array:

@@ -30,7 +30,20 @@ from fastmlp.printable import printable
 
 __all__ = ["main"]
 
-COMMANDS = ("train", "compare", "report", "evaluate", "predict", "export", "import", "data", "info", "warmup")
+COMMANDS = (
+    "train",
+    "sweep",
+    "compare",
+    "report",
+    "evaluate",
+    "predict",
+    "export",
+    "import",
+    "demo",
+    "data",
+    "info",
+    "warmup",
+)
 _EXIT_DATA = 3
 _EXIT_INTERRUPTED = 130
 _EXIT_NOBODY_READS = 141  # 128 + SIGPIPE

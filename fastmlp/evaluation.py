@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmlp.arrays import Float32Array, Float64Array, Int64Array
+from fastmlp.engine.inference import probabilities_and_losses
+from fastmlp.engine.inputs import Samples
+from fastmlp.engine.parts import Parts
 from fastmlp.model_inputs import class_names
 from fastmlp.network import NeuralNetwork
 
@@ -109,10 +112,11 @@ def _fractions(parts: Int64Array, wholes: Int64Array) -> Float64Array:
     return fractions
 
 
-def evaluate(net: NeuralNetwork, X: ArrayLike, Y: ArrayLike, n_worst: int = 20) -> Evaluation:
+def evaluate(net: NeuralNetwork, X: ArrayLike | Parts, Y: ArrayLike | None = None, n_worst: int = 20) -> Evaluation:
     """Return what `net` makes of X (n, D) against Y, labels (n,) or one-hot (n, C), with its `n_worst` mistakes.
 
-    Raises ValueError or TypeError for data that does not fit the net.
+    X may be `Parts`, which hold their labels; rows are then counted over all of them. Raises ValueError or TypeError
+    for data that does not fit the net, DataError for a part that cannot be read.
 
     >>> net = NeuralNetwork(hidden_size=2, input_size=2, output_size=2, seed=0)
     >>> net.W1, net.W2 = np.eye(2), np.eye(2)
@@ -122,8 +126,15 @@ def evaluate(net: NeuralNetwork, X: ArrayLike, Y: ArrayLike, n_worst: int = 20) 
     >>> seen.worst[0].row, round(seen.worst[0].p_true, 3)
     (2, 0.119)
     """
-    y, probs, losses = net._measured(X, Y)
-    answered = ~np.isnan(probs[:, 0])
+    samples = net._taken(X, Y, net.feature_names)
+    if isinstance(samples, Samples):
+        return _of_samples(net, samples, n_worst)
+    return _together([_of_samples(net, part, n_worst) for part, _ in samples.in_turn()], n_worst)
+
+
+def _of_samples(net: NeuralNetwork, samples: Samples, n_worst: int) -> Evaluation:
+    probs, losses = probabilities_and_losses(net._weights, samples.X, samples.y, net.n_threads)
+    y, answered = samples.y, ~np.isnan(probs[:, 0])
     predicted = probs.argmax(axis=1)
     return Evaluation(
         loss=float(losses.mean(dtype=np.float64)),
@@ -131,6 +142,20 @@ def evaluate(net: NeuralNetwork, X: ArrayLike, Y: ArrayLike, n_worst: int = 20) 
         class_names=class_names(net),
         worst=_worst_mistakes(probs, y, predicted, n_worst),
         unanswered=np.bincount(y[~answered], minlength=net.output_size),
+    )
+
+
+def _together(parts: list[Evaluation], n_worst: int) -> Evaluation:
+    """The evaluation of all samples from those of their parts."""
+    sizes, worst = [part.n_samples for part in parts], []
+    for k, part in enumerate(parts):
+        worst += [mistake._replace(row=sum(sizes[:k]) + mistake.row) for mistake in part.worst]
+    return Evaluation(
+        loss=sum(part.loss * size for part, size in zip(parts, sizes, strict=True)) / sum(sizes),
+        confusion=np.sum([part.confusion for part in parts], axis=0),
+        class_names=parts[0].class_names,
+        worst=tuple(sorted(worst, key=lambda mistake: mistake.p_true)[:n_worst]),
+        unanswered=np.sum([np.asarray(part.unanswered) for part in parts], axis=0),
     )
 
 

@@ -1,4 +1,4 @@
-"""A net to other programs: ONNX, and Keras's own files. The input is exactly what `forward` takes, raw if it scales."""
+"""A net to other programs: ONNX, Keras's own files, and C. The input is what `forward` takes, raw if it scales."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp.c_header import to_c
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
-from fastmlp.machine import keep_to_cpu
+from fastmlp.machine import how_to_get_keras, keep_to_cpu
 from fastmlp.network import NeuralNetwork
 
-__all__ = ["keras_on_cpu", "to_keras", "to_onnx"]
+__all__ = ["keras_on_cpu", "to_c", "to_keras", "to_onnx"]
 
 # Old enough for every runtime of the last years; the four operators have not changed since.
 _OPSET, _IR_VERSION = 13, 8
@@ -132,5 +133,5 @@ def keras_on_cpu() -> Any:
     try:
         import keras
     except ImportError:
-        raise MissingLibraryError("this needs Keras: pip install 'fastmlp[keras]'") from None
+        raise MissingLibraryError(f"this needs Keras: {how_to_get_keras()}") from None
     return keras

@@ -16,6 +16,7 @@ __all__ = [
     "CPU_VARIABLES",
     "available_processors",
     "environment_for",
+    "how_to_get_keras",
     "keep_memory",
     "keep_to_cpu",
     "peak_memory",
@@ -37,6 +38,8 @@ _THREAD_VARIABLES = (
 )
 # With these in the environment OpenBLAS would take other code than it chooses for this processor, unnoticed.
 _TUNING_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+_TOO_NEW_FOR_TENSORFLOW = (3, 14)  # as the extra `keras` in pyproject.toml says too
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -156,6 +159,21 @@ def keep_memory() -> None:
 
         current, future, on_fault = 1, 2, 4  # MCL_...: what is in memory now, and what gets there later
         ctypes.CDLL(None).mlockall(current | future | on_fault)
+
+
+def how_to_get_keras(python: tuple[int, int] = sys.version_info[:2]) -> str:
+    """Return what installs Keras and TensorFlow. Where Python is too new for them, the extra alone brings nothing.
+
+    >>> how_to_get_keras((3, 13))
+    "pip install 'fastmlp[keras]'"
+    >>> how_to_get_keras((3, 14))
+    "pip install 'fastmlp[keras]', on Python 3.11 to 3.13: there is no TensorFlow for 3.14 yet"
+    """
+    command = "pip install 'fastmlp[keras]'"
+    if python < _TOO_NEW_FOR_TENSORFLOW:
+        return command
+    newest = _TOO_NEW_FOR_TENSORFLOW[1] - 1
+    return f"{command}, on Python 3.11 to 3.{newest}: there is no TensorFlow for {python[0]}.{python[1]} yet"
 
 
 def peak_memory() -> int | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, SparseMatrix
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.array_names import arrays_of_inputs
 from fastmlp.datasets.columns import Columns, is_index_name, is_label_name, label_column_index
 from fastmlp.datasets.dataset import Dataset
@@ -19,18 +21,22 @@ from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.matlab import read_mat
 from fastmlp.datasets.mixed import as_inputs
 from fastmlp.datasets.npz import read_npz
+from fastmlp.datasets.parts import FileParts
 from fastmlp.datasets.pixels import PIXEL_SCALE
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source
+from fastmlp.datasets.sparse import holds_sparse, read_sparse_npz, widened
+from fastmlp.datasets.svmlight import counted_alike, read_svmlight
 from fastmlp.datasets.table import Table
 from fastmlp.datasets.text import NotTextError
 from fastmlp.engine.feature_names import column_order
+from fastmlp.engine.parts import Part, Parts
 from fastmlp.engine.scaling import Scaling
 from fastmlp.errors import DataError, InvalidValueError
 from fastmlp.network import NeuralNetwork
 from fastmlp.printable import shown
 
-__all__ = ["ModelInputs", "as_model_sees", "class_names", "read_inputs", "standardised"]
+__all__ = ["ModelInputs", "as_model_sees", "class_names", "parts_as_model_sees", "read_inputs", "standardised"]
 
 _MAGIC_LENGTH = 8
 
@@ -39,7 +45,7 @@ class ModelInputs(NamedTuple):
     """Samples for a model: `X` (n, D) float32 as its `forward` takes them, and what the values were multiplied by."""
 
     name: str
-    X: Float32Array
+    X: Float32Array | SparseMatrix
     factor: float
 
 
@@ -53,14 +59,19 @@ def class_names(net: NeuralNetwork) -> tuple[str, ...]:
 
 
 def read_inputs(
-    source: Source, net: NeuralNetwork, *, label_column: str | int | None = None, header: bool | None = None
+    source: Source,
+    net: NeuralNetwork,
+    *,
+    label_column: str | int | None = None,
+    header: bool | None = None,
+    first_column: int | None = None,
 ) -> ModelInputs:
-    """Return the samples in a picture of a digit, an .npz, a .mat or a table, without labels.
+    """Return the samples in a picture of a digit, an .npz, a .mat, a table or an svmlight file, without labels.
 
     A picture is one sample, in MNIST's form. Of an .npz it is the array X, x_test or x, or the only one. The columns of
     a table with a header are taken by the names that `net` knows; those of labels (`label_column` in training) and of
-    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`. Values beyond 1 are scaled as
-    those that `net` was trained on.
+    the numbers of rows are left out, with a UserWarning. `header` is as in `load_files`; `first_column` is what number
+    an svmlight file gave the first column in training. Values beyond 1 are scaled as those of the training data.
 
     Raises DataError where `source` cannot be read or does not fit `net`; ImportError for a picture without Pillow.
 
@@ -77,10 +88,13 @@ def read_inputs(
         return ModelInputs(source.name, _from_picture(source, net), 1.0)
     kind = kind_of_file(Path(source.name).name, source)
     is_table = kind in ("text", "arrow")
-    X = _from_table(source, net, label_column, header) if is_table else _from_arrays(source, net, kind)
+    if kind == "svmlight" or (kind == "npz" and holds_sparse(source)):
+        X = _from_sparse(source, net, kind, first_column)
+    else:
+        X = _from_table(source, net, label_column, header) if is_table else _from_arrays(source, net, kind)
     factor = _factor(source.name, net, 1.0, [X])
     if factor != 1:
-        np.multiply(X, factor, out=X)
+        X *= factor
     return ModelInputs(source.name, X, float(factor))
 
 
@@ -92,6 +106,22 @@ def _from_picture(source: Source, net: NeuralNetwork) -> Float32Array:
         )
     with source.open() as file:
         return read_digit(file.read(), source.name)[None]
+
+
+def _from_sparse(source: Source, net: NeuralNetwork, kind: str, first_column: int | None) -> SparseMatrix:
+    if kind == "svmlight":
+        X, _, found = read_svmlight(source)
+        X = _as_wide(counted_alike(source.name, X, found, first_column), net)
+    else:
+        X = read_sparse_npz(source)
+    if X.shape[1] != net.input_size:
+        raise DataError(f"{source.name} has {X.shape[1]} columns and the model takes {net.input_size}")
+    return X
+
+
+def _as_wide(X: SparseMatrix, net: NeuralNetwork) -> SparseMatrix:
+    """Return X of a file that does not say how many columns it has, with as many as the model has inputs."""
+    return widened(X, net.input_size) if X.shape[1] < net.input_size else X
 
 
 def _from_arrays(source: Source, net: NeuralNetwork, kind: str) -> Float32Array:
@@ -149,13 +179,13 @@ def _columns_in_model(
     if spare and (wanted is not None or columns.n - len(spare) == width):
         names = shown(columns.called(j) for j in spare)
         are = "are no inputs of the model, were" if len(spare) > 1 else "is no input of the model, was"
-        warnings.warn(f"{columns.name}: {names}, which {are} left out", UserWarning, stacklevel=5)
+        warn_caller(f"{columns.name}: {names}, which {are} left out")
         kept = [j for j in kept if j not in spare]
     if wanted is None or header is None:
         _check_width(columns.name, len(kept), width)
         return kept
     try:
-        order = column_order(columns.name, [header[j] for j in kept], wanted, stacklevel=5)
+        order = column_order(columns.name, [header[j] for j in kept], wanted)
     except InvalidValueError as error:
         hint = "; leave the column of labels out" if len(kept) == width + 1 and not spare else ""
         raise DataError(f"{error}{hint}") from None
@@ -186,11 +216,13 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
     >>> as_model_sees(Dataset(x, y, x, y, "flowers", ("rose", "lily")), net).y_train
     array([1, 0])
     """
+    if data.first_column is not None:
+        data = data._replace(x_train=_as_wide(data.x_train, net), x_test=_as_wide(data.x_test, net))
     width = data.x_train.shape[1]
     if width != net.input_size:
         raise InvalidValueError(f"{data.name} has {width} inputs per sample and the model takes {net.input_size}")
     if net.feature_names is not None and data.feature_names is not None:
-        order = column_order(data.name, data.feature_names, net.feature_names, stacklevel=3)
+        order = column_order(data.name, data.feature_names, net.feature_names)
         if order is not None:
             x_train, x_test = (np.take(X, order, axis=1) for X in (data.x_train, data.x_test))
             data = data._replace(x_train=x_train, x_test=x_test)
@@ -205,6 +237,49 @@ def as_model_sees(data: Dataset, net: NeuralNetwork) -> Dataset:
         input_scale=net.input_scale,
         feature_names=net.feature_names or data.feature_names,
     )
+
+
+def parts_as_model_sees(parts: Parts, net: NeuralNetwork) -> Parts:
+    """Return parts with the classes numbered as in `net`. Raises DataError where it does not know one of them.
+
+    Raises DataError also where the inputs are scaled otherwise than those that it was trained on.
+    """
+    if parts.input_scale != net.input_scale:
+        ours, theirs = ("pixels" if scale != 1 else "no pixels" for scale in (parts.input_scale, net.input_scale))
+        raise DataError(f"{parts.name} holds {ours} from 0 to 255, and the model was trained on {theirs}")
+    known, names = class_names(net), parts.class_names
+    if names is None and isinstance(parts, FileParts):
+        names = _names(None, parts.n_classes)
+    if names is None or names == known[: len(names)]:
+        return parts
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise DataError(
+            f"{parts.name} has the classes {shown(unknown)}, which the model does not know ({shown(known)})"
+        )
+    numbers = np.array([known.index(name) for name in names], np.int64)
+    seen = copy.copy(parts)
+    seen.parts, seen.class_names = tuple(_Renumbered(part, numbers) for part in parts.parts), known
+    return seen
+
+
+class _Renumbered(NamedTuple):
+    """A part whose classes have other numbers."""
+
+    part: Part
+    numbers: Int64Array
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    def labels(self) -> Int64Array:
+        numbered: Int64Array = self.numbers[np.asarray(self.part.labels())]
+        return numbered
+
+    def read(self) -> tuple[ArrayLike, ArrayLike]:
+        X, y = self.part.read()
+        return X, self.numbers[np.asarray(y)]
 
 
 def standardised(data: Dataset, net: Any) -> Dataset:
@@ -255,7 +330,7 @@ def _factor(name: str, net: NeuralNetwork, input_scale: float, parts: Sequence[F
         return np.float32(1)
     if net.input_scale == 1:
         return np.float32(1 / input_scale)
-    parts = [X for X in parts if len(X)]
+    parts = [X for X in parts if X.shape[0]]
     least, largest = float(min(X.min() for X in parts)), float(max(X.max() for X in parts))
     if net.input_scale == PIXEL_SCALE and input_scale == 1 and (least < 0 or largest > 255):
         raise DataError(

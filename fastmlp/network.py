@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastmlp import __version__
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
-from fastmlp.engine.class_weights import with_class_weights
-from fastmlp.engine.fit_options import FitOptions, FitSettings, check_known
+from fastmlp.engine.fit_options import FitOptions, FitSettings
 from fastmlp.engine.frames import frame_names
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score
@@ -22,9 +21,11 @@ from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.inputs import as_triple
 from fastmlp.engine.meaning import Meaning
 from fastmlp.engine.optimizers import Optimizer, OptimizerState, as_optimizer, default_lr
+from fastmlp.engine.part_reader import score_on
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.settings import check_integer, check_number, default_threads
-from fastmlp.engine.training import Trainee, measure_on
+from fastmlp.engine.training import Measure, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
 from fastmlp.engine.weights import Parameter, Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
@@ -86,8 +87,8 @@ class NeuralNetwork(Meaning):
         self._rng = np.random.default_rng(seed)
         self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
         draw = INITIALISERS[init]
-        self.W1 = draw(self._rng, self.input_size, self.hidden_size)
-        self.W2 = draw(self._rng, self.hidden_size, self.output_size)
+        self._weights.fill_W1(draw(self._rng, self.input_size, self.hidden_size))
+        self.W2 = np.concatenate(list(draw(self._rng, self.hidden_size, self.output_size)))
         self._optimizer_state = OptimizerState(chosen, self._weights)
 
     def __repr__(self) -> str:
@@ -203,8 +204,8 @@ class NeuralNetwork(Meaning):
 
     def fit(
         self,
-        X: ArrayLike,
-        Y: ArrayLike,
+        X: ArrayLike | Parts,
+        Y: ArrayLike | None = None,
         batch_size: int = 128,
         number_epochs: int = 20,
         **settings: Unpack[FitSettings],
@@ -217,6 +218,9 @@ class NeuralNetwork(Meaning):
         X may also be images (n, h, w) or a frame of pandas, polars or Arrow. A net without `feature_names` takes those
         of the first frame, also after fits on arrays, whose columns are taken for the same. From then on frames with
         other names are refused, and columns in another order are put in order, with a UserWarning.
+
+        X may also be `Parts`, data larger than memory with their labels, and so may `validation` and X in `score`;
+        `fastmlp.engine.part_reader` has the rule of their order.
 
         Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
         the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or
@@ -236,19 +240,20 @@ class NeuralNetwork(Meaning):
         goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch (with
         early stopping, after the best one).
         """
-        check_known(settings)
-        callback, schedule = settings.get("callback"), settings.get("schedule")
-        shuffle, stopping = settings.get("shuffle", True), settings.get("early_stopping")
-        options = FitOptions.checked(batch_size, number_epochs, shuffle, callback, schedule, stopping)
-        names = self._feature_names or frame_names(X)
-        samples, measure = self._samples(X, Y, names, settings.get("sample_weight")), None
-        samples = with_class_weights(samples, settings.get("class_weight"), self.output_size)
-        if (validation := settings.get("validation")) is not None:
-            rows, labels, weights = as_triple("validation", validation)
-            held_back = self._samples(rows, labels, names, weights, part="validation ")
-            measure = measure_on(self._weights, held_back, self._threads)
+        options = FitOptions.of(batch_size, number_epochs, settings)
+        names = self._feature_names or (X.feature_names if isinstance(X, Parts) else frame_names(X))
+        samples = self._taken(X, Y, names, settings.get("sample_weight"), settings.get("class_weight"))
+        measure = self._measure(settings, names)
         self._feature_names = names
         return fit_weights(self._trainee(), samples, options, measure)
+
+    def _measure(self, settings: FitSettings, names: tuple[str, ...] | None) -> Measure | None:
+        """What measures this net on the validation samples of the settings; None where there are none."""
+        if (validation := settings.get("validation")) is None:
+            return None
+        rows, labels, weights = as_triple("validation", validation)
+        held_back = self._taken(rows, labels, names, weights, part="validation ")
+        return measure_on(self._weights, held_back, self._threads)
 
     def _trainee(self) -> Trainee:
         """What a training changes of this net, and what it needs to know of it."""
@@ -270,22 +275,17 @@ class NeuralNetwork(Meaning):
         """
         return inference.forward(self._weights, self._rows(X), self.n_threads)
 
-    def score(self, X: ArrayLike, Y: ArrayLike, sample_weight: ArrayLike | None = None) -> Score:
+    def score(self, X: ArrayLike | Parts, Y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Score:
         """Return the mean loss and the accuracy on X (n, D) against Y, all as `fit` takes them.
 
-        Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so.
-        Raises ValueError or TypeError for data that does not fit the net.
+        Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so. Raises
+        ValueError or TypeError for data that does not fit the net.
         """
-        return inference.score(self._weights, self._samples(X, Y, self._feature_names, sample_weight), self.n_threads)
+        return score_on(self._weights, self._taken(X, Y, self._feature_names, sample_weight), self.n_threads)
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
         """The original script's name for `score`."""
         return self.score(X, Y)
-
-    def _measured(self, X: ArrayLike, Y: ArrayLike) -> tuple[Int64Array, Float32Array, Float32Array]:
-        """Return the labels (n,), the probabilities (n, C) and the loss of each row (n,), from one forward pass."""
-        samples = self._samples(X, Y, self._feature_names)
-        return samples.y, *inference.probabilities_and_losses(self._weights, samples.X, samples.y, self.n_threads)
 
     @property
     def _threads(self) -> int:

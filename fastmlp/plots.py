@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.caller import warn_caller
+from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
 from fastmlp.printable import printable
@@ -162,7 +164,9 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
     if right is not None and side is None:
         _draw_mistake_bars(right, evaluation)
     elif right is not None and side is not None:
-        _draw_mistake_images(right, evaluation, [X[mistake.row].reshape(side, side) for mistake in evaluation.worst])
+        rows: Any = X[[mistake.row for mistake in evaluation.worst]]
+        images = rows.toarray() if is_sparse(rows) else rows
+        _draw_mistake_images(right, evaluation, list(images.reshape(-1, side, side)))
     save_figure(figure, path)
 
 
@@ -191,7 +195,7 @@ def save_figure(figure: Figure, path: Path, description: str | None = None) -> N
             UserWarning(f"{path}: matplotlib's font lacks some letters of the names; they are shown as boxes")
         )
     for message in others:
-        warnings.warn(message, stacklevel=3)
+        warn_caller(message)
 
 
 def without_formulas(name: str) -> str:

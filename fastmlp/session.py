@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets import Dataset
 from fastmlp.datasets.split import hold_back
-from fastmlp.engine.class_weights import ClassWeight, with_class_weights
+from fastmlp.engine.class_weights import ClassWeight
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import PER_EPOCH
+from fastmlp.engine.inputs import Samples
+from fastmlp.engine.part_reader import PartReader
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.schedules import Schedule
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopping import EarlyStopping, Spare
@@ -25,7 +28,7 @@ from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import read_model
 from fastmlp.kernels.interrupts import HeldBack
-from fastmlp.model_inputs import as_model_sees, standardised
+from fastmlp.model_inputs import as_model_sees, parts_as_model_sees, standardised
 from fastmlp.network import History, NeuralNetwork, Score
 from fastmlp.training_record import Recipe, TrainingRecord, check_dataset
 
@@ -44,6 +47,9 @@ class TrainingSession(Generic[Net]):
     val_accuracy are NaN then. With a `validation_fraction`, that part of each class of the training set, the same rows
     in any session, is not trained on but measured instead, and the test set stays unseen. `early_stopping`, and a
     `schedule` that looks at the validation loss, need it. These and `class_weight` are as in `NeuralNetwork.fit`.
+
+    `data` may be `Parts`, which have no test set: the net is not measured, there is no validation, and a scaling is set
+    before, as `net.scaling`.
 
     The model file `output` is written at the end of `train`, and with `checkpoint_every=5` after every fifth epoch too;
     a file that exists is replaced. All settings are kept in it, and so is `dataset`, see `TrainingRecord`.
@@ -71,7 +77,7 @@ class TrainingSession(Generic[Net]):
     def __init__(
         self,
         net: Net,
-        data: Dataset,
+        data: Dataset | Parts,
         *,
         batch_size: int = 128,
         schedule: str | Schedule | None = None,
@@ -84,9 +90,11 @@ class TrainingSession(Generic[Net]):
         standardise: bool = False,
         dataset: Mapping[str, Any] | None = None,
     ) -> None:
+        if isinstance(data, Parts):
+            _check_parts(net, validation_fraction, standardise)
         self.recipe = Recipe.checked(
             batch_size,
-            data.n_classes if not isinstance(net, NeuralNetwork) else net.output_size,
+            net.output_size if isinstance(net, NeuralNetwork) else data.n_classes,  # type: ignore[union-attr]
             schedule=schedule,
             class_weight=class_weight,
             validation_fraction=validation_fraction,
@@ -109,22 +117,29 @@ class TrainingSession(Generic[Net]):
         else:
             _check_other(self.recipe, output)
         self.validation: tuple[Float32Array, Int64Array] | None = None
+        self._measured: tuple[Float32Array, Int64Array] | None = None
+        self.net, self.data = net, data
+        if isinstance(data, Dataset):
+            self.data = self._prepared(data, validate, standardise)
+        self.history = History()
+        self._saved = self._stage
+
+    def _prepared(self, data: Dataset, validate: bool, standardise: bool) -> Dataset:
+        """Return the data without what is held back for validation, scaled if wanted; choose what is measured."""
         if self.recipe.validation_fraction is not None:
             data, self.validation = hold_back(data, self.recipe.validation_fraction)
         if standardise:
             if self.validation is not None:
-                held = standardised(data._replace(x_test=self.validation[0]), net)
+                held = standardised(data._replace(x_test=self.validation[0]), self.net)
                 self.validation = held.x_test, self.validation[1]
-            data = standardised(data, net)
+            data = standardised(data, self.net)
         self._measured = self.validation or ((data.x_test, data.y_test) if validate else None)
-        self.net, self.data = net, data
-        self.history = History()
-        self._saved = self._stage
+        return data
 
     @staticmethod
     def resume(
         path: str | os.PathLike[str],
-        data: Dataset,
+        data: Dataset | Parts,
         *,
         batch_size: int | None = None,
         output: str | os.PathLike[str] | None = None,
@@ -152,7 +167,7 @@ class TrainingSession(Generic[Net]):
         net = NeuralNetwork.from_file(path, model, n_threads=n_threads)
         session = TrainingSession(
             net,
-            as_model_sees(data, net),
+            parts_as_model_sees(data, net) if isinstance(data, Parts) else as_model_sees(data, net),
             **(vars(record.recipe) | changes),
             output=path if output is None else output,
             checkpoint_every=record.checkpoint_every if checkpoint_every is None else checkpoint_every,
@@ -222,14 +237,12 @@ class TrainingSession(Generic[Net]):
 
         is_left = check_integer("epochs", epochs) > start and not self._is_over
         if is_left:
-            X, y = self.data.x_train, self.data.y_train
             if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
                 recipe = self.recipe
                 options = FitOptions.checked(
                     self.batch_size, epochs - start, True, after_epoch, recipe.schedule, recipe.early_stopping
                 )
-                samples, measure = self.net._samples(X, y, None), self._measure_of(self.net)
-                samples = with_class_weights(samples, recipe.class_weight, self.net.output_size)
+                samples, measure = self._samples_of(self.net), self._measure_of(self.net)
                 fit_weights(self.net._trainee(), samples, options, measure, self.history, self._spare)
             else:
                 self._fit_other(epochs - start, after_epoch)
@@ -260,12 +273,17 @@ class TrainingSession(Generic[Net]):
         try:
             self.save()
         except OSError as error:
-            warnings.warn(
+            warn_caller(
                 f"the checkpoint after epoch {self.epochs} could not be written ({error.filename or self.output}: "
-                f"{error.strerror or error}); training goes on, and the next checkpoint tries again",
-                UserWarning,
-                stacklevel=5,
+                f"{error.strerror or error}); training goes on, and the next checkpoint tries again"
             )
+
+    def _samples_of(self, net: NeuralNetwork) -> Samples | PartReader:
+        """What our own net is trained on."""
+        data, weight = self.data, self.recipe.class_weight
+        if isinstance(data, Parts):
+            return net._taken(data, None, net.feature_names, class_weight=weight)
+        return net._taken(data.x_train, data.y_train, None, class_weight=weight)
 
     def _measure_of(self, net: NeuralNetwork) -> Measure:
         """What says how good our own net is on the samples that are to be measured, if any are."""
@@ -284,6 +302,7 @@ class TrainingSession(Generic[Net]):
                     getattr(self.history, name).append(value)
             callback(epoch, self.history)
 
+        assert isinstance(self.data, Dataset)
         fitted = self.net.fit(self.data.x_train, self.data.y_train, self.batch_size, epochs, callback=record)
         self.history.compile_seconds += fitted.compile_seconds
 
@@ -297,16 +316,29 @@ def _check_other(recipe: Recipe, output: object) -> None:
             raise InvalidValueError(f"only a NeuralNetwork can be trained with {name}; leave it out for another net")
 
 
-def _introduce(net: NeuralNetwork, data: Dataset) -> Dataset:
+def _check_parts(net: object, validation_fraction: float | None, standardise: bool) -> None:
+    """Refuse what is not done with data in parts."""
+    if not isinstance(net, NeuralNetwork):
+        raise InvalidValueError("only a NeuralNetwork can be trained on parts; give another net arrays")
+    if validation_fraction is not None:
+        raise InvalidValueError("a validation_fraction is not held back of parts; leave it out, or give arrays")
+    if standardise:
+        raise InvalidValueError("parts are not standardised; set net.scaling = Scaling.of(rows) instead")
+
+
+def _introduce(net: NeuralNetwork, data: Dataset | Parts) -> Dataset | Parts:
     """Return `data` as `net` sees it; a new net, which has no names and no scale yet, takes over those of `data`."""
     if net.class_names is None and net.input_scale == 1:
-        if data.class_names is not None and data.n_classes != net.output_size:
+        if isinstance(data, Dataset) and data.class_names is not None and data.n_classes != net.output_size:
             raise InvalidValueError(
                 f"{data.name} has {data.n_classes} classes and the net has {net.output_size} outputs: "
                 f"make it with output_size={data.n_classes}"
             )
         net.class_names, net.input_scale = data.class_names, data.input_scale
+        if isinstance(data, Parts):
+            net.feature_names = net.feature_names or data.feature_names
+            return data
         net.table_columns = data.table_columns
         if net.feature_names is None and data.x_train.shape[1] == net.input_size:
             net.feature_names = data.feature_names
-    return as_model_sees(data, net)
+    return parts_as_model_sees(data, net) if isinstance(data, Parts) else as_model_sees(data, net)

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -47,7 +48,8 @@ BATCHES = "mini-batches: a repeated sample meets other samples in its batches th
 
 
 def expected_failures(estimator):
-    return {"check_sample_weight_equivalence_on_dense_data": BATCHES}  # sparse data is refused
+    kinds = "dense", "sparse"
+    return {f"check_sample_weight_equivalence_on_{kind}_data": BATCHES for kind in kinds}
 
 
 @parametrize_with_checks([FastMLPClassifier()], expected_failed_checks=expected_failures)
@@ -266,11 +268,22 @@ def fitted_rows(**settings):
     return np.isin(np.arange(150), rows["held_back"])
 
 
-def test_sparse_input_is_refused_in_a_sentence():
-    with pytest.raises(TypeError, match=r"Sparse data was passed for X, .* Use '.toarray\(\)' to convert"):
-        fitted(csr_array(IRIS))
-    with pytest.raises(TypeError, match="Sparse data was passed for X"):
-        fitted().predict(csr_array(IRIS))
+@pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"solver": "sgd"}], ids=str)
+def test_sparse_input_gives_the_bits_of_the_dense_array(settings):
+    X = np.where(IRIS > 2, IRIS, 0)
+    dense, sparse = (
+        FastMLPClassifier(max_iter=20, random_state=0, **settings).fit(x, KINDS) for x in (X, csr_array(X))
+    )
+    assert bits(dense) == bits(sparse)
+    assert (dense.predict_proba(X) == sparse.predict_proba(csr_array(X))).all()
+    assert dense.score(X, KINDS) == sparse.score(csr_array(X), KINDS)
+
+
+def test_text_is_classified_without_a_dense_array():
+    texts, kinds = ["red apple", "green apple", "red car", "fast car", "slow car", "sweet apple"], [0, 0, 1, 1, 1, 0]
+    net = FastMLPClassifier((30,), max_iter=100, learning_rate_init=0.01, random_state=0)
+    model = make_pipeline(TfidfVectorizer(), net).fit(texts, kinds)
+    assert model.predict(["a sweet red apple", "the fast green car"]).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,20 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
-LONG_PAGES = {"command-line.md", "files.md"}  # every command, every picture
-LIBRARIES = {"sklearn.md": ["sklearn", "skl2onnx", "onnxruntime"]}  # that the code of a page needs
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md"}  # every command, every picture
+LIBRARIES = {  # that the code of a page needs
+    "command-line.md": ["joblib"],
+    "dask.md": ["distributed"],
+    "data.md": ["sklearn"],
+    "python.md": ["scipy"],
+    "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
+    "sweeps.md": ["joblib", "distributed"],
+}
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
 MOST_WORDS = 900  # in the README, outside tables and code
-SLOW = ("compare", "warmup")  # and what needs Keras: their options are checked, and they are tested elsewhere
+SLOW = ("compare", "demo", "warmup")  # and what needs Keras: their options are checked, and they are tested elsewhere
 N_TRAIN, N_TEST = 1500, 300
 
 
@@ -221,6 +228,8 @@ def test_code_runs(page, folder):
                 run_line(line)
         elif block.language == "csv":
             (folder / block.title).write_text(block.code, encoding="utf-8")
+        elif block.language == "c":
+            run_c(block.code, folder)
         else:
             assert block.language == "text"
 
@@ -250,6 +259,14 @@ def run_line(line: str) -> None:
             r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'", line.partition("  #")[0].strip()
         )
         assert known, f"no test knows what to make of {line!r}"
+
+
+def run_c(code: str, folder: Path) -> None:
+    """Compile and run a program, where there is a C compiler."""
+    if shutil.which("cc") is not None:
+        (folder / "main.c").write_text(code, encoding="utf-8")
+        subprocess.run(["cc", "-std=c99", "-o", "main", "main.c", "-lm"], cwd=folder, check=True)
+        subprocess.run([folder / "main"], check=True, capture_output=True)
 
 
 def run_fastmlp(arguments: list[str], stdin: bytes | None = None) -> None:
@@ -315,6 +332,7 @@ sys.addaudithook(kill)
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 def test_killed_session_goes_on_to_the_same_bits(tmp_path, digits, run_python):
     """The README's lines, killed between two checkpoints, give the net of a training that never stopped."""
     (code,) = (

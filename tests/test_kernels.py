@@ -27,11 +27,12 @@ from fastmlp.kernels.sparse import ROW_ENTRY, SparseRows
 from fastmlp.kernels.steps import Descent
 from fastmlp.kernels.team import run_team
 from fastmlp.kernels.tiles import Lanes, target
+from fastmlp.kernels.wide import WideRows
 
 ODD = (1, 2, 7, 17, 300)
 F = np.float32
 VECTORS = (1, 3, 10)  # of a tile: samples in turns or not; one pass or two; whole strips, and a part of one
-FORMS = ("dense", "sparse", "pairs", "nonzeros")
+FORMS = ("dense", "sparse", "wide", "pairs", "nonzeros")
 ADD = Descent(np.float32(1))  # the step that adds the gradient
 
 
@@ -72,6 +73,8 @@ def in_form(form, X, lanes=None, batch_size=128):
     assert unusable == 0
     if form == "sparse":
         return to_sparse_rows(X, counts, lanes, batch_size, 2)
+    if form == "wide":
+        return WideRows(*to_sparse_rows(X, counts, lanes, batch_size, 2))
     coded = to_coded(CodedPairs if form == "pairs" else CodedNonzeros, X, counts, lanes, batch_size, 2)
     assert coded is not None
     return coded

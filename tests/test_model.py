@@ -4,7 +4,7 @@ import io
 import json
 import os
 import pickle
-import resource
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -185,6 +185,7 @@ def test_a_full_disk_leaves_the_old_file(net, tmp_path):
     path = tmp_path / "net.npz"
     net.save(path)
     before = path.read_bytes()
+    resource = pytest.importorskip("resource")  # which Windows lacks
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     net.b2 = np.zeros(3)
     try:
@@ -195,3 +196,25 @@ def test_a_full_disk_leaves_the_old_file(net, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["net.npz"]
+
+
+@pytest.mark.parametrize(("optimizer", "n_copies"), [("sgd", 1), ("momentum", 2)])
+def test_wide_nets_take_little_memory(tmp_path, optimizer, n_copies):
+    """Making, saving and loading needs no more than about two copies of weights and moments."""
+    sizes = {"hidden_size": 48, "input_size": 200_000, "output_size": 3, "optimizer": optimizer}
+    whole, some = n_copies * 4 * 200_000 * 48, 2**24 + 2**21  # NumPy writes 16 MiB at once
+    tracemalloc.start()
+    try:
+        net = NeuralNetwork(**sizes, seed=0)
+        assert tracemalloc.get_traced_memory()[1] < 1.1 * whole + some
+        tracemalloc.reset_peak()
+        net.save(tmp_path / "net.npz")
+        assert tracemalloc.get_traced_memory()[1] < 2.1 * whole + some
+        assert (tmp_path / "net.npz").stat().st_size < whole + 10_000
+        del net
+        tracemalloc.reset_peak()
+        net = NeuralNetwork.load(tmp_path / "net.npz")
+        assert tracemalloc.get_traced_memory()[1] < 2.1 * whole + some
+    finally:
+        tracemalloc.stop()
+    assert (net.W1 == NeuralNetwork(**sizes, seed=0).W1).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastmlp import NeuralNetwork
-from fastmlp.engine import pace, training
+from fastmlp.engine import pace, packed, training
 from fastmlp.engine.pace import Pace
 from fastmlp.engine.settings import default_threads
 from fastmlp.errors import InvalidValueError
@@ -81,7 +81,7 @@ def test_stretches_and_changing_threads_change_no_bit(density, monkeypatch):
             seen.append(self.threads)
             return min(left, batch_size)
 
-    monkeypatch.setattr(training, "available_processors", lambda: 3)
+    monkeypatch.setattr(packed, "available_processors", lambda: 3)
     monkeypatch.setattr(training, "Pace", Restless)
     assert trained() == whole
     assert len(seen) == 3 * 10
@@ -89,7 +89,7 @@ def test_stretches_and_changing_threads_change_no_bit(density, monkeypatch):
 
 
 def test_no_more_threads_than_processors(monkeypatch):
-    monkeypatch.setattr(training, "available_processors", lambda: 1)
+    monkeypatch.setattr(packed, "available_processors", lambda: 1)
     most = []
     monkeypatch.setattr(training, "Pace", lambda n: most.append(n) or pace.Pace(n))
     NeuralNetwork(100, input_size=2, output_size=2, n_threads=16, seed=0).fit(np.eye(2), [0, 1], 2, 1)

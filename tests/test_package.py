@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -25,7 +26,8 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"comparison"},
+    {"demo"},
+    {"comparison", "sweep"},
     {"plots"},
     {"__init__"},  # loads the public names when they are asked for
     {"session"},
@@ -33,11 +35,12 @@ FLOORS = [
     {"evaluation", "environment", "export", "classifier_onnx"},
     {"classifier"},
     {"classifier_solver"},
-    {"contenders", "model_inputs", "training_record"},
+    {"c_header", "contenders", "dask", "model_inputs", "training_record"},
     {"network", "datasets"},
-    {"engine", "files"},
+    {"engine"},
+    {"files"},
     {"kernels"},
-    {"machine", "errors", "arrays", "printable"},
+    {"machine", "errors", "arrays", "printable", "caller", "runtime"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
 
@@ -66,7 +69,7 @@ def imports_of(path: Path) -> set[str]:
     return parts
 
 
-CODE = sorted(path for folder in ("fastmlp", "bench", "tests") for path in (ROOT / folder).rglob("*.py"))
+CODE = sorted(path for folder in ("fastmlp", "bench", "examples", "tests") for path in (ROOT / folder).rglob("*.py"))
 BINARY = re.compile(r"(Image|archive|os|self|source|Source\.at\(path\))\.open")  # what opens no text
 
 
@@ -193,6 +196,47 @@ def test_public_names_are_there():
         _ = fastmlp.nothing
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = {"3.11", "3.12", "3.13", "3.14"}
+
+
+def test_the_pythons_named_are_those_that_are_tested():
+    named = {each.rpartition(" ")[2] for each in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", each)}
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert named == PYTHONS == set(re.findall(r'"(3\.\d+)"', workflow))
+    assert PROJECT["requires-python"] == ">=3.11"
+
+
+def test_python_too_new_for_tensorflow_is_the_same_in_the_extra_and_in_the_sentence():
+    from fastmlp.machine import how_to_get_keras
+
+    (requirement,) = PROJECT["optional-dependencies"]["keras"]
+    minor = int(re.search(r"python_version < '3\.(\d+)'", requirement)[1])
+    assert how_to_get_keras((3, minor - 1)) == "pip install 'fastmlp[keras]'"
+    assert f"3.11 to 3.{minor - 1}: there is no TensorFlow for 3.{minor}" in how_to_get_keras((3, minor))
+
+
+HIDE_POSIX = """
+import os, signal, sys
+sys.modules["resource"] = sys.modules["fcntl"] = None
+for name in ("geteuid", "fork", "mkfifo", "killpg", "getpgrp", "sched_setaffinity", "sched_getaffinity"):
+    if hasattr(os, name):
+        delattr(os, name)
+for name in ("SIGKILL", "SIGHUP", "SIGSTOP", "SIGCONT", "SIGALRM", "SIGUSR1"):
+    if hasattr(signal, name):
+        delattr(signal, name)
+import pytest
+sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests"]))
+"""
+
+
+@pytest.mark.long
+def test_the_tests_are_found_where_only_posix_has_what_they_use():
+    """Windows has neither: one name that it lacks, at the top of a file, and all tests are lost."""
+    done = subprocess.run([sys.executable, "-c", HIDE_POSIX], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
 @pytest.mark.long
 def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
@@ -200,6 +244,7 @@ def test_a_wheel_installs_into_a_fresh_environment_and_trains(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "fastmlp/py.typed" in names
+    assert {f"fastmlp/demo/pages/{name}" for name in ("index.html", "demo.css", "demo.js")} <= set(names)
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"fastmlp"}
     assert not [name for name in names if name.endswith((".gz", ".npz", ".nbi", ".nbc"))]
 

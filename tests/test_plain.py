@@ -159,10 +159,6 @@ def loader_of_torch():
     return torch.utils.data.DataLoader(dataset_of_torch())
 
 
-def sparse_matrix(kind="csr_matrix"):
-    return getattr(pytest.importorskip("scipy.sparse"), kind)(X)
-
-
 STRANGERS = {
     "None": (lambda: None, "None; it must be an array of numbers"),
     "text": (lambda: "data.csv", r"the text 'data.csv'; it must be an array of numbers: fastmlp.load_files"),
@@ -173,8 +169,6 @@ STRANGERS = {
     "iterator": (lambda: iter(X.tolist()), "a list_iterator, which can be gone through only once"),
     "map": (lambda: map(list, X), "a map, which can be gone through only once"),
     "set": (lambda: {1, 2}, "a set, which has no order"),
-    "sparse matrix": (sparse_matrix, r"a sparse matrix \(csr_matrix\): call its toarray\(\)"),
-    "sparse array": (lambda: sparse_matrix("coo_array"), r"a sparse matrix \(coo_array\): call its toarray\(\)"),
     "Dataset": (dataset_of_torch, r"a torch Dataset \(TensorDataset\): stack its samples .* numpy.stack"),
     "DataLoader": (loader_of_torch, "a torch DataLoader, which gives batches: join them"),
     "object": (object, "a object; it must be an array of numbers"),

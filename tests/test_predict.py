@@ -60,7 +60,7 @@ def digits(tmp_path):
 BAD = {
     "blank.png": (blank, "there is no digit in the picture"),
     "huge.png": (bomb, "has more than 178,956,970 pixels; crop it to the digit"),
-    "two.png": (two_digits, "there are 2 things in the picture that could be a digit; crop it to one"),
+    "two.png": (two_digits, "there are 2 things in the picture that could be a digit; leave only one"),
     "drawn.svg": (lambda: b'<?xml version="1.0"?>\n<svg/>', "format SVG, which is not read"),
     "telephone.heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(50), "format HEIC, which is not read; save it as PNG"),
     "text.png": (lambda: b"no picture", "is not a picture in a known format"),

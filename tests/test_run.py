@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 from runs import FASTMLP, NUMPY, tiny, write_fake
@@ -35,12 +36,25 @@ def test_result_comes_with_the_last_epoch(spec):
     with ContenderRun(spec(FASTMLP, epochs=3), 60) as run:
         assert run.epoch() is None
         assert run.epoch() is None
+        so_far = run.said
         result = run.epoch()
         assert run._process.poll() is not None
     assert {len(values) for values in result["history"].values()} == {3}
     assert result["train_seconds"] == pytest.approx(sum(result["history"]["seconds"]))
     assert result["test_loss"] == result["history"]["val_loss"][-1]
     assert result["parity_loss"] is None
+    assert so_far["test_accuracy"] == result["history"]["val_accuracy"][1]
+    assert so_far["train_seconds"] == pytest.approx(sum(result["history"]["seconds"][:2]))
+
+
+def test_run_is_ended_once_it_is_stopped(spec, tmp_path):
+    stopped = threading.Event()
+    module = write_fake(tmp_path, "import time; time.sleep(60)")
+    with ContenderRun(spec(module), 60, stopped.is_set) as run:
+        threading.Timer(0.3, stopped.set).start()
+        with pytest.raises(RunFailedError, match=r"it was stopped$"):
+            run.epoch()
+        assert run._process.poll() is not None
 
 
 @pytest.mark.parametrize("module", [FASTMLP, NUMPY])

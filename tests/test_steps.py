@@ -178,7 +178,7 @@ def test_the_bits_depend_on_neither_threads_nor_form_nor_pieces(name, monkeypatc
     nets[1].fit(X, y, 64, 3)
     monkeypatch.setattr("fastmlp.engine.pace.Pace.stretch", lambda _self, left, batch: min(left, 3 * batch))
     nets[2].fit(X, y, 64, 3)
-    monkeypatch.setattr("fastmlp.engine.training.forms_by_speed", lambda *_: [np.ndarray])
+    monkeypatch.setattr("fastmlp.engine.packed.forms_by_speed", lambda *_: [np.ndarray])
     nets[3].fit(X, y, 64, 3)
     for net in nets[1:]:
         assert same_weights(net, nets[0])

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+from fastmlp.engine.initialisers import INITIALISERS
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 
@@ -89,3 +90,18 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(value, error, says):
         weights["W1"] = value
     assert str(caught.value).startswith(says)
     assert weights["W1"].tobytes() == arrays["W1"].tobytes()
+
+
+@pytest.mark.parametrize("init", ["glorot_uniform", "glorot_normal"])
+def test_weights_drawn_in_blocks_are_those_drawn_at_once(init):
+    n_in, n_out = 2500, 3
+    rng, limit = np.random.default_rng(7), np.sqrt(6 / (n_in + n_out))
+    if init == "glorot_uniform":
+        whole = rng.uniform(-limit, limit, (n_in, n_out))
+    else:
+        whole = rng.normal(0, limit / np.sqrt(3), (n_in, n_out))
+    blocks = list(INITIALISERS[init](np.random.default_rng(7), n_in, n_out))
+    np.testing.assert_allclose(np.concatenate(blocks), whole.astype(np.float32), rtol=1e-6)
+    weights = Weights(n_in, n_out, 2)
+    weights.fill_W1(blocks)
+    assert len(blocks) == 3 and (weights["W1"] == np.concatenate(blocks)).all()

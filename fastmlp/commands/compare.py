@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands.learning_options import optimizer_option
-from fastmlp.commands.options import dataset_options, load_data, tell_of_scaling
+from fastmlp.commands.options import dataset_options, load_data, refuse_sparse, tell_of_scaling
 from fastmlp.commands.report_options import print_results, report_options
 from fastmlp.commands.signals import ended_tidily
 from fastmlp.commands.training_options import TrainingOptions, hidden_sizes_option, is_given, training_options
@@ -85,6 +85,7 @@ def compare(
         hidden_sizes, repeats = unset.get("hidden_sizes", hidden_sizes), unset.get("repeats", repeats)
         training = replace(training, epochs=unset.get("epochs", training.epochs))
     data = load_data(choice)
+    refuse_sparse(data, "compare takes")
 
     from fastmlp.comparison.comparison import Comparison, ComparisonPlan
     from fastmlp.engine.optimizers import as_optimizer, default_lr
@@ -111,7 +112,7 @@ def compare(
         repeat_disturbed=not quick,
     )
     comparison = Comparison(plan, data, missing)
-    click.echo(_announcement(plan, data.name, len(data.x_train), comparison.estimate()), err=True)
+    click.echo(_announcement(plan, data.name, len(data.y_train), comparison.estimate()), err=True)
     interrupted = _interrupted(comparison, output)
     finished = _report(comparison.results(), output, form)
     if interrupted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,13 +43,24 @@ def data(ctx: click.Context, path: str | None, choice: DatasetChoice) -> None:
         counts = np.bincount(y, minlength=found.n_classes)
         line(part, f"{X.shape[0]} samples of {X.shape[1]} values")
         line("  per class", f"{' '.join(map(str, counts[:20]))}{' ...' if len(counts) > 20 else ''}")
-        line("  nonzero", f"{np.count_nonzero(X) / X.size:.1%}")
+        line("  nonzero", _told_of_nonzeros(X))
     if found.in_own_units and choice.preprocess != "none":
         line("preprocess", _told_of_scaling(found))
     if found.feature_names is not None:
         line("inputs", shown(found.feature_names, _MOST_NAMES))
     if found.class_names is not None:
         line("classes", ", ".join(found.class_names))
+
+
+def _told_of_nonzeros(X: Any) -> str:
+    """Return how many of the inputs are not 0: of sparse ones, in a sample."""
+    import numpy as np
+
+    from fastmlp.engine.sparse_matrices import is_sparse
+
+    if is_sparse(X):
+        return f"{X.nnz / max(1, X.shape[0]):.1f} of a sample's values"
+    return f"{np.count_nonzero(X) / X.size:.1%}"
 
 
 def _told_of_scaling(found: Dataset) -> str:

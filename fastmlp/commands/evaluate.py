@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,10 +13,13 @@ from fastmlp.commands import SCHEMA
 from fastmlp.commands.compile_notice import compile_notice
 from fastmlp.commands.options import MODEL, as_json_option, check_outputs, dataset_options, load_data, threads_option
 from fastmlp.datasets.choice import STANDARD_INPUT, DatasetChoice
+from fastmlp.datasets.find_parts import names_parts
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
+    from fastmlp.datasets.parts import FileParts
     from fastmlp.evaluation import Evaluation
+    from fastmlp.network import NeuralNetwork
 
 __all__ = ["evaluate"]
 
@@ -47,27 +50,19 @@ def evaluate(
     from fastmlp.evaluation import evaluate as evaluate_net
     from fastmlp.files.json_safe import json_safe
     from fastmlp.files.model import read_model
-    from fastmlp.model_inputs import as_model_sees
     from fastmlp.network import NeuralNetwork
 
     content = read_model(model)
     net = NeuralNetwork.from_file(model, content, n_threads=threads)
-    trained_on = content.metadata.get("training")
-    if choice is None:
-        choice = _recorded(model, trained_on)._replace(table_columns=net.table_columns)
-        data = load_data(choice)
-    else:
-        choice = _with_label_of_training(choice, trained_on)._replace(table_columns=net.table_columns)
-        data = load_data(choice, for_testing=True)
-        if not len(data.x_train):
-            _warn_of_training_rows(choice, trained_on)
-    data = as_model_sees(data, net)
+    X, Y, what = _samples(model, net, choice, content.metadata.get("training"))
+    if plot and Y is None:
+        raise click.UsageError("--plot does not go with data in parts: leave it out, or name one file")
     with compile_notice():
-        seen = evaluate_net(net, data.x_test, data.y_test)
-    title = f"{model.name} on {'the test set' if len(data.x_train) else 'all rows'} of {data.name}"
+        seen = evaluate_net(net, X, Y)
+    title = f"{model.name} on {what.which} of {what.name}"
     if as_json:
-        parameters = {"model": str(model), "dataset": choice.dataset, "threads": threads}
-        results = json_safe(_as_json(seen, data.name))
+        parameters = {"model": str(model), "dataset": what.dataset, "threads": threads}
+        results = json_safe(_as_json(seen, what.name))
         click.echo(json.dumps({"schema": SCHEMA, "parameters": parameters, "results": results}))
     else:
         _print(seen, title)
@@ -75,11 +70,52 @@ def evaluate(
     from fastmlp import plots
 
     if plot:
-        plots.plot_confusion(seen, data.x_test, plot, f"Confusion matrix: {title}")
+        plots.plot_confusion(seen, X, plot, f"Confusion matrix: {title}")
         click.echo(f"picture written to {printable(plot)}", err=True)
     if plot_units:
         plots.plot_units(net, plot_units)
         click.echo(f"picture written to {printable(plot_units)}", err=True)
+
+
+class _What(NamedTuple):
+    """What is measured on: which samples, of which data, and what names that data."""
+
+    which: str
+    name: str
+    dataset: str
+
+
+def _samples(model: Path, net: NeuralNetwork, choice: DatasetChoice | None, trained_on: Any) -> tuple[Any, Any, _What]:
+    """Return X, Y (None for parts, which hold their labels) and what they are."""
+    from fastmlp.model_inputs import as_model_sees, parts_as_model_sees
+
+    named = choice is not None
+    choice = _recorded(model, trained_on) if choice is None else _read_as_in_training(choice, trained_on)
+    choice = choice._replace(table_columns=net.table_columns)
+    if names_parts(choice.dataset):
+        if choice.test is None:
+            which, parts = _parts(choice, is_whole=named and choice.test_fraction is None)
+            if which == "all parts":
+                _warn_of_training_rows(choice, trained_on)
+            return parts_as_model_sees(parts, net), None, _What(which, parts.name, choice.dataset)
+        choice, named = choice.of_test_file(), True
+    data = load_data(choice, for_testing=named)
+    if named and not len(data.y_train):
+        _warn_of_training_rows(choice, trained_on)
+    seen = as_model_sees(data, net)
+    which = "the test set" if len(data.y_train) else "all rows"
+    return seen.x_test, seen.y_test, _What(which, data.name, choice.dataset)
+
+
+def _parts(choice: DatasetChoice, is_whole: bool) -> tuple[str, FileParts]:
+    """Return what to call the parts to measure on, and the parts: all, or those that are held back in training."""
+    from fastmlp.commands.train_parts import load_chosen_parts
+
+    parts = load_chosen_parts(choice)
+    if is_whole or len(parts) == 1:
+        return "all parts", parts
+    held_back = parts.divided(choice.test_fraction)[1]
+    return f"the last {len(held_back)} of {len(parts)} parts", held_back
 
 
 def _recorded(model: Path, training: Any) -> DatasetChoice:
@@ -90,11 +126,13 @@ def _recorded(model: Path, training: Any) -> DatasetChoice:
     return DatasetChoice.from_training(training) or DatasetChoice()
 
 
-def _with_label_of_training(choice: DatasetChoice, training: Any) -> DatasetChoice:
-    """Look for the labels in a table where they stood in training, unless another column is named."""
+def _read_as_in_training(choice: DatasetChoice, training: Any) -> DatasetChoice:
+    """Count columns as in training, and look for a table's labels where they stood then, unless a column is named."""
     from fastmlp.datasets.kinds import kind_of_file
 
     trained_on = DatasetChoice.from_training(training)
+    if trained_on is not None:
+        choice = choice._replace(first_column=trained_on.first_column)
     is_table = choice.is_whole_file and kind_of_file(Path(choice.dataset).name) in ("text", "arrow")
     if trained_on is None or choice.label_column is not None or not is_table:
         return choice

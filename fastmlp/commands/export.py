@@ -11,22 +11,24 @@ from fastmlp.printable import printable
 
 __all__ = ["export"]
 
+_SUFFIXES = {"onnx": ".onnx", "keras": ".keras", "c": ".h"}
+
 
 @click.command()
 @click.argument("model", type=MODEL)
-@click.option("--to", "kind", type=click.Choice(["onnx", "keras"]), required=True, help="Format to write.")
+@click.option("--to", "kind", type=click.Choice(list(_SUFFIXES)), required=True, help="Format to write.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def export(model: Path, kind: str, output: Path, force: bool) -> None:
-    """Write MODEL as an ONNX or Keras file; its input is exactly what `forward` takes, its scaling goes along."""
-    if output.suffix.lower() != f".{kind}":
-        raise click.UsageError(f"{output}: the file's name must end in .{kind}")
+    """Write MODEL as an ONNX or Keras file or a C header, whose input is exactly what `forward` takes."""
+    if output.suffix.lower() != _SUFFIXES[kind]:
+        raise click.UsageError(f"{output}: the file's name must end in {_SUFFIXES[kind]}")
     check_outputs([output], [], force)
-    from fastmlp.export import to_keras, to_onnx
+    from fastmlp.export import to_c, to_keras, to_onnx
     from fastmlp.network import NeuralNetwork
 
     net = NeuralNetwork.load(model)
-    (to_onnx if kind == "onnx" else to_keras)(net, output)
+    {"onnx": to_onnx, "keras": to_keras, "c": to_c}[kind](net, output)
     click.echo(f"written to {printable(output)}", err=True)
     if net.table_columns is not None:
         click.echo("its inputs are numbers, text encoded and missing ones filled in: see fastmlp info", err=True)

@@ -109,14 +109,14 @@ class LearningOptions:
 
         return default_lr(self.as_optimizer()) if lr is None else lr
 
-    def for_session(self) -> dict[str, Any]:
+    def for_session(self, always_validated: bool = False) -> dict[str, Any]:
         """Return the arguments of a new `TrainingSession`; what needs a validation part gets one of a tenth."""
         from fastmlp.engine.schedules import CosineDecay
         from fastmlp.engine.stopping import EarlyStopping
 
         stopping = EarlyStopping(patience=self.patience) if self.patience is not None else bool(self.early_stopping)
         fraction = self.validation_fraction
-        if fraction is None and (stopping or self.schedule == "plateau"):
+        if fraction is None and (always_validated or stopping or self.schedule == "plateau"):
             fraction = _VALIDATION_FRACTION
         return {
             "schedule": CosineDecay(self.warmup) if self.warmup is not None else self.schedule,
@@ -126,8 +126,9 @@ class LearningOptions:
         }
 
 
-def learning_options() -> Callable[[_Command], _Command]:
-    """Add the options of `LearningOptions`, handed on as one `learning`."""
+def learning_options(always_validated: bool = False) -> Callable[[_Command], _Command]:
+    """Add the options of `LearningOptions`, handed on as one `learning`. The help says whether any net is validated."""
+    needed = "" if always_validated else " for --early-stopping and --schedule plateau, else none"
     return grouped(
         "learning",
         LearningOptions,
@@ -162,7 +163,7 @@ def learning_options() -> Callable[[_Command], _Command]:
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
             callback=_finite,
             help="Fraction of each class of the training data to measure after each epoch, not to train on.  [default: "
-            f"{_VALIDATION_FRACTION} for --early-stopping and --schedule plateau, else none]",
+            f"{_VALIDATION_FRACTION}{needed}]",
         ),
         click.option(
             "--early-stopping",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastmlp.commands.learning_options import LearningOptions
-from fastmlp.commands.options import load_data, tell_of_scaling
+from fastmlp.commands.options import load_data, refuse_sparse, refuse_to_scale_sparse, tell_of_scaling
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given
 from fastmlp.contenders import load
 from fastmlp.datasets.choice import DatasetChoice
@@ -85,12 +85,18 @@ def make_session(
     # While the files are read, Numba is imported; the other way round, Ctrl-C would have to wait for the files.
     threading.Thread(target=_import_early, args=("fastmlp.session",), daemon=True).start()
     data = load_data(choice)
+    from fastmlp.engine.sparse_matrices import is_sparse
+
+    if net != "fastmlp":
+        refuse_sparse(data, f"--net {net} takes")
+    if is_sparse(data.x_train):
+        refuse_to_scale_sparse(choice)
     from fastmlp.session import TrainingSession
 
     kept: dict[str, Any] = {
         "output": files.model,
         "checkpoint_every": files.checkpoint_every,
-        "dataset": choice.record(data.name),
+        "dataset": choice._replace(first_column=data.first_column).record(data.name),
     }
     if files.resume:
         batch_size = training.batch_size if is_given(ctx, "batch_size") else None

@@ -25,6 +25,8 @@ __all__ = [
     "header_option",
     "learning_rate",
     "load_data",
+    "refuse_sparse",
+    "refuse_to_scale_sparse",
     "tell_of_scaling",
     "threads_option",
 ]
@@ -115,6 +117,23 @@ def dataset_options(
     return add
 
 
+def refuse_sparse(data: Dataset, who_takes: str) -> None:
+    """Refuse sparse data as wrong usage where only dense data is taken."""
+    from fastmlp.engine.sparse_matrices import is_sparse
+
+    if is_sparse(data.x_train):
+        raise click.UsageError(f"{who_takes} no sparse data, such as {data.name}: train our own net on it")
+
+
+def refuse_to_scale_sparse(choice: DatasetChoice) -> None:
+    """Refuse, as wrong usage, a --preprocess that would change the chosen data, which is sparse and stays as it is."""
+    if choice.preprocess not in (None, "none"):
+        raise click.UsageError(
+            f"--preprocess {choice.preprocess} is for tables, and {printable(choice.dataset)} is sparse: its values "
+            "stay as they are, so scale them before they are written, and leave --preprocess out"
+        )
+
+
 def tell_of_scaling(data: Dataset) -> None:
     """Say on stderr where the inputs of data are to be standardised, and how to leave them alone."""
     if data.in_own_units:
@@ -136,7 +155,9 @@ def _options_of_choice(default: str | None, unset: str) -> list[Callable[[_Comma
             "--dataset",
             default=default,
             metavar="auto|mnist|synthetic|PATH",
-            help="Data: auto is MNIST, or synthetic digits; PATH is an .npz, a table, an IDX folder, or - for stdin."
+            help="Data: auto is MNIST, or synthetic digits; PATH is an .npz, a table, an IDX folder, an svmlight "
+            "file, or - for stdin"
+            + (", or data in parts, as 'parts/*.npz'." if unset else ".")
             + (f"  [default: {unset}]" if unset else ""),
         ),
         click.option(

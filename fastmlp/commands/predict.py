@@ -32,7 +32,7 @@ _MOST_CLASSES = 3  # listed for each sample
 def predict(
     model: Path, files: tuple[str, ...], threads: int | None, header: bool | None, as_json: bool, as_csv: bool
 ) -> None:
-    """Say what MODEL sees in each FILE: a picture of a digit, or an .npz or table of inputs; - is stdin."""
+    """Say what MODEL sees in each FILE: a picture of a digit, an .npz, a table or an svmlight file; - is stdin."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     from fastmlp.datasets.choice import DatasetChoice
@@ -48,7 +48,9 @@ def predict(
     trained_on = DatasetChoice.from_training(content.metadata.get("training"))
     label_column = trained_on and trained_on.label_column
     # Everything is read before anything is printed: a bad file gives a sentence, not half an answer.
-    inputs = [read_inputs(named_source(name), net, label_column=label_column, header=header) for name in files]
+    first_column = trained_on and trained_on.first_column
+    told: dict[str, Any] = {"label_column": label_column, "header": header, "first_column": first_column}
+    inputs = [read_inputs(named_source(name), net, **told) for name in files]
     for name, _, factor in inputs:
         if factor != 1:
             click.echo(f"{printable(name)}: scaled by {factor:.4g}, as the model's training data was", err=True)
@@ -71,7 +73,7 @@ def predict(
     elif as_csv:
         _print_csv(rows, names)
     else:
-        _print_lines(rows, names, several={name for name, X, _ in inputs if len(X) > 1})
+        _print_lines(rows, names, several={name for name, X, _ in inputs if X.shape[0] > 1})
 
 
 def _likeliest(probabilities: list[float], names: tuple[str, ...]) -> str | None:

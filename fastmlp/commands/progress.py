@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastmlp.comparison.comparison import ComparisonPlan, Event
     from fastmlp.network import History
 
-__all__ = ["ComparisonReporter", "EpochReporter", "result_table"]
+__all__ = ["ComparisonReporter", "EpochReporter", "SweepReporter", "result_table"]
 
 
 class EpochReporter:
@@ -117,6 +117,43 @@ class ComparisonReporter:
         self._progress.update(
             self._task, total=self._epochs + (in_all - done) * len(self._plan.modules) * self._plan.epochs
         )
+
+
+class SweepReporter:
+    """Shows on stderr how far a sweep has come: a bar on a terminal, and a line for each net that is trained."""
+
+    def __init__(self, nets: int) -> None:
+        self._nets, self._done = nets, 0
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("net"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=nets)
+
+    def __enter__(self) -> SweepReporter:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def row(self, row: dict[str, Any]) -> None:
+        """Show the row of a net that has just been trained, or has failed."""
+        self._done += 1
+        self._progress.update(self._task, completed=self._done)
+        if "error" in row:
+            line = f"failed: {printable(row['error'])}"
+        else:
+            line = f"validation accuracy {row['val_accuracy']:.4f}, {row['train_seconds']:.2f} s"
+        setting = f"{row['hidden_size']} hidden units, lr {row['lr']:g}"
+        self._console.print(f"{self._done}/{self._nets}: {setting}: {line}", soft_wrap=True, markup=False)
 
 
 def result_table(row: dict[str, Any]) -> None:

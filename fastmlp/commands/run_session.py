@@ -19,21 +19,28 @@ __all__ = ["history_for_json", "parameters_of", "run_session"]
 def run_session(session: TrainingSession[Any], epochs: int, net: str) -> History:
     """Train to `epochs` epochs in all, showing the progress; after Ctrl-C, save the finished epochs."""
     from fastmlp.commands.progress import EpochReporter
+    from fastmlp.engine.parts import Parts
 
     done, data, hidden_size = session.epochs, session.data, len(session.net.b1)
-    what = f"{hidden_size} hidden units on {printable(data.name)}, {len(data.x_train)} samples"
+    n = data.n_samples if isinstance(data, Parts) else len(data.y_train)
+    what = f"{hidden_size} hidden units on {printable(data.name)}, {n} samples"
+    if isinstance(data, Parts):
+        what += f" in {len(data)} parts"
     if session.validation is not None:
         what += f" and {len(session.validation[1])} for validation"
     click.echo(f"{net}: {what}, epochs {done + 1} to {epochs}", err=True)
     try:
-        with EpochReporter(epochs, len(data.x_train), done) as reporter:
+        with EpochReporter(epochs, n, done) as reporter:
             history = session.train(epochs, callback=reporter.epoch)
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt) and not (session.epochs and isinstance(data, Parts)):
+            raise  # a part may be damaged or gone after hours of training; of other data all was read before
         try:
             if session.output and not session.is_saved:
                 session.save()
         finally:
-            click.echo(f"interrupted after {session.epochs} of {epochs} epochs{_saved(session)}", err=True)
+            ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "ended"
+            click.echo(f"{ended} after {session.epochs} of {epochs} epochs{_saved(session)}", err=True)
         raise
     if history.best_epoch is not None:
         how = "stopped early after" if history.stopped_early else "ended after"

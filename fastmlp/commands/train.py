@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,10 +14,16 @@ from fastmlp.commands.learning_options import LearningOptions, learning_options
 from fastmlp.commands.make_session import check_resume, make_session
 from fastmlp.commands.options import HIDDEN_SIZE, as_json_option, dataset_options
 from fastmlp.commands.run_session import history_for_json, parameters_of, run_session
+from fastmlp.commands.train_parts import train_on_parts
 from fastmlp.commands.training_options import TrainingFiles, TrainingOptions, is_given, training_files, training_options
 from fastmlp.contenders import MODULES, measure
 from fastmlp.datasets.choice import DatasetChoice
+from fastmlp.datasets.find_parts import names_parts
 from fastmlp.printable import printable
+
+if TYPE_CHECKING:
+    from fastmlp.datasets import Dataset
+    from fastmlp.session import TrainingSession
 
 __all__ = ["train"]
 
@@ -60,21 +66,14 @@ def train(
     if files.resume:
         choice = check_resume(ctx, files.resume, training.epochs, choice, learning)
     choice = choice or DatasetChoice()
-    session = make_session(ctx, hidden_size, training, learning, choice, net, files)
-    with compile_notice():
-        history = run_session(session, training.epochs, net)
-        if files.model:
-            click.echo(f"model written to {printable(files.model)}", err=True)
-        result = measure(session.net, session.data, history)
-    hidden_size = len(session.net.b1)
-    if files.plot:
-        from fastmlp.plots import plot_history
-
-        title = f"Training of {hidden_size} hidden units on {session.data.name}"
-        plot_history(session.history, files.plot, title, "test" if session.validation is None else "validation")
-        click.echo(f"picture written to {printable(files.plot)}", err=True)
-    row = {"net": net, "dataset": session.data.name, "hidden_size": hidden_size, **asdict(result)}
-    row["history"] = history_for_json(history, session)
+    if names_parts(choice.dataset):
+        session, row, told = train_on_parts(ctx, hidden_size, training, learning, choice, net, files)
+    else:
+        session = make_session(ctx, hidden_size, training, learning, choice, net, files)
+        row, told = _train_in(session, training.epochs, net, files), {}
+    told |= parameters_of(session, learning, training.lr)
+    if files.resume:
+        told |= {"seed": session.net.seed}
     if not as_json:
         from fastmlp.commands.progress import result_table
 
@@ -83,13 +82,28 @@ def train(
     from fastmlp.environment import environment
     from fastmlp.files.json_safe import json_safe
 
-    parameters = {"hidden_size": hidden_size, **asdict(training), "dataset": choice.dataset, "net": net}
-    parameters |= parameters_of(session, learning, training.lr)
-    if files.resume:
-        parameters |= {"seed": session.net.seed}
+    parameters = {"hidden_size": row["hidden_size"], **asdict(training), "dataset": choice.dataset, "net": net} | told
     parameters |= {"output": files.model and str(files.model), "resume": files.resume and str(files.resume)}
     report = {"schema": SCHEMA, "parameters": parameters, "environment": environment(), "results": json_safe(row)}
     click.echo(json.dumps(report))
+
+
+def _train_in(session: TrainingSession[Any], epochs: int, net: str, files: TrainingFiles) -> dict[str, Any]:
+    """Train, write the files that are asked for, and return the report's row."""
+    with compile_notice():
+        history = run_session(session, epochs, net)
+        if files.model:
+            click.echo(f"model written to {printable(files.model)}", err=True)
+        result = measure(session.net, cast("Dataset", session.data), history)
+    hidden_size = len(session.net.b1)
+    if files.plot:
+        from fastmlp.plots import plot_history
+
+        title = f"Training of {hidden_size} hidden units on {session.data.name}"
+        plot_history(session.history, files.plot, title, "test" if session.validation is None else "validation")
+        click.echo(f"picture written to {printable(files.plot)}", err=True)
+    row = {"net": net, "dataset": session.data.name, "hidden_size": hidden_size, **asdict(result)}
+    return row | {"history": history_for_json(history, session)}
 
 
 def _compare(ctx: click.Context) -> None:

@@ -16,15 +16,29 @@ from fastmlp.commands.options import HIDDEN_SIZE, check_outputs, learning_rate, 
 __all__ = [
     "TrainingFiles",
     "TrainingOptions",
+    "batch_size_option",
+    "epochs_option",
     "grouped",
     "hidden_sizes_option",
     "is_given",
+    "seed_option",
+    "several",
     "training_files",
     "training_options",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FILE = click.Path(dir_okay=False, path_type=Path)
+
+batch_size_option = click.option(
+    "--batch-size", "-b", type=click.IntRange(min=1), default=128, help="Samples per update."
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Seed of the initial weights and of the order of the samples.",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +84,29 @@ def hidden_sizes_option(function: _Command) -> _Command:
         "--hidden-size",
         "-H",
         "hidden_sizes",
-        type=HIDDEN_SIZE,
+        type=str,
         multiple=True,
+        callback=several(HIDDEN_SIZE),
+        metavar="N,N,...",
         default=(30, 128, 256, 300),
         help="Hidden units; can be given several times.",
     )
     return option(function)
+
+
+def several(kind: Any) -> Callable[[click.Context, click.Parameter, Any], tuple[Any, ...]]:
+    """Return the callback of an option that can be given several times, or once with commas, or both; none twice."""
+
+    def split(ctx: click.Context, param: click.Parameter, values: Any) -> tuple[Any, ...]:
+        parts = [part.strip() for value in values for part in str(value).split(",")]
+        return tuple(dict.fromkeys(kind.convert(part, param, ctx) for part in parts))
+
+    return split
+
+
+def epochs_option(told: str = "Passes over the training data.") -> Callable[[_Command], _Command]:
+    """Return the option `--epochs`, with `told` as its help."""
+    return click.option("--epochs", "--number-epochs", "-e", type=click.IntRange(min=1), default=20, help=told)
 
 
 def training_options(epochs_help: str = "Passes over the training data.") -> Callable[[_Command], _Command]:
@@ -83,20 +114,15 @@ def training_options(epochs_help: str = "Passes over the training data.") -> Cal
     return grouped(
         "training",
         TrainingOptions,
-        click.option("--epochs", "--number-epochs", "-e", type=click.IntRange(min=1), default=20, help=epochs_help),
-        click.option("--batch-size", "-b", type=click.IntRange(min=1), default=128, help="Samples per update."),
+        epochs_option(epochs_help),
+        batch_size_option,
         click.option(
             "--lr",
             type=float,
             callback=learning_rate,
             help="Learning rate.  [default: 0.1; for momentum 0.01, for adam 0.001]",
         ),
-        click.option(
-            "--seed",
-            type=click.IntRange(min=0),
-            default=0,
-            help="Seed of the initial weights and of the order of the samples.",
-        ),
+        seed_option,
         threads_option,
     )
 

@@ -1,8 +1,9 @@
 """`python -m fastmlp.comparison.child`: one run of one contender, in a process of its own.
 
 A JSON object on stdin, a `RunSpec`, says what to run. Each line on stdout is a JSON object too: one after each epoch
-but the last, and the result or the error at the end. After each of those epochs the process waits for an empty line on
-stdin, so that other processes can have their epoch meanwhile. What the libraries print goes to stderr.
+but the last, with the seconds so far and the accuracy, and the result or the error at the end. After each of those
+epochs the process waits for an empty line on stdin, so that other processes can have their epoch meanwhile. What the
+libraries print goes to stderr.
 `fastmlp.comparison.run` starts this process, with the thread variables set.
 """
 
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from fastmlp.comparison.spec import WEIGHTS, RunSpec, load_arrays
 from fastmlp.files.json_safe import json_safe
@@ -49,7 +50,7 @@ def main() -> None:
 
 def _end_with_parent() -> None:
     """Have this process, and those that it starts, ended once the one that started it is gone, even if killed."""
-    if os.name != "posix" or os.getpgrp() != os.getpid():  # started by hand: the group is not this process's own
+    if not _has_own_group():
         return
     import select
 
@@ -58,9 +59,21 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         hung_up.poll()
-        os.killpg(0, signal.SIGKILL)
+        _end()
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
+
+
+def _has_own_group() -> bool:
+    """Whether all processes of this process's group were started by it; not so where it was started by hand."""
+    return os.name == "posix" and os.getpgrp() == os.getpid()
+
+
+def _end() -> NoReturn:
+    """End this process and those that it has started."""
+    if _has_own_group():
+        os.killpg(0, signal.SIGKILL)
+    raise SystemExit(1)
 
 
 def train(spec: RunSpec, events: TextIO) -> None:
@@ -77,13 +90,14 @@ def train(spec: RunSpec, events: TextIO) -> None:
     _set_weights(net, weights)
     tests: list[Score] = []
 
-    def after_epoch(epoch: int, _history: History) -> None:
+    def after_epoch(epoch: int, history: History) -> None:
         tests.append(net.score(x_test, y_test))  # between two epochs, so outside their seconds
         if epoch < spec.epochs:
             wait_until_idle()
-            _write(events, {"epoch": epoch})
+            so_far = {"train_seconds": float(sum(history.seconds)), "test_accuracy": float(tests[-1].accuracy)}
+            _write(events, {"epoch": epoch, **so_far})
             if not sys.stdin.readline():  # the process that started this one is gone
-                raise SystemExit(1)
+                _end()
 
     history = net.fit(x_train, y_train, spec.batch_size, spec.epochs, shuffle=spec.shuffle, callback=after_epoch)
     memory = peak_memory()

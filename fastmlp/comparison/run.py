@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -35,11 +36,14 @@ class ContenderRun:
     """The process of a run (`fastmlp.comparison.child`): it starts with the first epoch and ends with the context.
 
     The processes that it has started end with it. `timeout` is in seconds that the run itself took; the turns of others
-    do not count.
+    do not count. It is also ended, within an epoch too, once `is_stopped` says so.
+
+    `said` is what the process has said last, see `fastmlp.comparison.child`.
     """
 
-    def __init__(self, spec: RunSpec, timeout: float) -> None:
-        self._spec, self._timeout = spec, timeout
+    def __init__(self, spec: RunSpec, timeout: float, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        self._spec, self._timeout, self._is_stopped = spec, timeout, is_stopped
+        self.said: dict[str, Any] = {}
         self._seconds = 0.0
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()  # that the process wrote, and "" at the end
@@ -77,10 +81,10 @@ class ContenderRun:
         finally:
             self._seconds += time.monotonic() - start
         if line.endswith("}\n"):
-            event = json.loads(line)
-            if "error" in event:
-                raise RunFailedError(" ".join(event["error"].split()))
-            result: dict[str, Any] | None = event.get("result")
+            self.said = json.loads(line)
+            if "error" in self.said:
+                raise RunFailedError(" ".join(self.said["error"].split()))
+            result: dict[str, Any] | None = self.said.get("result")
             if result is not None:
                 # Some libraries are slow to exit, or crash on the way, which must not fall into the next net's epoch.
                 self._end(process)
@@ -109,7 +113,9 @@ class ContenderRun:
         return process
 
     def _next_line(self, process: subprocess.Popen[str], deadline: float) -> str:
-        """Return the next line that the process writes, or "" where it has ended; RunFailedError after the deadline.
+        """Return the next line that the process writes, or "" where it has ended.
+
+        Raises RunFailedError after the deadline, and where the run is stopped.
 
         The end of the pipe is not waited for: processes that it has started may hold it open after its own end.
         """
@@ -121,6 +127,9 @@ class ContenderRun:
                     return ""
                 if process.poll() is not None:
                     self._end(process)  # and look once more for what it wrote last
+                elif self._is_stopped():
+                    self._end(process)
+                    raise RunFailedError("it was stopped") from None
                 elif time.monotonic() >= deadline:
                     self._end(process)
                     raise RunFailedError(

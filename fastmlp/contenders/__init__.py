@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from fastmlp.errors import MissingLibraryError
+from fastmlp.machine import how_to_get_keras
 
 if TYPE_CHECKING:
     from fastmlp.arrays import Float32Array, Labels
@@ -76,7 +77,7 @@ class _Module:
     pip: str
 
 
-_KERAS = ("keras", "tensorflow"), "pip install 'fastmlp[keras]'"
+_KERAS = ("keras", "tensorflow"), how_to_get_keras()
 
 MODULES = {
     "fastmlp": _Module("fastmlp.contenders.fastmlp_net", ("numba",), "pip install fastmlp"),
@@ -115,8 +116,8 @@ def load(name: str) -> type[Contender]:
 def not_installed(name: str) -> str:
     """Return the sentence for a contender whose libraries are not installed, with the pip command that installs them.
 
-    >>> not_installed("keras")
-    "the net 'keras' needs keras and tensorflow: pip install 'fastmlp[keras]'"
+    >>> not_installed("sklearn")
+    "the net 'sklearn' needs sklearn: pip install 'fastmlp[sklearn]'"
     """
     module = MODULES[name]
     return f"the net '{name}' needs {' and '.join(module.needs)}: {module.pip}"

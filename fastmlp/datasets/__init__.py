@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from fastmlp.datasets.dataset import Dataset
     from fastmlp.datasets.files import load_files
     from fastmlp.datasets.mnist import load_mnist
+    from fastmlp.datasets.parts import load_parts
     from fastmlp.datasets.synthetic.digits import load_synthetic
 
-__all__ = ["Dataset", "DatasetChoice", "load_dataset", "load_files", "load_mnist", "load_synthetic"]
+__all__ = ["Dataset", "DatasetChoice", "load_dataset", "load_files", "load_mnist", "load_parts", "load_synthetic"]
 
 _HOMES = {
     "Dataset": "dataset",
@@ -24,6 +25,7 @@ _HOMES = {
     "load_dataset": "choice",
     "load_files": "files",
     "load_mnist": "mnist",
+    "load_parts": "parts",
     "load_synthetic": "synthetic.digits",
 }
 

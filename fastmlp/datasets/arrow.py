@@ -5,14 +5,16 @@ Columns have names and types there, so that neither a header nor a separator is 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.columns import (
     Columns,
     is_index_name,
@@ -28,7 +30,7 @@ from fastmlp.datasets.table import LabelledTable, names_of
 from fastmlp.errors import DataError, MissingLibraryError
 from fastmlp.printable import shown
 
-__all__ = ["ARROW_SUFFIXES", "FEATHER_MAGIC", "PARQUET_MAGIC", "ArrowTable"]
+__all__ = ["ARROW_SUFFIXES", "FEATHER_MAGIC", "PARQUET_MAGIC", "ArrowTable", "open_parquet"]
 
 ARROW_SUFFIXES = (".parquet", ".feather", ".arrow")
 PARQUET_MAGIC, FEATHER_MAGIC = b"PAR1", b"ARROW1"
@@ -55,6 +57,13 @@ class ArrowTable:
         if not self._table.num_rows or not self._table.num_columns:
             raise DataError(f"{source.name} is empty; give it one row per sample")
 
+    @classmethod
+    def of(cls, name: str, table: Any) -> ArrowTable:
+        """Return a table of PyArrow that was read already, which messages call `name`."""
+        made = cls.__new__(cls)
+        made._name, made._table = name, table
+        return made
+
     @property
     def n_columns(self) -> int:
         """The number of columns."""
@@ -78,9 +87,7 @@ class ArrowTable:
         dropped = [j for j in named if self._numbers_rows(j)]
         if dropped:
             names = shown(columns.called(j) for j in dropped)
-            warnings.warn(
-                f"{self._name}: {names}, which only numbers or names the rows, was left out", UserWarning, stacklevel=2
-            )
+            warn_caller(f"{self._name}: {names}, which only numbers or names the rows, was left out")
         kept = [j for j in range(columns.n) if j != label and j not in dropped]
         if not kept:
             raise DataError(f"{self._name} has no inputs beside its labels and the numbers of its rows")
@@ -170,7 +177,20 @@ def _as_array(column: Any) -> NDArray[Any]:
     return array
 
 
-def _read(source: Source) -> Any:
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file, whose row groups can be read one by one. Raises DataError for any damage."""
+    pa, parquet = _pyarrow()
+    with Source.at(path).open() as file:
+        try:
+            yield parquet.ParquetFile(file)
+        except DataError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+            raise _damaged(str(path), error) from None
+
+
+def _pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -178,6 +198,16 @@ def _read(source: Source) -> Any:
         raise MissingLibraryError(
             "reading Parquet and Feather files needs PyArrow: pip install 'fastmlp[tables]'"
         ) from None
+    return pa, parquet
+
+
+def _damaged(name: str, error: BaseException) -> DataError:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(f"{name} is no Parquet or Feather file, or is damaged ({first})")
+
+
+def _read(source: Source) -> Any:
+    pa, parquet = _pyarrow()
     with source.open() as file:
         start = file.read(len(FEATHER_MAGIC))
         file.seek(0)
@@ -190,8 +220,7 @@ def _read(source: Source) -> Any:
         except DataError:
             raise
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{source.name} is no Parquet or Feather file, or is damaged ({first})") from None
+            raise _damaged(source.name, error) from None
 
 
 def _bounded_table(file: Any, name: str) -> Any:

@@ -6,10 +6,10 @@ The loaders are imported when they are needed: whoever only names data waits for
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastmlp.caller import warn_caller
 from fastmlp.errors import DataError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def load_dataset(
     except DataError as error:
         if name == "mnist" or data_dir or os.environ.get("FASTMLP_DATA_DIR"):
             raise
-        warnings.warn(f"{error}. Using the synthetic digits instead", UserWarning, stacklevel=2)
+        warn_caller(f"{error}. Using the synthetic digits instead")
     return load_synthetic()
 
 
@@ -91,6 +91,8 @@ class DatasetChoice(NamedTuple):
     preprocess: str | None = None
     table_columns: tuple[TableColumn, ...] | None = None
     """How a model makes inputs of a table, which goes before what `preprocess` says; not kept in the record."""
+    first_column: int | None = None
+    """What number an svmlight file gave the first input in training; None where that is not known."""
 
     @property
     def _is_encoded(self) -> bool:
@@ -132,7 +134,18 @@ class DatasetChoice(NamedTuple):
             return load_encoded(self, for_testing=True)
         from fastmlp.datasets.files import load_for_testing
 
-        return load_for_testing(self.dataset, label_column=self.label_column, header=self.header)
+        data = load_for_testing(self.dataset, label_column=self.label_column, header=self.header)
+        if data.first_column is None:
+            return data
+        from fastmlp.datasets.svmlight import counted_alike
+
+        X = counted_alike(data.name, data.x_test, data.first_column, self.first_column)
+        return data._replace(x_train=X[:0], x_test=X)
+
+    def of_test_file(self) -> DatasetChoice:
+        """Return the choice of all rows of the file that is named to test on."""
+        assert self.test is not None
+        return DatasetChoice(self.test, label_column=self.label_column, first_column=self.first_column)
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what a model file keeps of the choice, `name` being what the loaded data is called."""
@@ -149,6 +162,7 @@ class DatasetChoice(NamedTuple):
             "label_column": self.label_column,
             "header": self.header,
             "preprocess": self.preprocess,
+            "first_column": self.first_column,
         }
 
     @classmethod
@@ -164,7 +178,8 @@ class DatasetChoice(NamedTuple):
         if not isinstance(record, dict):
             return None
         source, fraction, column = (record.get(key) for key in ("source", "test_fraction", "label_column"))
-        test, header, preprocess = (record.get(key) for key in ("test", "header", "preprocess"))  # newer than others
+        newer = ("test", "header", "preprocess", "first_column")  # than the others
+        test, header, preprocess, first_column = (record.get(key) for key in newer)
         if (
             isinstance(source, str)
             and source != STANDARD_INPUT  # which is gone
@@ -173,6 +188,7 @@ class DatasetChoice(NamedTuple):
             and isinstance(test, (str, type(None)))
             and isinstance(header, (bool, type(None)))
             and preprocess in (*PREPROCESS, None)
+            and first_column in (0, 1, None)
         ):
-            return cls(source, None, fraction, column, test, header, preprocess)
+            return cls(source, None, fraction, column, test, header, preprocess, first_column=first_column)
         return None

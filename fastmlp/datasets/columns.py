@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 import re
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from fastmlp.arrays import Float64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.header import LABEL_NAMES
 from fastmlp.errors import DataError, InvalidTypeError
 from fastmlp.printable import shown
@@ -132,11 +132,9 @@ def label_by_kind(columns: Columns, of_text: Sequence[int], repeated: Sequence[i
             f"{columns.name}: the labels may stand in {columns.called(label)}, which is text, or in the last, "
             f"{columns.called(last)}; say in which with --label-column (text cannot be an input)"
         )
-    warnings.warn(
+    warn_caller(
         f"{columns.name}: {columns.called(label)}, the only one of text, was taken for the labels; "
-        "--label-column names another",
-        UserWarning,
-        stacklevel=2,
+        "--label-column names another"
     )
     return label
 
@@ -158,11 +156,9 @@ def label_by_values(columns: Columns, candidates: tuple[int, int], values: tuple
         )
     label = first if first_classes and not last_classes else last
     place = "last" if label == last else "first"
-    warnings.warn(
+    warn_caller(
         f"{columns.name}: the {place} column, {columns.called(label)}, was taken for the labels; "
-        "--label-column names another",
-        UserWarning,
-        stacklevel=2,
+        "--label-column names another"
     )
     return label
 

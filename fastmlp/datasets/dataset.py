@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, SparseMatrix
 from fastmlp.engine.table_columns import TableColumn
 
 __all__ = ["Dataset"]
@@ -19,6 +19,8 @@ class Dataset(NamedTuple):
     `input_scale` is what the values were multiplied by: 1/255 for pixels from 0 to 255, else 1. `feature_names` are the
     names of the D inputs, None where they have none. `notes` say how the data was read, as pairs of what and how.
     `in_own_units` says that each input is a column on a scale of its own, which a net should standardise.
+    `first_column` is the number that an svmlight file gives the first input, 0 or 1; such a file may have fewer columns
+    than others that belong to it. Sparse inputs are a csr_array of SciPy, of which `x_train.shape[0]` is the length.
     `table_columns` say how the columns of a table became the inputs, where these are more than its numbers.
 
     >>> import numpy as np
@@ -27,9 +29,9 @@ class Dataset(NamedTuple):
     2
     """
 
-    x_train: Float32Array
+    x_train: Float32Array | SparseMatrix
     y_train: Int64Array
-    x_test: Float32Array
+    x_test: Float32Array | SparseMatrix
     y_test: Int64Array
     name: str
     class_names: tuple[str, ...] | None = None
@@ -38,6 +40,7 @@ class Dataset(NamedTuple):
     notes: tuple[tuple[str, str], ...] = ()
     in_own_units: bool = False
     table_columns: tuple[TableColumn, ...] | None = None
+    first_column: int | None = None
 
     @property
     def n_classes(self) -> int:

@@ -8,7 +8,6 @@ the middle, which in MNIST is the pixel with the index 14. Source: http://yann.l
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.arrays import Float32Array, UInt8Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.paper import ink_on_paper
 from fastmlp.datasets.pieces import digit_only
 from fastmlp.errors import InvalidValueError
@@ -48,7 +48,7 @@ def digit_form(image: ArrayLike) -> Float32Array:
     """
     form, cleaned = cleaned_form(image)
     if cleaned:
-        warnings.warn(f"the picture was cleaned up: {', '.join(cleaned)}", UserWarning, stacklevel=2)
+        warn_caller(f"the picture was cleaned up: {', '.join(cleaned)}")
     return form
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
@@ -13,9 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.arrays import SparseMatrix
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.array_names import arrays_of_data, in_order
 from fastmlp.datasets.choice import STANDARD_INPUT
 from fastmlp.datasets.dataset import Dataset
+from fastmlp.datasets.find_parts import names_parts
 from fastmlp.datasets.idx_folder import is_set, read_idx_folder
 from fastmlp.datasets.kinds import kind_of_file, open_table
 from fastmlp.datasets.labels import number_classes
@@ -24,10 +26,13 @@ from fastmlp.datasets.npz import read_npz
 from fastmlp.datasets.pixels import PIXEL_SCALE, Inputs, counts_told, scale_pixels, spans_0_to_1
 from fastmlp.datasets.samples import as_rows
 from fastmlp.datasets.source import Source, expand_home
+from fastmlp.datasets.sparse import holds_sparse, read_labels_beside, read_sparse_npz
 from fastmlp.datasets.split import DEFAULT_TEST_FRACTION, split
 from fastmlp.datasets.standard_input import named_source
+from fastmlp.datasets.svmlight import looks_like_svmlight, read_svmlight, together
 from fastmlp.engine.feature_names import column_order
 from fastmlp.engine.settings import check_integer
+from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.engine.table_columns import TableColumn
 from fastmlp.errors import DataError, InvalidTypeError, InvalidValueError
 
@@ -37,7 +42,7 @@ __all__ = ["Part", "as_test_set", "assemble", "divided", "load_files", "load_for
 class Part(NamedTuple):
     """Inputs and labels as they were read, what the file calls them, and how they were read."""
 
-    x: NDArray[Any]
+    x: NDArray[Any] | SparseMatrix
     y: NDArray[Any]
     x_name: str
     y_name: str
@@ -45,6 +50,7 @@ class Part(NamedTuple):
     label_column: str | None = None
     notes: tuple[tuple[str, str], ...] = ()
     table_columns: tuple[TableColumn, ...] | None = None
+    first_column: int | None = None
 
 
 def load_files(
@@ -64,6 +70,9 @@ def load_files(
       y_test`; or with `X, y`; or with other common names. Labels may be one-hot. Arrays of Python objects are refused.
     - a table (`.csv`, `.tsv`, `.txt`, each also with `.gz` or `.zip`), a row per sample, with or without a header; or,
       where PyArrow is installed, a `.parquet` or `.feather`.
+    - a sparse matrix, where SciPy is installed: an `.npz` of `scipy.sparse.save_npz`, with the labels beside it (those
+      of `X_train.npz` in `y_train.npy`, of `words.npz` in `words.y.npy`); or, with scikit-learn, an svmlight or libsvm
+      file (`.svm`, `.svmlight`, `.libsvm`, or any that begins like one), also with `.gz` or `.bz2`.
     - a folder of IDX files with the names of MNIST, EMNIST or QMNIST, plain or `.gz`; the test files may be missing.
       Of several sets in a folder name one, as in `emnist/emnist-letters`.
     - `-` for standard input, or a pipe, with a table or an `.npz`.
@@ -140,15 +149,17 @@ def as_test_set(whole: Dataset) -> Dataset:
 
 def assemble(path: Path, parts: list[Part], fewest_classes: int, test_part: str) -> Dataset:
     """Return one or two parts as a dataset; that of one part has no test set yet."""
+    if any(is_sparse(part.x) for part in parts):
+        return _assemble_sparse(path, parts, fewest_classes, test_part)
     inputs = [as_rows(part.x, f"{path}: {part.x_name}") for part in parts]
     _check_shapes(path, parts, [X.shape[1] for X in inputs])
     labels, class_names = number_classes([part.y for part in parts], f"{path}: {parts[0].y_name}", fewest_classes)
     found = [Inputs(X, part.x.dtype, part.x_name) for X, part in zip(inputs, parts, strict=True)]
     pixels = parts[0].table_columns is None and scale_pixels(found, str(path))
     if pixels:
-        _warn(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
+        warn_caller(f"{_name(path)}: the inputs are pixels from 0 to 255 and were scaled by 1/255")
     elif (told := counts_told(found[0])) is not None:
-        _warn(f"{_name(path)}: {told}")
+        warn_caller(f"{_name(path)}: {told}")
     in_own_units = not pixels and all(part.x.ndim == 2 for part in parts) and not spans_0_to_1(inputs[0])
     notes = (*parts[0].notes, ("scaling", "pixels, by 1/255" if pixels else "none"))
     x_test, y_test = (inputs[1], labels[1]) if len(parts) == 2 else (inputs[0][:0], labels[0][:0])
@@ -169,13 +180,32 @@ def assemble(path: Path, parts: list[Part], fewest_classes: int, test_part: str)
     )
 
 
+def _assemble_sparse(path: Path, parts: list[Part], fewest_classes: int, test_part: str) -> Dataset:
+    """Return sparse parts as a dataset, with the same columns; their values stay as they are."""
+    if not all(is_sparse(part.x) for part in parts):
+        raise DataError(f"{path}: one of training and test set is sparse and the other is not; write both alike")
+    inputs = together([(f"{path}: {part.x_name}", part.x, part.first_column) for part in parts])
+    _check_shapes(path, parts, [X.shape[1] for X in inputs])
+    labels, class_names = number_classes([part.y for part in parts], f"{path}: {parts[0].y_name}", fewest_classes)
+    columns = [part.first_column for part in parts if part.first_column is not None]
+    notes = [("inputs", "sparse, as they are"), ("test part", test_part)][: len(parts)]
+    if columns:
+        notes.insert(0, ("columns", f"numbered from {min(columns)}"))
+    return Dataset(
+        inputs[0],
+        labels[0],
+        inputs[1] if len(parts) == 2 else inputs[0][:0],
+        labels[1] if len(parts) == 2 else labels[0][:0],
+        _name(path),
+        class_names,
+        notes=tuple(notes),
+        first_column=min(columns, default=None),
+    )
+
+
 def _name(path: Path) -> str:
     """Return what the data is called."""
     return "stdin" if str(path) == STANDARD_INPUT else path.resolve().name
-
-
-def _warn(line: str) -> None:
-    warnings.warn(line, UserWarning, stacklevel=4)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:
@@ -197,7 +227,7 @@ def _checked_fraction(fraction: Any) -> float:
 
 def _read(path: Path, label_column: str | int | None, header: bool | None) -> list[Part]:
     """Read the training set and, where there is one, the test set, whatever the path holds."""
-    is_file, is_empty = False, False
+    is_empty = False
     if str(path) != STANDARD_INPUT:
         try:
             found = path.stat()
@@ -205,6 +235,11 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
             if is_set(path):
                 _refuse_table_options(path, label_column, header)
                 return [Part(*part) for part in read_idx_folder(path.parent, path.name)]
+            if names_parts(path):
+                raise DataError(
+                    f"{path} names data in parts, which `fastmlp train` and `evaluate` take, and load_parts in Python; "
+                    "name one file here"
+                ) from None
             raise DataError(
                 f"{path} does not exist; name an .npz, a .csv or a folder of IDX files, or one of auto, mnist and "
                 "synthetic"
@@ -216,13 +251,13 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
         if stat.S_ISDIR(found.st_mode):
             _refuse_table_options(path, label_column, header)
             return [Part(*part) for part in read_idx_folder(path)]
-        is_file = stat.S_ISREG(found.st_mode)
-        is_empty = is_file and found.st_size == 0
-    if is_file and kind_of_file(path.name) is None:
-        raise DataError(
-            f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz, .zip), a .parquet or a "
-            "folder of IDX files"
-        )
+        if stat.S_ISREG(found.st_mode):
+            is_empty = found.st_size == 0
+            if kind_of_file(path.name) is None and not looks_like_svmlight(Source.at(path)):
+                raise DataError(
+                    f"{path} is not of a known kind; name an .npz, a .csv (or .tsv, .txt, .gz, .zip), a .parquet, an "
+                    "svmlight file or a folder of IDX files"
+                )
     source = named_source(path)
     kind = kind_of_file(path.name, source)
     if kind in ("text", "arrow"):
@@ -230,6 +265,14 @@ def _read(path: Path, label_column: str | int | None, header: bool | None) -> li
     _refuse_table_options(path, label_column, header)
     if is_empty:
         raise DataError(f"{path} is empty; save x_train and y_train, or X and y, with numpy.savez")
+    if kind == "svmlight":
+        X, y, first_column = read_svmlight(source)
+        return [Part(X, y, "the matrix", "the labels", first_column=first_column)]
+    if kind == "npz" and holds_sparse(source):
+        if not isinstance(source.place, Path):
+            raise DataError(f"{source.name} is a sparse matrix without labels: name a file, with labels beside it")
+        y_name, y = read_labels_beside(source.place)
+        return [Part(read_sparse_npz(source), y, "the matrix", y_name)]
     return _read_arrays(source, kind)
 
 
@@ -299,9 +342,10 @@ def _read_arrays(source: Source, kind: str) -> list[Part]:
 def _check_shapes(path: Path, parts: list[Part], widths: list[int]) -> None:
     """Refuse parts whose inputs and labels differ in length, or that differ in width."""
     for part in parts:
-        if part.y.ndim == 0 or len(part.x) != len(part.y):
+        n = part.x.shape[0]
+        if part.y.ndim == 0 or n != len(part.y):
             count = len(part.y) if part.y.ndim else "a single value"
-            raise DataError(f"{path}: {part.x_name} has {len(part.x)} rows and {part.y_name} {count}; they must agree")
+            raise DataError(f"{path}: {part.x_name} has {n} rows and {part.y_name} {count}; they must agree")
     if widths[0] != widths[-1]:
         raise DataError(
             f"{path}: {parts[0].x_name} has {widths[0]} inputs per row and {parts[-1].x_name} {widths[-1]}; "

@@ -14,13 +14,13 @@ arXiv 1702.05373 (2017); C. Yadav and L. Bottou, "Cold case: the lost MNIST digi
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.idx import read_idx
 from fastmlp.errors import DataError
 
@@ -100,9 +100,7 @@ def _part(folder: Path, files: dict[tuple[str, str], Path], part: str) -> IdxPar
 
 def _upright(folder: Path, name: str, parts: list[IdxPart]) -> list[IdxPart]:
     """Turn EMNIST's images upright, and name its classes by the characters of its mapping file where there is one."""
-    warnings.warn(
-        f"{name}: the images were turned upright, since EMNIST stores them transposed", UserWarning, stacklevel=5
-    )
+    warn_caller(f"{name}: the images were turned upright, since EMNIST stores them transposed")
     characters = _characters(folder / f"{name}-mapping.txt")
     turned = [part._replace(x=part.x.swapaxes(1, 2)) if part.x.ndim == 3 else part for part in parts]
     if characters is None or not all(set(np.unique(part.y).tolist()) <= characters.keys() for part in parts):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.digit_form import cleaned_form, reduction
 from fastmlp.datasets.limits import check_pixels
 from fastmlp.errors import DataError, InvalidValueError, MissingLibraryError
@@ -60,7 +61,7 @@ def read_digit(content: bytes, name: str) -> Float32Array:
     except InvalidValueError as error:
         raise DataError(f"{name}: {error}") from None
     if cleaned:
-        warnings.warn(f"{name} was cleaned up: {', '.join(cleaned)}", UserWarning, stacklevel=2)
+        warn_caller(f"{name} was cleaned up: {', '.join(cleaned)}")
     return form
 
 

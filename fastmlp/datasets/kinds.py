@@ -8,13 +8,14 @@ from typing import Literal, overload
 
 from fastmlp.datasets.arrow import ARROW_SUFFIXES, FEATHER_MAGIC, PARQUET_MAGIC, ArrowTable
 from fastmlp.datasets.source import Source
+from fastmlp.datasets.svmlight import is_svmlight_name, looks_like_svmlight
 from fastmlp.datasets.table import Table
 from fastmlp.datasets.text import ZIP_MAGIC
 from fastmlp.errors import InvalidValueError
 
 __all__ = ["FileKind", "kind_of_content", "kind_of_file", "open_table"]
 
-FileKind = Literal["npz", "mat", "text", "arrow"]
+FileKind = Literal["npz", "mat", "text", "arrow", "svmlight"]
 
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _PACKED = (".gz", ".zip")
@@ -39,6 +40,8 @@ def kind_of_file(name: str, source: Source | None = None) -> FileKind | None:
     lower = name.lower()
     packed = lower.endswith(_PACKED)
     suffix = Path(Path(lower).stem if packed else lower).suffix
+    if is_svmlight_name(lower) or (suffix == ".txt" and source is not None and looks_like_svmlight(source)):
+        return "svmlight"
     if suffix in _TEXT_SUFFIXES or (suffix == "" and lower.endswith(".zip")):
         return "text"
     if suffix in ARROW_SUFFIXES and not packed:
@@ -61,7 +64,7 @@ def kind_of_content(source: Source) -> FileKind:
         if start.startswith(_MAT_MAGIC):
             return "mat"
         if not start.startswith(ZIP_MAGIC):
-            return "text"
+            return "svmlight" if looks_like_svmlight(source) else "text"
         try:
             with zipfile.ZipFile(file) as archive:
                 names = archive.namelist()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.cells import number
 from fastmlp.errors import DataError
 
-__all__ = ["NumberedClasses", "number_classes"]
+__all__ = ["NumberedClasses", "as_class_labels", "number_classes"]
 
 _LARGEST_LABEL = 2**53
 """Beyond, two whole numbers may be the same float."""
@@ -41,7 +41,7 @@ def number_classes(parts: list[NDArray[Any]], name: str, fewest: int = 2) -> Num
     >>> number_classes([np.array(["rose", "lily", "rose"])], "kind")
     NumberedClasses(parts=[array([1, 0, 1])], names=('lily', 'rose'))
     """
-    labels = _text_as_numbers([_as_labels(part, name) for part in parts], name)
+    labels = _text_as_numbers([as_class_labels(part, name) for part in parts], name)
     if len({part.dtype.kind for part in labels}) > 1:
         raise DataError(f"{name} and the test set's labels are of different kinds")
     values, codes = np.unique(np.concatenate(labels), return_inverse=True)
@@ -65,10 +65,8 @@ def _warn_of_missing(names: tuple[str, ...], counts: Int64Array, name: str) -> N
     if found:
         told = " and ".join(f"{each!r} {n} times" for each, n in found)
         n_classes = "a class" if len(found) == 1 else "classes"
-        warnings.warn(
-            f"{name} has {told}, taken for {n_classes} as any other; delete these rows if their labels are missing",
-            UserWarning,
-            stacklevel=4,
+        warn_caller(
+            f"{name} has {told}, taken for {n_classes} as any other; delete these rows if their labels are missing"
         )
 
 
@@ -111,15 +109,13 @@ def _warn_of_likes(written: list[str], name: str) -> None:
             groups.setdefault(value, []).append(each)
     alike = next((group for group in groups.values() if len(group) > 1), None)
     if alike:
-        warnings.warn(
-            f"{name}: {' and '.join(alike[:3])} are taken for different classes; write them alike if they are the same",
-            UserWarning,
-            stacklevel=5,
+        warn_caller(
+            f"{name}: {' and '.join(alike[:3])} are taken for different classes; write them alike if they are the same"
         )
 
 
-def _as_labels(y: NDArray[Any], name: str) -> NDArray[np.str_] | Int64Array:
-    """Return the labels (n,) as text, or as int64 where they are numbers."""
+def as_class_labels(y: NDArray[Any], name: str) -> NDArray[np.str_] | Int64Array:
+    """Return the labels (n,) as text, or as int64 where they are numbers. Raises DataError for what is neither."""
     if y.dtype.kind == "S":
         y = np.char.decode(y, "utf-8", "replace")
     if y.dtype.kind not in "Ubuif":

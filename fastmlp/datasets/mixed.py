@@ -7,7 +7,6 @@ a category of its own. It is kept as `TableColumn`s, from which the same estimat
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Float64Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.cells import LARGEST, Kind, kind_of, number_or_truth
 from fastmlp.datasets.columns import Columns
 from fastmlp.engine.table_columns import MISSING, TableColumn
@@ -134,11 +134,9 @@ def _text_as_inputs(table: MixedColumns, column: TableColumn) -> Float64Array:
     unseen = sorted(set(values) - set(known))
     if unseen:
         n_rows = int(np.isin(values.astype(str), unseen).sum())
-        warnings.warn(
+        warn_caller(
             f"{table.name}: the column {column.name} holds {shown(map(repr, unseen))} in {n_rows} rows, not seen in "
-            "training; they count as none of the known ones",
-            UserWarning,
-            stacklevel=5,
+            "training; they count as none of the known ones"
         )
     encoder = _sklearn("preprocessing").OneHotEncoder(
         categories=[np.array(known, object)], handle_unknown="ignore", sparse_output=False

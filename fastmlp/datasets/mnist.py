@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import stat
-import warnings
 from collections.abc import Callable
 from operator import methodcaller
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.cache import cache_dir
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.datasets.download import download
@@ -179,10 +179,8 @@ def _download() -> dict[str, bytes]:
         for name, content in compressed.items():
             write_whole(folder / name, methodcaller("write", content))
     except OSError as error:
-        warnings.warn(
+        warn_caller(
             f"MNIST was downloaded but cannot be kept in {folder} ({error.strerror}); "
-            "the next run will download it again",
-            UserWarning,
-            stacklevel=3,
+            "the next run will download it again"
         )
     return {name.removesuffix(".gz"): decompress(content, name) for name, content in compressed.items()}

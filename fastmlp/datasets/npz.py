@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from fastmlp.datasets.limits import check_size
 from fastmlp.errors import DataError
 
-__all__ = ["read_npz"]
+__all__ = ["read_npy", "read_npz"]
 
 
 def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterable[str]]) -> dict[str, NDArray[Any]]:
@@ -45,6 +46,16 @@ def read_npz(file: BinaryIO, name: str, choose: Callable[[Sequence[str]], Iterab
             if not isinstance(arrays[key], np.ndarray):
                 raise DataError(f"{name}: {key} is not an array; save it with numpy.savez")
     return arrays
+
+
+def read_npy(file: BinaryIO, name: str) -> NDArray[Any]:
+    """Return the array in an open .npy file. Raises DataError as `read_npz` does."""
+    if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+        raise DataError(f"{name} is not an .npy file; save it again with numpy.save")
+    file.seek(0)
+    with _damage_as_data_error(name):
+        array: NDArray[Any] = np.load(file, allow_pickle=False)
+    return array
 
 
 @contextmanager

@@ -208,7 +208,7 @@ def _specks(pieces: list[_Piece], shape: tuple[int, ...]) -> list[_Piece]:
         else:
             others += 1
     if others > 1:
-        raise InvalidValueError(f"there are {others} things in the picture that could be a digit; crop it to one")
+        raise InvalidValueError(f"there are {others} things in the picture that could be a digit; leave only one")
     return specks
 
 

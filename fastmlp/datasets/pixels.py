@@ -10,7 +10,7 @@ import numpy as np
 from fastmlp.arrays import Float32Array
 from fastmlp.errors import DataError
 
-__all__ = ["PIXEL_SCALE", "Inputs", "counts_told", "scale_pixels", "spans_0_to_1"]
+__all__ = ["PIXEL_SCALE", "Inputs", "counts_told", "scale_as_first", "scale_pixels", "spans_0_to_1"]
 
 PIXEL_SCALE = 1 / 255
 _DARKEST = 127  # bytes that reach no further are no pixels
@@ -70,6 +70,31 @@ def _look(part: Inputs) -> _Look:
         return _Look.OTHER
     sure = most > _DARKEST if part.dtype == np.uint8 else (least, most) == (0, 255)
     return _Look.PIXELS if sure else _Look.PERHAPS
+
+
+def scale_as_first(part: Inputs, name: str, is_pixels: bool) -> None:
+    """Scale a part by 1/255 in place where the first part `is_pixels`; raises DataError where the two differ.
+
+    >>> X = np.array([[0, 51, 255]], np.float32)
+    >>> scale_as_first(Inputs(X, np.dtype(np.uint8), "X"), "part 2", is_pixels=True)
+    >>> X
+    array([[0. , 0.2, 1. ]], dtype=float32)
+    """
+    first = part.X[:1]
+    if not is_pixels and part.dtype.kind == "f" and not np.array_equal(first, np.rint(first)):
+        return  # fractions: no need to look at all of it
+    look = _look(part)
+    if is_pixels:  # bytes of 0 and 1 may be dark pictures
+        fits = look in (_Look.PIXELS, _Look.PERHAPS) or (look is _Look.FRACTIONS and part.dtype.kind in "ui")
+    else:
+        fits = look is not _Look.PIXELS
+    if not fits:
+        kinds = ("values from 0 to 1 or others", "pixels from 0 to 255")
+        raise DataError(
+            f"{name} holds {kinds[not is_pixels]} and the first part {kinds[is_pixels]}; scale all parts alike"
+        )
+    if is_pixels:
+        np.divide(part.X, np.float32(255), out=part.X)
 
 
 def spans_0_to_1(X: Float32Array) -> bool:

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, all_finite
 from fastmlp.errors import DataError
 
-__all__ = ["all_finite", "as_rows"]
+__all__ = ["as_rows"]
 
 
-def as_rows(array: NDArray[Any], name: str) -> Float32Array:
+def as_rows(array: NDArray[Any], name: str, *, check: bool = True) -> Float32Array:
     """Return samples (n, D) or (n, h, w) as rows (n, D) of finite float32 numbers that can be changed in place.
 
     Only what is not in this form already is copied. Raises DataError where the samples are not real, finite numbers of
-    such a shape; `name` is what the message calls them.
+    such a shape; `name` is what the message calls them. Without `check` they may be NaN or infinite.
 
     >>> as_rows(np.zeros((5, 2, 3), np.uint8), "X").shape
     (5, 6)
@@ -31,20 +31,10 @@ def as_rows(array: NDArray[Any], name: str) -> Float32Array:
     flat = array.reshape(len(array), -1)
     with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
         X = np.require(flat, np.float32, ["C", "W"])
-    if not all_finite(X):
+    if check and not all_finite(X):
         row, column = np.argwhere(~np.isfinite(X))[0]
         raise DataError(
             f"{name} has {flat[row, column]} in row {row}, column {column} (from 0); "
             "inputs must be finite float32 numbers"
         )
     return X
-
-
-def all_finite(array: NDArray[Any]) -> bool:
-    """Whether no value of a real array is NaN or infinite, in little memory.
-
-    >>> all_finite(np.array([1.0, np.nan]))
-    False
-    """
-    with np.errstate(invalid="ignore"):  # where there is a NaN, it is the minimum
-        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.dataset import Dataset
 from fastmlp.errors import InvalidValueError
 
@@ -35,11 +34,7 @@ def split(y: Int64Array, fraction: float, seed: int) -> tuple[Int64Array, Int64A
             taken[k] += 1
             missing -= 1
     if taken.sum() == 0:
-        warnings.warn(
-            "no class has a second row that could be held back: the test set is the training set",
-            UserWarning,
-            stacklevel=3,
-        )
+        warn_caller("no class has a second row that could be held back: the test set is the training set")
         return np.arange(len(y)), np.arange(len(y))
     shuffled = np.random.default_rng(seed).permutation(len(y))
     by_class = shuffled[np.argsort(y[shuffled], kind="stable")]

@@ -8,7 +8,6 @@ labels in `columns.py`. Columns that only number the rows are left out.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -16,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastmlp.arrays import Float32Array, Float64Array
+from fastmlp.arrays import Float32Array, Float64Array, all_finite
+from fastmlp.caller import warn_caller
 from fastmlp.datasets.cells import LARGEST, SWAPPED, TRUTH, Kind, kind_of, number, number_or_truth
 from fastmlp.datasets.columns import (
     Columns,
@@ -32,7 +32,6 @@ from fastmlp.datasets.dialect import Row, read_head, rows_of
 from fastmlp.datasets.faults import find_faults
 from fastmlp.datasets.header import has_header
 from fastmlp.datasets.mixed import MixedColumns, mixed_columns
-from fastmlp.datasets.samples import all_finite
 from fastmlp.datasets.source import Source
 from fastmlp.datasets.text import open_text
 from fastmlp.engine.table_columns import TableColumn
@@ -165,7 +164,9 @@ class Table:
             raise DataError(f"{self._source.name} has no inputs beside its labels and the numbers of its rows")
         feature_names = names_of(columns.header, kept)
         if columns.header is not None and feature_names is None:
-            _warn(f"{columns.name}: some columns have no name, or the same, so columns are known by their places only")
+            warn_caller(
+                f"{columns.name}: some columns have no name, or the same, so columns are known by their places only"
+            )
         labels = _texts(table[:, label], watched[label])
         return LabelledTable(
             _take(table, kept),  # which leaves nothing of the table as it was
@@ -198,7 +199,7 @@ class Table:
         for j in dropped:
             del cells[j]
         if dropped:
-            _warn(f"{columns.name}: {shown(map(columns.called, dropped))}, which names the rows, was left out")
+            warn_caller(f"{columns.name}: {shown(map(columns.called, dropped))}, which names the rows, was left out")
         if not cells:
             raise DataError(f"{self._source.name} has no inputs beside its labels and the numbers of its rows")
         values = mixed_columns(columns, cells, text, self._dialect.decimal)
@@ -273,13 +274,13 @@ class Table:
             else:
                 table[:, j] = values
             if j in named:
-                _warn(f"{columns.name}: {columns.called(j)} is an input; leave it out if it only names the rows")
+                warn_caller(f"{columns.name}: {columns.called(j)} is an input; leave it out if it only names the rows")
         if dropped:
             names = shown(columns.called(j) for j in dropped)
             what = "is empty" if dropped == empty else "only numbers or names the rows"
-            _warn(f"{columns.name}: {names}, which {what}, was left out")
+            warn_caller(f"{columns.name}: {names}, which {what}, was left out")
         elif layout.label != 0 and numbers_rows(table[:, 0].astype(np.float64), named=False):
-            _warn(
+            warn_caller(
                 f"{columns.name}: {columns.called(0)} counts the rows and is an input; leave it out if it only numbers "
                 "them"
             )
@@ -441,7 +442,3 @@ def _texts(codes: Float32Array, texts: _Codes) -> list[str]:
     """Return the cells (n,) of a watched column."""
     names = list(texts)
     return [names[int(code)] for code in codes]
-
-
-def _warn(line: str) -> None:
-    warnings.warn(line, UserWarning, stacklevel=3)

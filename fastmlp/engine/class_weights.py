@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Float64Array, Int64Array
 from fastmlp.engine.inputs import Samples
 from fastmlp.engine.sample_weights import as_sample_weights
 from fastmlp.engine.settings import check_integer, check_size
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 
-__all__ = ["BALANCED", "ClassWeight", "check_class_weight", "with_class_weights"]
+__all__ = ["BALANCED", "ClassWeight", "check_class_weight", "weights_by_class", "with_class_weights"]
 
 BALANCED = "balanced"
 """The name of the weights that make all classes count the same."""
@@ -57,17 +57,17 @@ def with_class_weights(samples: Samples, class_weight: ClassWeight | None, n_cla
     checked = check_class_weight(class_weight, n_classes)
     if checked is None:
         return samples
-    factors = _by_class(checked, samples.y, n_classes)[samples.y]
+    factors = weights_by_class(checked, np.bincount(samples.y, minlength=n_classes))[samples.y]
     weights: Any = factors if samples.weights is None else factors * samples.weights
     combined: Float32Array | None = as_sample_weights("class_weight times sample_weight", weights, len(samples.y))
     return samples._replace(weights=combined)
 
 
-def _by_class(class_weight: ClassWeight, y: Int64Array, n_classes: int) -> Any:
-    """The weight of each class (C,) float64."""
+def weights_by_class(class_weight: ClassWeight, counts: Int64Array) -> Float64Array:
+    """Return the weight of each class (C,), as `check_class_weight` gave them, of which there are so many samples."""
     if isinstance(class_weight, str):
-        counts = np.bincount(y, minlength=n_classes)
-        return len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    weights = np.ones(n_classes)
+        balanced: Float64Array = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return balanced
+    weights = np.ones(len(counts))
     weights[list(class_weight)] = list(class_weight.values())
     return weights

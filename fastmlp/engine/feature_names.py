@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from fastmlp.arrays import Int64Array
+from fastmlp.caller import warn_caller
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.printable import shown
 
@@ -27,11 +27,11 @@ def check_feature_names(value: Sequence[str], n: int) -> tuple[str, ...]:
     return tuple(value)
 
 
-def column_order(what: str, given: Sequence[str], wanted: Sequence[str], stacklevel: int = 2) -> Int64Array | None:
+def column_order(what: str, given: Sequence[str], wanted: Sequence[str]) -> Int64Array | None:
     """Return for each of the `wanted` names the index of its column among those `given`; None where they agree.
 
-    Where only the order differs a UserWarning says that the columns of `what` are put in order; `stacklevel` is the
-    caller's that is to be named. Raises InvalidValueError where a name is missing, is one too many, or stands twice.
+    Where only the order differs a UserWarning says that the columns of `what` are put in order. Raises
+    InvalidValueError where a name is missing, is one too many, or stands twice.
 
     >>> column_order("X", ["length", "width"], ["length", "width"]) is None
     True
@@ -54,11 +54,7 @@ def column_order(what: str, given: Sequence[str], wanted: Sequence[str], stackle
         faults.append("has a column twice")
     if faults:
         raise InvalidValueError(f"{what} {' and '.join(faults)}")
-    warnings.warn(
-        f"the columns of {what} come in another order than in training; they are taken by their names",
-        UserWarning,
-        stacklevel=stacklevel + 1,
-    )
+    warn_caller(f"the columns of {what} come in another order than in training; they are taken by their names")
     return np.array([index[name] for name in wanted], np.int64)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from numpy.typing import ArrayLike
 
+from fastmlp.caller import warn_caller
 from fastmlp.engine.class_weights import ClassWeight
 from fastmlp.engine.history import Callback, History
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.schedules import CosineDecay, Schedule, Standing, as_schedule
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopping import EarlyStopping, as_early_stopping
@@ -26,7 +27,7 @@ class FitSettings(TypedDict, total=False):
     class_weight: ClassWeight | None
     shuffle: bool
     schedule: str | Schedule | None
-    validation: Sequence[ArrayLike] | None
+    validation: Sequence[ArrayLike] | Parts | None
     early_stopping: bool | EarlyStopping
     callback: Callback | None
 
@@ -77,6 +78,14 @@ class FitOptions:
             as_early_stopping(early_stopping),
         )
 
+    @classmethod
+    def of(cls, batch_size: Any, number_epochs: Any, settings: FitSettings) -> FitOptions:
+        """Return the options of a `fit` with these settings; raises as `checked`, and TypeError for an unknown one."""
+        check_known(settings)
+        callback, schedule = settings.get("callback"), settings.get("schedule")
+        shuffle, stopping = settings.get("shuffle", True), settings.get("early_stopping")
+        return cls.checked(batch_size, number_epochs, shuffle, callback, schedule, stopping)
+
     def check(self, epochs: int, validated: bool) -> None:
         """Raise InvalidValueError for too few `epochs` in all, and where validation is needed and there is none."""
         if isinstance(self.schedule, CosineDecay) and self.schedule.warmup >= epochs:
@@ -96,9 +105,5 @@ class FitOptions:
         """Return the options for n samples: a batch holds at most all of them, and a warning says so."""
         if self.batch_size <= n:
             return self
-        warnings.warn(
-            f"batch_size {self.batch_size} is larger than the data: {n} samples make one batch",
-            UserWarning,
-            stacklevel=4,
-        )
+        warn_caller(f"batch_size {self.batch_size} is larger than the data: {n} samples make one batch")
         return dataclasses.replace(self, batch_size=n)

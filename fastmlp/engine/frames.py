@@ -50,7 +50,7 @@ def rows_of_frame(name: str, frame: Any, feature_names: Sequence[str] | None = N
     names = _column_names(frame)
     order = None
     if feature_names is not None and names and all(isinstance(column, str) for column in names):
-        order = column_order(name, names, feature_names, stacklevel=5)
+        order = column_order(name, names, feature_names)
     picked: Sequence[int] = range(len(names)) if order is None else order.tolist()
     names = [names[column] for column in picked]
     columns = _one_array(frame, picked)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
-from fastmlp.engine.inputs import Samples, refuse_unusable
+from fastmlp.caller import warn_caller
+from fastmlp.engine.inputs import Rows, Samples, refuse_unusable
 from fastmlp.engine.settings import default_threads
+from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.compiled import compiled_for
 from fastmlp.kernels.layout import empty_parameters
+from fastmlp.kernels.many_classes import MANY_CLASSES
 from fastmlp.kernels.prediction import PredictionScratch, WithZeros, network_forward
 from fastmlp.kernels.softmax import Outcome
+from fastmlp.kernels.sparse import ROW_ENTRY
 from fastmlp.kernels.team import Member, run_team, told_to_stop
 from fastmlp.kernels.tiles import Lanes
+from fastmlp.kernels.wide import AHEAD, WideRows
 
 __all__ = ["Score", "forward", "mean_of", "probabilities_and_losses", "score"]
 
@@ -40,7 +44,7 @@ class Score(NamedTuple):
     accuracy: float
 
 
-def forward(weights: Weights, X: Float32Array, n_threads: int | None) -> Float32Array:
+def forward(weights: Weights, X: Rows, n_threads: int | None) -> Float32Array:
     """Return the probabilities (n, C) of the rows X (n, D); raises InvalidValueError for NaN or infinity.
 
     A row whose logits overflow float32 has the probabilities NaN, and a RuntimeWarning says how many there are.
@@ -71,7 +75,7 @@ def mean_of(outcome: Outcome, weights: Float32Array | None) -> Score:
 
 
 def probabilities_and_losses(
-    weights: Weights, X: Float32Array, y: Int64Array, n_threads: int | None
+    weights: Weights, X: Rows, y: Int64Array, n_threads: int | None
 ) -> tuple[Float32Array, Float32Array]:
     """Return the probabilities (n, C) and the loss of each row (n,) against its label in y, from one forward pass."""
     probs, outcome = np.empty((len(X), weights.shapes["b2"][0]), np.float32), Outcome.of(len(y))
@@ -80,17 +84,20 @@ def probabilities_and_losses(
 
 
 def _run(
-    weights: Weights, X: Float32Array, y: Int64Array, probs: Float32Array, outcome: Outcome, n_threads: int | None
+    weights: Weights, X: Rows, y: Int64Array, probs: Float32Array, outcome: Outcome, n_threads: int | None
 ) -> None:
     """Fill `probs` where it has rows, and `outcome` where there are labels."""
     n, parameters, lanes = len(X), weights.packed, weights.lanes
 
     def fill(first: int, last: int) -> int:
         """How many of these rows have logits beyond float32; _UNUSABLE where an input is NaN or infinite."""
-        scratch, kernel = _take_scratch(weights), _compiled(lanes.vectors, True)
-        row, overflowed = kernel(probs, outcome, parameters, scratch, WithZeros(X), y, (first, last), lanes)
+        scratch, form = _take_scratch(weights), WideRows if isinstance(X, SparseInputs) else WithZeros
+        rows = X.rows if isinstance(X, SparseInputs) else WithZeros(X)
+        row, overflowed = _compiled(lanes.vectors, form, _of_many(weights))(
+            probs, outcome, parameters, scratch, rows, y, (first, last), lanes
+        )
         if 0 <= row < last:  # there are few zeros from here on
-            kernel = _compiled(lanes.vectors, False)
+            kernel = _compiled(lanes.vectors, np.ndarray, _of_many(weights))
             row, more = kernel(probs, outcome, parameters, scratch, X, y, (row, last), lanes)
             overflowed += more
         if len(weights.idle_scratch) < _KEPT:
@@ -104,13 +111,13 @@ def _run(
         quick = seconds < _SECONDS_FOR_THREADS
         counts += _fill_by_pieces(fill, _ROWS_ALONE, n, 1 if quick else n_threads, inline=quick)
     if _UNUSABLE in counts:
+        assert not isinstance(X, SparseInputs)  # which was looked at when it was handed in
         refuse_unusable("X", X)
     if overflowed := sum(counts):
-        warnings.warn(
+        warn_caller(
             f"the outputs of {overflowed} of {n} rows overflow float32: their probabilities are NaN and count as "
             "wrong; scale the inputs to about 0..1, and look for weights that are far too large",
             RuntimeWarning,
-            stacklevel=4,  # who called the net
         )
 
 
@@ -137,13 +144,19 @@ def _take_scratch(weights: Weights) -> PredictionScratch:
     try:
         return weights.idle_scratch.pop()
     except IndexError:
-        return PredictionScratch.of(weights.packed)
+        return PredictionScratch.of(weights.packed, _of_many(weights))
+
+
+def _of_many(weights: Weights) -> bool:
+    return weights.shapes["b2"][0] >= MANY_CLASSES
 
 
 @functools.cache
-def _compiled(vectors: int, skip_zeros: bool) -> Any:
-    """The kernel for tiles of this width and rows in one of two forms, compiled or loaded from disk."""
+def _compiled(vectors: int, form: type, of_many: bool) -> Any:
+    """The kernel for tiles of this width and rows in one of its forms, compiled or loaded from disk."""
     lanes, one = Lanes(vectors), np.ones((1, 1), np.float32)
     parameters = empty_parameters(1, 1, 1, lanes)
-    scratch, rows = PredictionScratch.of(parameters), WithZeros(one) if skip_zeros else one
+    scratch = PredictionScratch.of(parameters, of_many)
+    no_rows = WideRows(np.zeros((1, 2), np.int64), np.zeros(AHEAD, ROW_ENTRY))
+    rows = {WithZeros: WithZeros(one), WideRows: no_rows}.get(form, one)
     return compiled_for(network_forward, one, _NO_OUTCOME, parameters, scratch, rows, _NO_LABELS, (0, 1), lanes)

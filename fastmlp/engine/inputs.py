@@ -11,17 +11,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastmlp.arrays import Float32Array, Int64Array
 from fastmlp.engine.frames import is_frame, rows_of_frame
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.plain import as_array, as_float32
+from fastmlp.engine.sparse_inputs import SparseInputs, as_sparse_inputs, is_sparse
 from fastmlp.errors import InvalidValueError
 from fastmlp.kernels.packing import nonzeros_by_row
 
 __all__ = ["Samples", "as_inputs", "as_rows", "as_triple", "count_nonzeros", "refuse_unusable"]
 
 
+Rows = Float32Array | SparseInputs
+"""Inputs X (n, D)."""
+
+
 class Samples(NamedTuple):
     """Inputs X (n, D) float32, their labels y (n,) int64, 0 to C - 1, and weights (n,), None where each counts as 1."""
 
-    X: Float32Array
+    X: Rows
     y: Int64Array
     weights: Float32Array | None = None
 
@@ -46,18 +52,20 @@ def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
     return _writable_view(as_float32(name, array))
 
 
-def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[str] | None = None) -> Float32Array:
+def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[str] | None = None) -> Rows:
     """Return X as the rows (n, D) that the kernels take, for a net whose inputs have these names.
 
-    X is an array, images (n, h, w) with or without an axis of length 1 for the channel, or a frame of pandas, polars or
-    Arrow, whose columns are put in the order of `feature_names` where both have names. Raises InvalidValueError or
-    InvalidTypeError for what does not fit.
+    X is an array, images (n, h, w) with or without an axis of length 1 for the channel, a sparse matrix or array of
+    SciPy, or a frame of pandas, polars or Arrow, whose columns are put in the order of `feature_names` where both have
+    names. Raises InvalidValueError or InvalidTypeError for what does not fit.
 
     >>> as_rows("X", np.zeros((5, 2, 3)), 6).shape
     (5, 6)
     """
     if _is_ready(X, 2):
         array = X
+    elif is_sparse(X):
+        return as_sparse_inputs(name, X, input_size)
     elif is_frame(X):
         array = as_inputs(name, rows_of_frame(name, X, feature_names), ndim=2)
     else:
@@ -68,16 +76,20 @@ def as_rows(name: str, X: ArrayLike, input_size: int, feature_names: Sequence[st
     return array
 
 
-def as_triple(name: str, value: Any) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
-    """Return (X, Y, weights), without weights None for these; raises InvalidValueError for what is neither."""
+def as_triple(name: str, value: Any) -> tuple[Any, ArrayLike | None, ArrayLike | None]:
+    """Return (X, Y, weights), None for what is not there; raises InvalidValueError for what is none."""
+    if isinstance(value, Parts):
+        return value, None, None
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         raise InvalidValueError(f"{name} must be a pair (X, Y), or (X, Y, weights)")
     X, Y, *weights = value
     return X, Y, weights[0] if weights else None
 
 
-def count_nonzeros(X: Float32Array, n_threads: int, name: str = "X") -> Int64Array:
+def count_nonzeros(X: Rows, n_threads: int, name: str = "X") -> Int64Array:
     """Return the nonzeros of each row of X (n, D). Raises InvalidValueError for NaN or infinity."""
+    if isinstance(X, SparseInputs):
+        return X.counts
     counts, unusable = nonzeros_by_row(X, n_threads)
     if unusable:
         refuse_unusable(name, X)

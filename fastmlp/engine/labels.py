@@ -15,7 +15,7 @@ from fastmlp.errors import InvalidTypeError, InvalidValueError
 __all__ = ["as_labels"]
 
 
-def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> Int64Array:
+def as_labels(name: str, value: ArrayLike | None, n: int, n_classes: int) -> Int64Array:
     """Return labels (n,) int64 from labels (n,) or (n, 1), or one-hot rows (n, C); booleans are 0 and 1.
 
     Raises TypeError or ValueError for labels that are text, missing, fractional, negative, too large or too few.
@@ -41,7 +41,7 @@ def as_labels(name: str, value: ArrayLike, n: int, n_classes: int) -> Int64Array
     return np.ascontiguousarray(array, np.int64)
 
 
-def _as_numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+def _as_numbers(name: str, value: ArrayLike | None) -> NDArray[Any]:
     """Return labels of whatever shape as real numbers."""
     array = only_column(name, value) if is_frame(value) else None
     if array is None:

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Int64Array
+from fastmlp.engine.class_weights import ClassWeight, with_class_weights
 from fastmlp.engine.feature_names import check_feature_names
-from fastmlp.engine.inputs import Samples, as_rows
+from fastmlp.engine.inputs import Rows, Samples, as_rows
 from fastmlp.engine.labels import as_labels
+from fastmlp.engine.part_reader import PartReader
+from fastmlp.engine.parts import Parts
 from fastmlp.engine.sample_weights import as_sample_weights
 from fastmlp.engine.scaling import Scaling, check_scaling
 from fastmlp.engine.settings import check_class_names, check_number
+from fastmlp.engine.sparse_inputs import SparseInputs
 from fastmlp.engine.table_columns import TableColumn, check_table_columns
+from fastmlp.errors import InvalidValueError
 
-__all__ = ["Meaning"]
+__all__ = ["Meaning", "check_part_names"]
 
 
 class Meaning:
@@ -98,16 +103,18 @@ class Meaning:
     def scaling(self, value: Scaling | None) -> None:
         self._scaling = None if value is None else check_scaling(value, self.input_size)
 
-    def _scaled(self, name: str, rows: Float32Array) -> Float32Array:
-        return rows if self._scaling is None else self._scaling.apply(name, rows)
+    def _scaled(self, name: str, rows: Rows) -> Rows:
+        if self._scaling is None:
+            return rows
+        return rows.scaled(name, *self._scaling) if isinstance(rows, SparseInputs) else self._scaling.apply(name, rows)
 
-    def _rows(self, X: ArrayLike) -> Float32Array:
+    def _rows(self, X: ArrayLike) -> Rows:
         return self._scaled("X", as_rows("X", X, self._input_size, self._feature_names))
 
     def _samples(
         self,
         X: ArrayLike,
-        Y: ArrayLike,
+        Y: ArrayLike | None,
         feature_names: tuple[str, ...] | None,
         weights: ArrayLike | None = None,
         part: str = "",
@@ -115,3 +122,41 @@ class Meaning:
         rows = self._scaled(f"{part}X", as_rows(f"{part}X", X, self.input_size, feature_names))
         labels = as_labels(f"{part}Y", Y, len(rows), self.output_size)
         return Samples(rows, labels, as_sample_weights(f"{part}sample_weight", weights, len(rows)))
+
+    def _taken(
+        self,
+        X: ArrayLike | Parts,
+        Y: ArrayLike | None,
+        feature_names: tuple[str, ...] | None,
+        weights: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        part: str = "",
+    ) -> Samples | PartReader:
+        """X and Y as samples, or parts as this net sees them, which hold their labels themselves."""
+        if not isinstance(X, Parts):
+            return with_class_weights(self._samples(X, Y, feature_names, weights, part), class_weight, self.output_size)
+        for name, value in (("Y", Y), ("sample_weight", weights)):
+            if value is not None:
+                raise InvalidValueError(f"{part}{name} is given beside parts, which hold their labels: leave it out")
+        check_part_names(X, feature_names, part)
+        return self._reader(X, feature_names, class_weight)
+
+    def _reader(
+        self,
+        parts: Parts,
+        feature_names: tuple[str, ...] | None,
+        class_weight: ClassWeight | None = None,
+        counts: Int64Array | None = None,
+    ) -> PartReader:
+        """Parts as this net sees them; `counts` (P, C) spares reading their labels."""
+
+        def to_samples(rows: ArrayLike, labels: ArrayLike, name: str) -> Samples:
+            return self._samples(rows, labels, feature_names, part=name)
+
+        return PartReader(parts, to_samples, self.output_size, class_weight, counts)
+
+
+def check_part_names(parts: Parts, feature_names: tuple[str, ...] | None, part: str = "") -> None:
+    """Raise InvalidValueError where parts have other columns than a net, whose inputs have these names."""
+    if None not in (feature_names, parts.feature_names) and feature_names != parts.feature_names:
+        raise InvalidValueError(f"{part}parts have the columns {parts.feature_names}, and this net {feature_names}")

@@ -17,6 +17,7 @@ from fastmlp.engine.weights import Weights
 from fastmlp.errors import InvalidTypeError, InvalidValueError
 from fastmlp.kernels import steps
 from fastmlp.kernels.layout import Parameters
+from fastmlp.kernels.lazy import LazyAdam
 
 __all__ = [
     "OPTIMIZERS",
@@ -28,6 +29,7 @@ __all__ = [
     "as_optimizer",
     "default_lr",
     "for_kernels",
+    "has_lazy_form",
     "moments_of",
 ]
 
@@ -67,18 +69,25 @@ class Momentum:
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """Adam with bias correction (Kingma and Ba 2015, algorithm 1); `l2` as for SGD."""
+    """Adam with bias correction (Kingma and Ba 2015, algorithm 1); `l2` as for SGD.
+
+    With `lazy`, an input that is 0 in all of a batch leaves its weights and their moments as they are, as PyTorch's
+    SparseAdam does: another optimiser, whose steps do not grow with the number of inputs. It takes no `l2`.
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
     l2: float = 0.0
+    lazy: bool = False
 
     def __post_init__(self) -> None:
         check_share("beta_1", self.beta_1)
         check_share("beta_2", self.beta_2)
         check_number("epsilon", self.epsilon)  # with 0, a weight without any gradient would become 0 / 0
         check_size("l2", self.l2)
+        if self.lazy and self.l2:
+            raise InvalidValueError("Adam with lazy=True leaves weights alone that l2 is to shrink: leave out one")
 
 
 Optimizer = SGD | Momentum | Adam
@@ -115,6 +124,11 @@ def default_lr(optimizer: Optimizer) -> float:
 def moments_of(optimizer: Optimizer) -> tuple[str, ...]:
     """Return the names of the moments that an optimiser remembers."""
     return _MOMENTS[type(optimizer)]
+
+
+def has_lazy_form(optimizer: Optimizer) -> bool:
+    """Whether what it does to weights without a gradient can be made up for later (`fastmlp.kernels.lazy`)."""
+    return (isinstance(optimizer, SGD) and optimizer.l2 > 0) or (isinstance(optimizer, Momentum) and optimizer.l2 == 0)
 
 
 class OptimizerState:
@@ -189,5 +203,6 @@ def for_kernels(optimizer: Optimizer, lr: float, n_steps: int, moments: list[Par
         return steps.Momentum(rate, decay, np.float32(optimizer.momentum), bool(optimizer.nesterov), *moments)
     if isinstance(optimizer, Adam):
         betas = float(optimizer.beta_1), float(optimizer.beta_2)
-        return steps.Adam(rate, decay, *betas, np.float32(optimizer.epsilon), n_steps, *moments)
+        kind = LazyAdam if optimizer.lazy else steps.Adam
+        return kind(rate, decay, *betas, np.float32(optimizer.epsilon), n_steps, *moments)
     return steps.DescentWithDecay(rate, decay) if decay > 0 else steps.Descent(rate)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.errors import InvalidTypeError
 
 __all__ = ["refuse_stranger"]
@@ -37,8 +38,10 @@ def _what_it_is(value: Any) -> str | None:
         return f"the text {os.fspath(value)!r}; it must be an array of numbers: fastmlp.load_files reads files"
     if isinstance(value, Mapping):
         return f"a {kind}; it must be one array, or a frame such as pandas.DataFrame(...) makes of it"
+    if is_sparse(value):
+        return f"a sparse matrix ({kind}); only inputs may be sparse: give its toarray()"
     if hasattr(value, "toarray"):
-        return f"a sparse matrix ({kind}): call its toarray(); zeros are skipped all the same"
+        return f"a sparse matrix ({kind}) that is not SciPy's: give scipy.sparse.csr_array(...)"
     homes = [base.__module__ for base in type(value).__mro__]
     if any(home.startswith("torch.utils.data.dataloader") for home in homes):
         return f"a torch {kind}, which gives batches: join them to one array with torch.cat([x for x, y in ...])"

@@ -5,32 +5,37 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastmlp.arrays import Float32Array, Int64Array
+from fastmlp.arrays import Float32Array, Int64Array, all_finite
 from fastmlp.engine.fit_options import FitOptions
 from fastmlp.engine.history import History
 from fastmlp.engine.inference import Score, mean_of, score
 from fastmlp.engine.inputs import Samples, count_nonzeros
-from fastmlp.engine.optimizers import SGD, Optimizer, OptimizerState, for_kernels, moments_of
+from fastmlp.engine.optimizers import SGD, Optimizer, OptimizerState
 from fastmlp.engine.pace import Pace
+from fastmlp.engine.packed import Packed, PackedParts, Packer
+from fastmlp.engine.part_reader import PartReader, mean_of_parts, score_on
 from fastmlp.engine.stopping import Spare
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.weights import Weights
 from fastmlp.errors import DivergenceError
-from fastmlp.kernels.epoch import EpochPlan, EpochScratch, train_epoch
-from fastmlp.kernels.hidden import Inputs, forms_by_speed, in_form
+from fastmlp.kernels.epoch import EpochPlan, train_epoch
+from fastmlp.kernels.hidden import Inputs
 from fastmlp.kernels.interrupts import HeldBack
-from fastmlp.kernels.layout import Parameters, empty_parameters
+from fastmlp.kernels.layout import Parameters
+from fastmlp.kernels.lazy import lazily
+from fastmlp.kernels.many_classes import ManyClassesScratch, train_epoch_of_many
 from fastmlp.kernels.softmax import Outcome
 from fastmlp.kernels.sparse import SparseRows
 from fastmlp.kernels.team import Member, run_team
-from fastmlp.kernels.tiles import Lanes
-from fastmlp.machine import available_processors
+from fastmlp.kernels.wide import WideRows
 
-__all__ = ["Measure", "Trainee", "compile_training", "fit", "measure_on"]
+__all__ = ["Elsewhere", "Measure", "Trainee", "compile_for", "fit", "measure_on", "train_once"]
 
 _FEW = 16  # samples: enough for a forward pass to look whether their zeros are worth skipping
 
@@ -56,8 +61,26 @@ class Trainee:
     fixed_outputs: int = 0
 
 
-def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure:
+class Elsewhere(Protocol):
+    """Samples that are not trained on here: what `fit` takes for them where others do the work of an epoch."""
+
+    @property
+    def largest(self) -> int:
+        """Samples of the largest part: a batch has no more."""
+
+    def train(self, options: FitOptions, lr: float, watch: Stopwatch, interrupted: Callable[[], bool]) -> Score:
+        """Have an epoch trained, and the trainee what came of it; return mean loss and accuracy.
+
+        Raises KeyboardInterrupt soon after `interrupted` says so. The `watch` is told what compiling took. Where it
+        raises, the caller puts the trainee back.
+        """
+
+
+def measure_on(weights: Weights, validation: Samples | PartReader, n_threads: int) -> Measure:
     """Return what measures `weights` on the `validation` samples. Raises InvalidValueError for NaN or infinity."""
+    if isinstance(validation, PartReader):
+        validation.keep_on_disk()
+        return lambda: score_on(weights, validation, n_threads)
     count_nonzeros(validation.X, n_threads, "validation X")
     # Compiled, or loaded from disk, now, with weights of 0: an epoch could not be interrupted in the compiler.
     like = Weights(*weights.shapes["W1"], *weights.shapes["b2"])
@@ -67,7 +90,7 @@ def measure_on(weights: Weights, validation: Samples, n_threads: int) -> Measure
 
 def fit(
     trainee: Trainee,
-    samples: Samples,
+    samples: Samples | PartReader | Elsewhere,
     options: FitOptions,
     measure: Measure | None = None,
     history: History | None = None,
@@ -83,7 +106,7 @@ def fit(
     history = History() if history is None else history
     epochs = len(history.loss) + options.number_epochs
     options.check(epochs, validated=measure is not None)
-    options = options.for_samples(len(samples.y))
+    options = options.for_samples(len(samples.y) if isinstance(samples, Samples) else samples.largest)
     if options.early_stopping is not None and spare is None:
         spare = Spare(trainee.weights, trainee.state)
     watch = Stopwatch()
@@ -105,42 +128,55 @@ def fit(
     return history
 
 
+def compile_for(trainee: Trainee, samples: Samples, options: FitOptions, validation: Samples) -> None:
+    """Compile, or load from disk, all that a `fit` with these arguments would, measured on `validation`; train nothing.
+
+    Raises InvalidValueError for NaN or infinity in the samples.
+    """
+    measure_on(trainee.weights, validation, trainee.n_threads)
+    _Run(trainee, samples, options, Stopwatch(), None)
+
+
+def train_once(trainee: Trainee, samples: Samples | PartReader, options: FitOptions, lr: float) -> tuple[Score, float]:
+    """Train one epoch, as `fit` does; return mean loss and accuracy, and the seconds that compiling took.
+
+    Where it raises, DivergenceError among others, the trainee is left as it is: throw it away.
+    """
+    watch = Stopwatch()
+    run = _Run(trainee, samples, replace(options, number_epochs=1), watch, None)
+    return run.train_once(lr, watch), watch.seconds["compile"]
+
+
 class _Run:
     """A `fit` under way: the inputs as the kernels take them, and the memory that its epochs share."""
 
     def __init__(
-        self, trainee: Trainee, samples: Samples, options: FitOptions, watch: Stopwatch, spare: Spare | None
+        self,
+        trainee: Trainee,
+        samples: Samples | PartReader | Elsewhere,
+        options: FitOptions,
+        watch: Stopwatch,
+        spare: Spare | None,
     ) -> None:
-        self._trainee, self._y, self._weights, self._options = trainee, samples.y, samples.weights, options
-        self._lanes, self._parameters, self._spare = trainee.weights.lanes, trainee.weights.packed, spare
+        self._trainee, self._options, self._spare = trainee, options, spare
+        self._lanes, self._parameters = trainee.weights.lanes, trainee.weights.packed
         (self._n_classes,) = trainee.weights.shapes["b2"]
-        self._X = self._packed(samples.X, watch)
-        with watch.on("compile"):
-            compile_training(self._lanes, type(self._X), trainee.state.optimizer)
+        packer = Packer(trainee.weights, trainee.state.optimizer, options.batch_size, trainee.n_threads)
+        self._pace, self._interrupted = Pace(packer.threads_in_training), False
+        name = "X"
+        if isinstance(samples, PartReader) and len(samples) == 1:  # it stays in memory
+            name, samples = f"{samples.name(0)}: X", samples.read(0)
+        self._samples: Packed | PackedParts | Elsewhere
+        if isinstance(samples, Samples):
+            self._samples = packer.packed(samples, watch, name)
+        elif isinstance(samples, PartReader):
+            self._samples = PackedParts(samples, packer, options.number_epochs)
+        else:
+            self._samples = samples
         with watch.on("pack"):
-            # More threads than processors would only wait for each other.
-            n_threads = min(trainee.n_threads, len(self._parameters.W1), available_processors())
-            self._pace = Pace(n_threads)
-            self._outcome = Outcome.of(len(self._y))
-            self._scratch = EpochScratch.of(self._parameters, self._X, options.batch_size, n_threads)
-            self._rollback = _Rollback([self._parameters, *trainee.state.packed], self._X, trainee.state.optimizer)
-
-    def _packed(self, X: Float32Array, watch: Stopwatch) -> Inputs:
-        """X in the form that is fastest for these epochs; what packs it is compiled, or loaded from disk, first."""
-        n_threads, batch_size = self._trainee.n_threads, self._options.batch_size
-        with watch.on("compile"):
-            count_nonzeros(_ONE, 1)
-        with watch.on("pack"):
-            counts = count_nonzeros(X, n_threads)
-            forms = forms_by_speed(X, counts, self._trainee.weights.vectors, self._lanes)
-        for form in forms:
-            with watch.on("compile"):
-                in_form(form, _ONE, _ONE_COUNT, self._lanes, 1, 1)
-            with watch.on("pack"):
-                packed = in_form(form, X, counts, self._lanes, batch_size, n_threads)
-            if packed is not None:
-                return packed
-        raise AssertionError("the last form takes any X")
+            sets = [self._parameters, *trainee.state.packed]
+            X = self._samples.X if isinstance(self._samples, Packed) else None
+            self._rollback = _Rollback(sets, X, trainee.state.optimizer)
 
     def epoch(self, history: History, measure: Measure | None, lr: float, packing: float) -> None:
         """Train once through all samples at this learning rate, measure, and add the epoch to the history.
@@ -150,25 +186,26 @@ class _Run:
         but is raised only there and at the end: what keeps, puts back and adds is never broken off. `packing` is
         seconds that count as the epoch's.
         """
-        rng, watch = self._trainee.rng, Stopwatch()
-        with HeldBack():
+        rng, optimizer, watch = self._trainee.rng, self._trainee.state, Stopwatch()
+        self._interrupted = False
+        with HeldBack(self._interrupt):
             with watch.on("train"):
-                state = rng.bit_generator.state
+                state, steps = rng.bit_generator.state, optimizer.steps
                 self._rollback.save()
             try:
                 with watch.on("train"):
-                    loss, accuracy = self._train_once(lr)
+                    loss, accuracy = self.train_once(lr, watch)
                 measured = None if measure is None else measure()
             except BaseException as error:
                 self._rollback.restore()
-                rng.bit_generator.state = state
+                rng.bit_generator.state, optimizer.steps = state, steps
                 if isinstance(error, DivergenceError):
                     raise DivergenceError(f"training diverged in epoch {len(history.loss) + 1}: {error}") from None
                 raise
-            self._trainee.state.steps += -(-len(self._y) // self._options.batch_size)
             history.loss.append(loss)
             history.accuracy.append(accuracy)
-            history.seconds.append(packing + watch.seconds["train"])
+            history.seconds.append(packing + watch.seconds["train"] - watch.seconds["compile"])
+            history.compile_seconds += watch.seconds["compile"]  # of a part
             history.lr.append(lr)
             if measured is not None:
                 history.val_loss.append(measured.loss)
@@ -184,27 +221,54 @@ class _Run:
                 history.best_epoch = len(history.loss)
             history.stopped_early = stopping.is_over(history)
 
-    def _train_once(self, lr: float) -> tuple[float, float]:
+    def _interrupt(self) -> None:
+        self._interrupted = True
+
+    def train_once(self, lr: float, watch: Stopwatch) -> Score:
         """Train once through all samples; return mean loss and accuracy, each batch taken before its update."""
-        rng, n = self._trainee.rng, len(self._y)
+        if isinstance(self._samples, Packed):
+            return self._train_on(self._samples, lr)
+        if isinstance(self._samples, PackedParts):
+            return self._train_on_parts(self._samples, lr, watch)
+        return self._samples.train(self._options, lr, watch, lambda: self._interrupted)
+
+    def _train_on_parts(self, parts: PackedParts, lr: float, watch: Stopwatch) -> Score:
+        n, results = len(parts), []
+        order = self._trainee.rng.permutation(n).tolist() if self._options.shuffle else list(range(n))
+        for packed, mass in parts.in_turn(order, watch, lambda: self._interrupted):
+            results.append((self._train_on(packed, lr), mass))
+            del packed  # before the next is packed: two parts at most are in memory
+        return mean_of_parts(results)
+
+    def _train_on(self, samples: Packed, lr: float) -> Score:
+        """Train once through these samples."""
+        rng, n, size = self._trainee.rng, len(samples.y), samples.batch_size
         order = rng.permutation(n) if self._options.shuffle else np.arange(n)
         rule = self._trainee.state.for_epoch(lr)
-        size, fixed = self._options.batch_size, self._trainee.fixed_outputs
-        plan = EpochPlan.of(order, self._y, size, rule, self._n_classes, self._weights, fixed)
+        fixed = self._trainee.fixed_outputs
+        plan = EpochPlan.of(order, samples.y, size, rule, self._n_classes, samples.weights, fixed)
+        if samples.lazy:
+            plan = plan._replace(rule=lazily(rule, plan.totals, self._steps_done()) or rule)
         first = 0
         while first < n:
-            last = min(n, first + self._pace.stretch(n - first, self._options.batch_size))
-            self._train(plan.part(first, last), self._outcome.part(first, last))
+            last = min(n, first + self._pace.stretch(n - first, size))
+            self._train(samples, plan.part(first, last), samples.outcome.part(first, last))
             first = last
-        in_order = None if self._weights is None else self._weights[order]  # as the outcome is
-        return self._checked_result(lr, in_order)
+        self._trainee.state.steps += -(-n // size)
+        in_order = None if samples.weights is None else samples.weights[order]  # as the outcome is
+        return self._checked_result(samples.outcome, lr, in_order)
 
-    def _train(self, plan: EpochPlan, outcome: Outcome) -> None:
+    def _steps_done(self) -> NDArray[np.uint32]:
+        """How many steps of the epoch each row of each tile of W1 has had: none yet."""
+        return np.zeros(self._parameters.W1.shape[:2], np.uint32)
+
+    def _train(self, samples: Packed, plan: EpochPlan, outcome: Outcome) -> None:
         running: list[float] = []  # seconds, of each thread
 
         def work(member: Member) -> None:
             start = time.thread_time()
-            train_epoch(self._parameters, outcome, self._scratch, self._X, plan, member, self._lanes)
+            train = train_epoch_of_many if isinstance(samples.scratch, ManyClassesScratch) else train_epoch
+            train(self._parameters, outcome, samples.scratch, samples.X, plan, member, self._lanes)
             running.append(time.thread_time() - start)
 
         start = time.perf_counter()
@@ -212,15 +276,16 @@ class _Run:
         run_team(1 if quick else self._pace.threads, work, inline=quick)
         self._pace.record(len(plan.order), time.perf_counter() - start, sum(running))
 
-    def _checked_result(self, lr: float, weights: Float32Array | None) -> tuple[float, float]:
-        loss, accuracy = mean_of(self._outcome, weights)
-        finite = all(np.isfinite(array).all() for array in self._parameters)
-        if not finite or not loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
+    def _checked_result(self, outcome: Outcome, lr: float, weights: Float32Array | None) -> Score:
+        none_counts = weights is not None and not weights.any()  # in a part of classes that all have the weight 0
+        result = Score(0.0, 0.0) if none_counts else mean_of(outcome, weights)
+        finite = all(all_finite(array) for array in self._parameters)
+        if not finite or not result.loss < self._trainee.loss_limit * math.log(max(self._n_classes, 2)):
             raise DivergenceError(
-                f"the mean loss is {loss:.3g} at learning rate {lr:g}; "
+                f"the mean loss is {result.loss:.3g} at learning rate {lr:g}; "
                 "try a smaller lr, or scale the inputs to about 0..1"
             )
-        return loss, accuracy
+        return result
 
 
 class _Rollback:
@@ -228,15 +293,16 @@ class _Rollback:
 
     Of W1 only the rows that a training on X can change. A column of X without any nonzero leaves its row of W1 as it
     is, unless there is a penalty on weights, or a moment from an earlier fit. Dense inputs can change all of it, and
-    where there are more nonzeros than weights, to look for such columns costs more than their rows.
+    where there are more nonzeros than weights, to look for such columns costs more than their rows. X is None for data
+    in parts, whose columns are not known before they are read.
     """
 
-    def __init__(self, sets: list[Parameters], X: Inputs, optimizer: Optimizer) -> None:
+    def __init__(self, sets: list[Parameters], X: Inputs | None, optimizer: Optimizer) -> None:
         self._rows: slice | Int64Array = slice(None)
         _, n_columns, _ = sets[0].W1.shape
-        if isinstance(X, SparseRows) and len(X.entries) < sets[0].W1.size and optimizer == SGD():
+        if isinstance(X, (SparseRows, WideRows)) and len(X.entries) < sets[0].W1.size and optimizer == SGD():
             used = np.zeros(n_columns, np.bool_)
-            used[X.entries["column"]] = True
+            used[X.entries["column"][: X.starts[:, -1].max()]] = True  # behind them is room, for columns 0
             self._rows = np.flatnonzero(used)
         self._sets = sets
         self._copies = [Parameters(each.W1[:, self._rows].copy(), *(a.copy() for a in each[1:])) for each in sets]
@@ -257,21 +323,3 @@ class _Rollback:
             theirs.W1[:, self._rows] = ours.W1
             for kept, array in zip(ours[1:], theirs[1:], strict=True):
                 array[...] = kept
-
-
-# One sample of one input, on which kernels are run to have them compiled.
-_ONE = np.ones((1, 1), np.float32)
-_ONE_COUNT = np.ones(1, np.int64)
-
-
-def compile_training(lanes: Lanes, form: type, optimizer: Optimizer) -> None:
-    """Compile, or load from disk, what trains on inputs of this form in tiles of this width: run it on one sample."""
-    count_nonzeros(_ONE, 1)
-    X = in_form(form, _ONE, _ONE_COUNT, lanes, 1, 1)
-    assert X is not None
-    parameters = empty_parameters(1, 1, 1, lanes)
-    scratch = EpochScratch.of(parameters, X, 1, 1)
-    moments = [empty_parameters(1, 1, 1, lanes) for _ in moments_of(optimizer)]
-    rule = for_kernels(optimizer, 0.0, 0, moments)
-    plan = EpochPlan.of(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, rule, 1)
-    run_team(1, lambda member: train_epoch(parameters, Outcome.of(1), scratch, X, plan, member, lanes))

@@ -9,7 +9,7 @@ import numpy as np
 from fastmlp.engine.inference import score
 from fastmlp.engine.inputs import Samples
 from fastmlp.engine.optimizers import SGD
-from fastmlp.engine.training import compile_training
+from fastmlp.engine.packed import compile_training
 from fastmlp.engine.weights import Weights
 from fastmlp.kernels.hidden import FORMS
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp.arrays import Float32Array
+from fastmlp.arrays import Float32Array, all_finite
 from fastmlp.engine.inputs import as_inputs
 from fastmlp.engine.settings import default_threads
 from fastmlp.errors import InvalidValueError
@@ -66,7 +66,7 @@ class Weights:
         array = as_inputs(name, value, ndim=len(shape))
         if array.shape != shape:
             raise InvalidValueError(f"{name} has shape {array.shape}; this net's is {shape}")
-        if not np.isfinite(array).all():
+        if not all_finite(array):
             raise InvalidValueError(f"{name} holds NaN or infinity; weights must be finite")
         if name == "W1":
             self._pack_W1(array)
@@ -82,6 +82,14 @@ class Weights:
     def vectors(self) -> int:
         """SIMD vectors of the packed hidden layer."""
         return self.lanes.vectors * len(self.packed.b1)
+
+    def fill_W1(self, blocks: Iterable[Float32Array]) -> None:
+        """Copy blocks of rows to W1, one after the other from its first row on."""
+        first = 0
+        for block in blocks:
+            for tile, units in enumerate(self._tiles()):
+                self.packed.W1[tile, first : first + len(block), : units.stop - units.start] = block[:, units]
+            first += len(block)
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return all four by their names, read-only copies."""

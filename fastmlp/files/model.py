@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastmlp.arrays import all_finite
 from fastmlp.errors import ModelFileError
 from fastmlp.files.atomic import remove_leftovers, write_whole
 from fastmlp.files.json_safe import json_safe
@@ -135,7 +136,7 @@ def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         dimensions = 1 if name in _SCALING else _DIMENSIONS[name.split("_")[-1]]
         if array.dtype != np.float32 or array.ndim != dimensions or array.size == 0:
             raise ModelFileError(f"{path}: {name} is {array.dtype} of shape {array.shape}, not a net's")
-        if not np.isfinite(array).all():
+        if not all_finite(array):
             raise ModelFileError(f"{path}: {name} holds NaN or infinity")
     W1, b1, W2, b2 = (arrays[name].shape for name in _DIMENSIONS)
     if not (W1[1:] == b1 == W2[:1] and W2[1:] == b2):
@@ -160,5 +161,6 @@ def _digest(stored: Mapping[str, NDArray[Any]]) -> bytes:
     for name in (*_DIMENSIONS, "metadata", *others):
         array = np.ascontiguousarray(stored[name])
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
-        digest.update(array.tobytes())
+        if array.nbytes:
+            digest.update(array.reshape(-1).view(np.uint8).data)  # not tobytes, which would copy it
     return digest.digest()

@@ -22,16 +22,19 @@ import numpy as np
 
 from fastmlp.arrays import Float32Array, Int64Array
 
-from .compiled import entry
+from .compiled import entry, inlined
 from .hidden import BatchColumns, Inputs, columns_scratch, hidden_forward, prepare_columns, update_W1
 from .layout import Parameters, aligned_zeros, room_for
+from .lazy import catch_up, catch_up_all
 from .output import hidden_backward, output_forward, update_b1, update_W2
 from .softmax import Targets, softmax_cross_entropy, update_b2
 from .steps import UpdateRule, gradient_scale, steps_of_arrays
 from .team import arrive, await_all, stopped
 from .tiles import target
 
-__all__ = ["EpochPlan", "EpochScratch", "train_epoch"]
+__all__ = ["EpochPlan", "EpochScratch", "of_member", "step_of_W1", "train_epoch"]
+
+_ONE = np.float32(1.0)
 
 
 class EpochPlan(NamedTuple):
@@ -109,6 +112,18 @@ class EpochScratch(NamedTuple):
         )
 
 
+@inlined
+def of_member(columns, member):
+    """The memory of this thread for a batch by columns."""
+    return BatchColumns(columns.ends[member.rank], columns.entries[member.rank], columns.room)
+
+
+@inlined
+def step_of_W1(plan, tile, step):
+    """The step that is to come for a tile of W1, by which rows are brought up to date."""
+    return steps_of_arrays(plan.rule, tile, plan.first_step + step, _ONE)[0]
+
+
 @entry
 def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     """An epoch of mini-batch gradient descent, or a part of one, run by each member of a team at the same time.
@@ -118,8 +133,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
     """
     order, n, B = plan.order, len(plan.order), plan.batch_size
     n_tiles, n_batches = len(parameters.W1), -(-n // B)
-    columns = scratch.columns
-    columns = BatchColumns(columns.ends[member.rank], columns.entries[member.rank], columns.room)
+    columns = of_member(scratch.columns, member)
     dlogits, results = scratch.dlogits[member.rank], scratch.outcome[member.rank]
     if member.rank == 0:
         for c in range(len(parameters.b2)):  # an assignment to a slice takes Numba seconds to compile
@@ -140,6 +154,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
                 update_b1(b1, dhidden, len(last), steps[1], lanes)
                 update_W1(W1, dhidden, X, last, columns, steps[0], lanes)
             if step < n_batches:
+                catch_up(W1, X, batch, step_of_W1(plan, tile, step), lanes)
                 hidden_forward(hidden, W1, b1, X, batch, coming, lanes)
                 output_forward(logits[tile], hidden, W2, len(batch), lanes)
             coming = coming[:0]  # has been asked for with the first tile
@@ -159,6 +174,9 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
             for i in range(len(batch)):
                 outcome.losses[step * B + i] = results[0, i]
                 outcome.hits[step * B + i] = results[1, i]
+    if n_batches == len(plan.totals):  # the end of the epoch
+        for tile in range(member.rank, n_tiles, member.size):
+            catch_up_all(parameters.W1[tile], step_of_W1(plan, tile, n_batches), lanes)
     if member.rank == 0:
         for c in range(len(parameters.b2)):
             parameters.b2[c] = scratch.b2[n_batches % 2, c]

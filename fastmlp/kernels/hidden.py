@@ -1,7 +1,7 @@
 """Which form of input takes which kernel of the hidden layer: the one file in which a form is registered.
 
-A form is a type: `CodedPairs` or `CodedNonzeros` (`coded.py`), `SparseRows` (`sparse.py`), or an array (n, D) of dense
-rows (`dense.py`).
+A form is a type: `CodedPairs` or `CodedNonzeros` (`coded.py`), `SparseRows` (`sparse.py`), `WideRows` (`wide.py`), or
+an array (n, D) of dense rows (`dense.py`).
 `forms_by_speed` chooses it; the kernels call `hidden_forward`, `prepare_columns` and `update_W1`, and Numba takes the
 one that fits the type. All forms give the same bits.
 """
@@ -26,6 +26,7 @@ from .packing import sparse_pays, to_sparse_rows
 from .rows import rows_hidden_forward, rows_hidden_forward_in_turns
 from .sparse import COLUMN_ENTRY, SparseRows, sparse_by_column, sparse_hidden_forward_two, sparse_update_W1
 from .tiles import Lanes, target
+from .wide import AHEAD, SORTED_ENTRY, WideRows, digit_bits, wide_by_column, wide_update_W1
 
 __all__ = [
     "FORMS",
@@ -37,31 +38,38 @@ __all__ = [
     "hidden_forward_two",
     "in_form",
     "prepare_columns",
+    "sparse_form",
     "update_W1",
 ]
 
-_MOST_ROOM = 4_000_000  # bytes, of each thread for a batch by columns, that counting is worth
+_MOST_ROOM = 4_000_000  # bytes, of each thread, in which each column of a batch has room for all its samples
 
-FORMS: tuple[type, ...] = (CodedPairs, CodedNonzeros, SparseRows, np.ndarray)
+FORMS: tuple[type, ...] = (CodedPairs, CodedNonzeros, SparseRows, WideRows, np.ndarray)
 """All forms of input; an array is dense rows."""
 
-Inputs = Float32Array | SparseRows | Coded
+Inputs = Float32Array | SparseRows | WideRows | Coded
 """Inputs X (n, D) in any form that the kernels take."""
 
 
-def forms_by_speed(X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes) -> list[type]:
+def forms_by_speed(X: Float32Array, counts: Int64Array, vectors: int, lanes: Lanes, batch_size: int) -> list[type]:
     """The forms to try for epochs of a layer of `vectors` vectors, in tiles of this width; the last takes any X (n, D).
 
     counts (n,) are the nonzeros of each row.
     """
     density = counts.sum() / X.size
     sparse = sparse_pays(density, vectors)
-    forms: list[type] = [SparseRows if sparse else np.ndarray]
+    forms: list[type] = [sparse_form(X.shape[1], batch_size) if sparse else np.ndarray]
     if pairs_pay(density, share_of_pairs(X), vectors, lanes.vectors):
         forms.insert(0, CodedPairs)
     elif sparse:
         forms.insert(0, CodedNonzeros)
     return forms
+
+
+def sparse_form(input_size: int, batch_size: int) -> type:
+    """The form of sparse rows: where columns are too many to have room for a batch each, its nonzeros are listed."""
+    room = input_size * _odd_lines(batch_size) * COLUMN_ENTRY.itemsize
+    return SparseRows if room <= _MOST_ROOM else WideRows
 
 
 def in_form(
@@ -73,7 +81,10 @@ def in_form(
     """
     if issubclass(form, Coded):
         return to_coded(form, X, counts, lanes, batch_size, n_threads)
-    return to_sparse_rows(X, counts, lanes, batch_size, n_threads) if form is SparseRows else X
+    if form is np.ndarray:
+        return X
+    rows = to_sparse_rows(X, counts, lanes, batch_size, n_threads)
+    return WideRows(*rows) if form is WideRows else rows
 
 
 class BatchColumns(NamedTuple):
@@ -81,7 +92,7 @@ class BatchColumns(NamedTuple):
 
     ends: NDArray[Any]
     entries: NDArray[Any]
-    room: int  # entries for which each column has room; 0 where columns lie without gaps
+    room: int  # entries for which each column has room; of `WideRows` the bits of a digit
 
 
 def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> BatchColumns:
@@ -90,16 +101,14 @@ def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int)
         numbers, room = -(-input_size // 2) if isinstance(X, CodedPairs) else input_size, room_for(batch_size)
         entries = np.zeros((n_threads, numbers * room), np.uint32)
         return BatchColumns(np.zeros((n_threads, numbers), np.uint32), entries, room)
-    n_columns = n_entries = room = 0
-    if isinstance(X, SparseRows):
-        n_columns, room = input_size, _odd_lines(batch_size)
-        n_entries = n_columns * room
-        if n_entries * COLUMN_ENTRY.itemsize > _MOST_ROOM:
-            longest = int((X.starts[:, -1] - X.starts[:, 0]).max())
-            room, n_entries = 0, min(batch_size * longest, len(X.entries))
-    return BatchColumns(
-        np.zeros((n_threads, n_columns), np.uint64), np.zeros((n_threads, n_entries), COLUMN_ENTRY), room
-    )
+    if isinstance(X, WideRows):
+        longest, (digits, bits) = int((X.starts[:, -1] - X.starts[:, 0]).max()), digit_bits(input_size)
+        n_entries = min(batch_size * longest, len(X.entries)) + AHEAD
+        entries = np.zeros((n_threads, 2 * n_entries), SORTED_ENTRY)
+        return BatchColumns(np.zeros((n_threads, digits << bits), np.uint32), entries, bits)
+    n_columns, room = (input_size, _odd_lines(batch_size)) if isinstance(X, SparseRows) else (0, 0)
+    entries = np.zeros((n_threads, n_columns * room), COLUMN_ENTRY)
+    return BatchColumns(np.zeros((n_threads, n_columns), np.uint64), entries, room)
 
 
 def _odd_lines(batch_size: int) -> int:
@@ -142,6 +151,7 @@ def _form(X: Any) -> Any:
 _UPDATES = {
     np.ndarray: dense_update_W1,
     SparseRows: sparse_update_W1,
+    WideRows: wide_update_W1,
     CodedPairs: pairs_update_W1,
     CodedNonzeros: nonzeros_update_W1,
 }
@@ -180,4 +190,5 @@ def _prepare_columns(columns, X, batch, lanes):
     form = _form(X)
     if form is np.ndarray:
         return dense_by_column.py_func
-    return (sparse_by_column if form is SparseRows else coded_by_column).py_func
+    by_column = {SparseRows: sparse_by_column, WideRows: wide_by_column}.get(form, coded_by_column)
+    return by_column.py_func

@@ -13,7 +13,7 @@ from .simd import broadcast, dots, load, rank1, store, store_fours
 from .steps import take_step
 from .tags import block, block_rows, units, vector
 
-__all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1"]
+__all__ = ["hidden_backward", "output_forward", "update_W2", "update_b1", "update_rows_of_W2"]
 
 _ZERO = np.float32(0.0)
 
@@ -69,20 +69,26 @@ def _update_block(W2, hidden, dlogits, c, n, step, lanes, block_lanes):
     take_step(W2, c * units(lanes), units(lanes), acc, step)
 
 
-@kernel
-def update_W2(W2, hidden, dlogits, n, n_classes, step, lanes):
-    """The step of W2 by dlogits hidden for one tile and the first n samples.
+@inlined
+def update_rows_of_W2(W2, hidden, dlogits, n, share, step, lanes):
+    """The step of W2 by dlogits hidden for one tile, the classes (first, last) and the first n samples.
 
-    Writes W2 (C padded, units), a row per class, and the state of step; reads hidden (room, units) and dlogits (C
-    padded, room).
+    Writes these rows of W2 (C padded, units), and the state of step; reads hidden (room, units) and dlogits (C padded,
+    room).
     """
-    c = 0
-    while c + block_rows(lanes) <= n_classes:
+    c, last = share
+    while c + block_rows(lanes) <= last:
         _update_block(W2, hidden, dlogits, c, n, step, lanes, block(lanes))
         c += block_rows(lanes)
-    while c < n_classes:
+    while c < last:
         _update_block(W2, hidden, dlogits, c, n, step, lanes, lanes)
         c += 1
+
+
+@kernel
+def update_W2(W2, hidden, dlogits, n, n_classes, step, lanes):
+    """`update_rows_of_W2` for all classes."""
+    update_rows_of_W2(W2, hidden, dlogits, n, (0, n_classes), step, lanes)
 
 
 @kernel

@@ -11,6 +11,7 @@ from .layout import aligned_zeros
 from .sparse import ROW_ENTRY, SparseRows
 from .team import Member, run_team, share_of
 from .tiles import Lanes
+from .wide import AHEAD
 
 __all__ = [
     "block_borders",
@@ -92,7 +93,7 @@ def to_sparse_rows(X: Float32Array, counts: Int64Array, lanes: Lanes, batch_size
     starts = np.zeros((len(X), len(borders)), np.int64)
     np.cumsum(counts, out=starts[:, -1])
     starts[1:, 0] = starts[:-1, -1]
-    sparse = SparseRows(starts, aligned_zeros((int(counts.sum()),), ROW_ENTRY))
+    sparse = SparseRows(starts, aligned_zeros((int(counts.sum()) + AHEAD,), ROW_ENTRY))
     run_team(
         n_threads,
         lambda member: fill_sparse_rows(sparse, X, borders, *share_of(len(X), member), Lanes(1)),

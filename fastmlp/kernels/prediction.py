@@ -20,15 +20,19 @@ from .compress import append_nonzeros
 from .hidden import hidden_forward, hidden_forward_two
 from .lanewise import tile_sum
 from .layout import Parameters, aligned_zeros, room_for
+from .many_classes import by_unit, group_logits, many_room_for
 from .output import output_forward
 from .simd import axpy, broadcast, element, load, store
 from .softmax import softmax
 from .sparse import ROW_ENTRY, SparseRows
+from .steps import is_kind
 from .tags import takes_turns, units, vector
+from .wide import WideRows
 
 __all__ = ["PredictionScratch", "WithZeros", "network_forward"]
 
 _ROWS = 128  # of a chunk, at most: they share a pass over the weights
+_ROWS_OF_MANY = 64  # the same for many classes, of which each takes more memory
 _MORE_ROWS = 8
 _SCRATCH_BYTES = 1 << 20  # for what is kept of a chunk's rows; and as many for its nonzeros
 _BEYOND = 16  # entries: as many as a vector has lanes may be written beyond the last
@@ -47,15 +51,22 @@ class PredictionScratch(NamedTuple):
     nonzeros: SparseRows  # (rows, 2), and room for at least one full row
     order: Int64Array  # (rows,): 0, 1, ...
     hidden: Float32Array  # (2, room, units)
-    logits: Float32Array  # (tiles, C padded, room)
+    by_unit: Float32Array  # (tiles, units, room), of many classes: the hidden values of all tiles, a row per unit
+    logits: Float32Array  # (tiles, C padded, room): shares of the tiles; of many classes there is one for all
     probs: Float32Array  # (C padded, room)
     labels: Float32Array  # (room,)
     results: Float32Array  # (3, room): the sum of the powers, the loss and the hit of each row
 
     @classmethod
-    def of(cls, parameters: Parameters) -> PredictionScratch:
-        """Scratch for these parameters: about two megabytes at most, unless inputs, units or classes are very many."""
+    def of(cls, parameters: Parameters, of_many: bool = False) -> PredictionScratch:
+        """Scratch for these parameters: about two megabytes at most, unless inputs, units or classes are very many.
+
+        For many classes it is of a type of its own.
+        """
         (tiles, classes, units), input_size = parameters.W2.shape, parameters.W1.shape[1]
+        if of_many:
+            n_entries = max(input_size, _SCRATCH_BYTES // ROW_ENTRY.itemsize)
+            return ManyClassesPrediction.with_room(parameters, _ROWS_OF_MANY, n_entries)
         row_bytes = 4 * (2 * units + (tiles + 1) * classes)
         rows = min(_ROWS, max(16, _SCRATCH_BYTES // row_bytes // 16 * 16))
         n_entries = max(input_size, min(rows * input_size, _SCRATCH_BYTES // ROW_ENTRY.itemsize))
@@ -65,16 +76,60 @@ class PredictionScratch(NamedTuple):
     def with_room(cls, parameters: Parameters, rows: int, n_entries: int) -> PredictionScratch:
         """Scratch for chunks of at most so many rows and nonzeros; there must be room for the nonzeros of a row."""
         tiles, classes, units = parameters.W2.shape
-        room = room_for(rows)
+        of_many = cls is ManyClassesPrediction
+        room = many_room_for(rows) if of_many else room_for(rows)
         return cls(
             SparseRows(np.zeros((rows, 2), np.int64), aligned_zeros((n_entries + _BEYOND,), ROW_ENTRY)),
             np.arange(rows),
             aligned_zeros((2, room, units)),
-            aligned_zeros((tiles, classes, room)),
+            aligned_zeros((tiles if of_many else 0, units, room)),
+            aligned_zeros((1 if of_many else tiles, classes, room)),
             aligned_zeros((classes, room)),
             aligned_zeros((room,)),
             aligned_zeros((3, room)),
         )
+
+
+class ManyClassesPrediction(PredictionScratch):
+    """PredictionScratch for a net of many classes."""
+
+
+def _take_tile(scratch, tile, hidden, W2, n, lanes):
+    """What the output layer needs of a tile: its share of the logits; of many classes its hidden values, by unit."""
+    raise NotImplementedError("for kernels only")
+
+
+@overload(_take_tile, jit_options=KERNEL_OPTIONS)
+def _typed_take_tile(scratch, tile, hidden, W2, n, lanes):
+    if is_kind(scratch, ManyClassesPrediction):
+
+        def take(scratch, tile, hidden, W2, n, lanes):
+            by_unit(scratch.by_unit[tile], hidden, n, lanes)
+    else:
+
+        def take(scratch, tile, hidden, W2, n, lanes):
+            output_forward(scratch.logits[tile], hidden, W2[tile], n, lanes)
+
+    return take
+
+
+def _complete_logits(scratch, W2, n_classes, n, lanes):
+    """The logits of all tiles together, of many classes; else the softmax adds the shares."""
+    raise NotImplementedError("for kernels only")
+
+
+@overload(_complete_logits, jit_options=KERNEL_OPTIONS)
+def _typed_complete_logits(scratch, W2, n_classes, n, lanes):
+    if is_kind(scratch, ManyClassesPrediction):
+
+        def complete(scratch, W2, n_classes, n, lanes):
+            group_logits(scratch.logits[0], scratch.by_unit, W2, n, (0, n_classes), lanes)
+    else:
+
+        def complete(scratch, W2, n_classes, n, lanes):
+            pass
+
+    return complete
 
 
 @inlined
@@ -144,6 +199,11 @@ def _typed_chunk(scratch, X, first, last, vectors, lanes):
         def chunk(scratch, X, first, last, vectors, lanes):
             n = min(last - first, len(scratch.order))
             return X[first : first + n], n, _all_finite(X, first, first + n, lanes)
+    elif X.instance_class is WideRows:  # which was looked at when it was handed in
+
+        def chunk(scratch, X, first, last, vectors, lanes):
+            n = min(last - first, len(scratch.order))
+            return WideRows(X.starts[first : first + n], X.entries), n, True
     else:
 
         def chunk(scratch, X, first, last, vectors, lanes):
@@ -179,12 +239,13 @@ def network_forward(probs, outcome, parameters, scratch, X, y, share, lanes):
         while takes_turns(lanes) and tile + 2 <= len(W1):
             hidden_forward_two(hidden, W1[tile : tile + 2], b1[tile : tile + 2], rows, order, lanes)
             for t in range(2):
-                output_forward(logits[tile + t], hidden[t], W2[tile + t], n, lanes)
+                _take_tile(scratch, tile + t, hidden[t], W2, n, lanes)
             tile += 2
         while tile < len(W1):
             hidden_forward(hidden[0], W1[tile], b1[tile], rows, order, order[:0], lanes)
-            output_forward(logits[tile], hidden[0], W2[tile], n, lanes)
+            _take_tile(scratch, tile, hidden[0], W2, n, lanes)
             tile += 1
+        _complete_logits(scratch, W2, n_classes, n, lanes)
         for i in range(min(n, len(y))):
             labels[i] = y[first + i]
         for i in range(0, n, width):

@@ -29,7 +29,7 @@ from .simd import broadcast, load, store
 from .steps import take_step
 from .tags import units, vector
 
-__all__ = ["Outcome", "Targets", "softmax", "softmax_cross_entropy", "update_b2"]
+__all__ = ["Outcome", "Targets", "softmax", "softmax_cross_entropy", "update_b2", "update_rows_of_b2"]
 
 _MINUS_INFINITY = np.float32(-np.inf)
 _ZERO = np.float32(0.0)
@@ -121,22 +121,29 @@ def softmax_cross_entropy(dlogits, results, logits, b2, targets, n_classes, lane
             store(zero, dlogits, c * room + i)
 
 
-@kernel
-def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
-    """The step of b2 by the sum of dlogits over the first n samples, from its values `before`.
+@inlined
+def update_rows_of_b2(b2, before, dlogits, n, share, n_classes, step, lanes):
+    """The step of b2 by the sum of dlogits over the first n samples, from its values `before`, for some classes.
 
-    Writes b2 (C padded,) and the state of step; reads before (C padded,), 0 beyond C, and dlogits (C, room), 0 beyond
-    n.
+    Writes b2 (C padded,) from first to last, which is `share`: whole vectors, or up to the last class; and the state of
+    step. Reads before (C padded,), 0 beyond C, and dlogits (C, room), 0 beyond n.
     """
-    one = vector(lanes)
-    for c in range(n_classes):
+    one, (first, last) = vector(lanes), share
+    for c in range(first, last):
         acc = broadcast(_ZERO, one)
         for i in range(0, n, units(one)):
             acc = add(acc, load(dlogits, c * dlogits.shape[1] + i, one))
         b2[c] = tile_sum(acc)
-    for c in range(n_classes, len(b2)):
-        b2[c] = _ZERO
-    for c in range(0, len(b2), units(one)):
+    if last == n_classes:
+        for c in range(n_classes, len(b2)):
+            b2[c] = _ZERO
+    for c in range(first, last, units(one)):
         gradient = load(b2, c, one)
         store(load(before, c, one), b2, c)
         take_step(b2, c, 0, gradient, step)
+
+
+@kernel
+def update_b2(b2, before, dlogits, n, n_classes, step, lanes):
+    """`update_rows_of_b2` for all classes."""
+    update_rows_of_b2(b2, before, dlogits, n, (0, n_classes), n_classes, step, lanes)

@@ -72,26 +72,13 @@ def sparse_hidden_forward_two(hidden, W1, b1, X, batch, lanes):
 
 @kernel
 def sparse_by_column(columns, X, batch, lanes):
-    """The batch by columns: column d is entries[start : ends[d]], samples ascending; see `sparse_update_W1`.
+    """The batch by columns: column d is entries[d room : ends[d]], samples ascending.
 
-    Where a column has room for the whole batch, nothing has to be counted first. Otherwise it is a counting sort, and
-    a column begins where the one before ends (the CSC format).
-
-    Writes columns: ends (D,) and entries of COLUMN_ENTRY; reads the rows of X numbered by batch (B,).
+    Writes columns: ends (D,) and entries (D room,) of COLUMN_ENTRY; reads the rows of X numbered by batch (B,).
     """
     ends, room, n_blocks = columns.ends, columns.room, X.starts.shape[1] - 1
     for d in range(len(ends)):
         ends[d] = d * room
-    if room == 0:
-        for i in range(len(batch)):
-            row = batch[i] * (n_blocks + 1)
-            for k in range(element(X.starts, row), element(X.starts, row + n_blocks)):
-                ends[X.entries[k].column] += _ONE
-        first = np.uint64(0)
-        for d in range(len(ends)):  # from counts to starts
-            count = ends[d]
-            ends[d] = first
-            first += count
     for i in range(len(batch)):
         row = batch[i] * (n_blocks + 1)
         for k in range(element(X.starts, row), element(X.starts, row + n_blocks)):
@@ -110,10 +97,8 @@ def sparse_update_W1(W1, dhidden, X, batch, columns, step, lanes):
 
     Writes W1 (D, units) and the state of step; reads dhidden (B, units) and columns, the batch by columns.
     """
-    stop = 0
     for d in range(len(columns.ends)):
-        start = d * columns.room if columns.room > 0 else stop
-        stop = element(columns.ends, d)
+        start, stop = d * columns.room, element(columns.ends, d)
         if start < stop or moves_alone(step):
             acc = broadcast(_ZERO, lanes)
             for k in range(start, stop):

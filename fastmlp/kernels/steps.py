@@ -28,12 +28,15 @@ from .layout import Parameters
 from .simd import add_rows, axpy, broadcast, load_rows, rows_of, store_rows
 
 __all__ = [
+    "DESCENDING",
+    "STAYING",
     "Adam",
     "Descent",
     "DescentWithDecay",
     "Momentum",
     "UpdateRule",
     "gradient_scale",
+    "is_kind",
     "moves_alone",
     "steps_of_arrays",
     "take_step",
@@ -108,6 +111,13 @@ class AdamStep(NamedTuple):
     square: Float32Array
 
 
+# `lazy.py` adds its own.
+DESCENDING: set[type] = {Descent, DescentWithDecay}
+"""Optimisers for whose weights the kernels before carry -lr."""
+STAYING: set[type] = {Descent}
+"""Steps that leave a weight where it is if its gradient is 0."""
+
+
 def take_step(weights, offset, stride, gradient, step):
     """Change rows of `weights`, each `stride` elements after the one before, by the tile `gradient`.
 
@@ -134,7 +144,7 @@ def steps_of_arrays(rule, tile, t, total):
     raise NotImplementedError("for kernels only")
 
 
-def _is(step, kind):
+def is_kind(step, kind):
     """Whether a Numba type is that of a NamedTuple."""
     return getattr(step, "instance_class", None) is kind
 
@@ -150,7 +160,7 @@ def _per_sample(decay, total):
 
 @overload(take_step, inline="always")
 def _descend(weights, offset, stride, gradient, step):
-    if _is(step, Descent):
+    if is_kind(step, Descent):
 
         def take(weights, offset, stride, gradient, step):
             add_rows(gradient, weights, offset, stride)
@@ -161,7 +171,7 @@ def _descend(weights, offset, stride, gradient, step):
 
 @overload(take_step, inline="always")
 def _descend_with_decay(weights, offset, stride, gradient, step):
-    if _is(step, DescentWithDecay):
+    if is_kind(step, DescentWithDecay):
 
         def take(weights, offset, stride, gradient, step):
             w = load_rows(weights, offset, stride, rows_of(gradient))
@@ -173,23 +183,21 @@ def _descend_with_decay(weights, offset, stride, gradient, step):
 
 @overload(gradient_scale, jit_options=KERNEL_OPTIONS)
 def _gradient_scale(rule, total):
-    if _is(rule, Descent) or _is(rule, DescentWithDecay):
+    if rule.instance_class in DESCENDING:
         return lambda rule, total: -rule.lr / total if total > 0 else _ZERO
     return lambda rule, total: _ONE / total if total > 0 else _ZERO
 
 
 @overload(moves_alone, inline="always")
 def _moves_alone(step):
-    if _is(step, Descent):
-        return lambda step: False
-    return lambda step: True
+    return (lambda step: False) if step.instance_class in STAYING else (lambda step: True)
 
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
 def _steps_of_descent(rule, tile, t, total):
-    if _is(rule, Descent):
+    if is_kind(rule, Descent):
         return lambda rule, tile, t, total: (rule, rule, rule, rule)
-    if _is(rule, DescentWithDecay):
+    if is_kind(rule, DescentWithDecay):
 
         def steps(rule, tile, t, total):
             weights = DescentWithDecay(rule.lr, _per_sample(rule.decay, total))
@@ -205,7 +213,7 @@ def _steps_of_descent(rule, tile, t, total):
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
 def _steps_of_momentum(rule, tile, t, total):
-    if not _is(rule, Momentum):
+    if not is_kind(rule, Momentum):
         return None
 
     def steps(rule, tile, t, total):
@@ -223,7 +231,7 @@ def _steps_of_momentum(rule, tile, t, total):
 
 @overload(take_step, inline="always")
 def _take_step_of_momentum(weights, offset, stride, gradient, step):
-    if not _is(step, MomentumStep):
+    if not is_kind(step, MomentumStep):
         return None
 
     def take(weights, offset, stride, gradient, step):
@@ -243,7 +251,7 @@ def _take_step_of_momentum(weights, offset, stride, gradient, step):
 
 @overload(steps_of_arrays, jit_options=KERNEL_OPTIONS)
 def _steps_of_adam(rule, tile, t, total):
-    if not _is(rule, Adam):
+    if not is_kind(rule, Adam):
         return None
 
     def steps(rule, tile, t, total):
@@ -265,7 +273,7 @@ def _steps_of_adam(rule, tile, t, total):
 
 @overload(take_step, inline="always")
 def _take_step_of_adam(weights, offset, stride, gradient, step):
-    if not _is(step, AdamStep):
+    if not issubclass(getattr(step, "instance_class", type(None)), AdamStep):
         return None
 
     def take(weights, offset, stride, gradient, step):
