@@ -305,7 +305,12 @@ class _Rollback:
             used[X.entries["column"][: X.starts[:, -1].max()]] = True  # behind them is room, for columns 0
             self._rows = np.flatnonzero(used)
         self._sets = sets
-        self._copies = [Parameters(each.W1[:, self._rows].copy(), *(a.copy() for a in each[1:])) for each in sets]
+        self._copies = [Parameters(self._room(each.W1), *(np.empty_like(a) for a in each[1:])) for each in sets]
+
+    def _room(self, W1: Float32Array) -> Float32Array:
+        """Memory for the rows of W1 (tiles, D, units) that are kept."""
+        tiles, n_columns, units = W1.shape
+        return np.empty((tiles, n_columns if isinstance(self._rows, slice) else len(self._rows), units), np.float32)
 
     def save(self) -> None:
         """Keep the values as they are."""
