@@ -74,17 +74,19 @@ class _Commands(click.Group):
         """Run the command and end with its exit code; without arguments it is that of the program's command line."""
         run: Callable[..., Any] = super().main
         _print_any_character()
+        is_program = not args and options.get("args") is None  # and ends with this
         try:
-            with _warnings_as_lines(), each_press_counted_once():
+            # Nothing is left to interrupt then but the way out.
+            with _warnings_as_lines(), each_press_counted_once(signal.SIG_IGN if is_program else None):
                 code = _exit_code(partial(run, *args, **options | {"standalone_mode": False}))
         except KeyboardInterrupt:
             code = _EXIT_INTERRUPTED
         except BrokenPipeError:  # of an error that was to be shown
             code = _EXIT_NOBODY_READS
         _discard_what_cannot_be_printed()
-        if not args and options.get("args") is None:
+        if is_program:
             with suppress(ValueError):  # in another thread than the main one
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the way out
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # which may have been interrupted
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:

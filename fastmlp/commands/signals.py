@@ -31,8 +31,11 @@ class _Ended(SystemExit):
 
 
 @contextmanager
-def each_press_counted_once() -> Iterator[None]:
-    """Let several Ctrl-C within half a second count as one, while the first is being dealt with."""
+def each_press_counted_once(afterwards: signal.Handlers | None = None) -> Iterator[None]:
+    """Let several Ctrl-C within half a second count as one, while the first is being dealt with.
+
+    `afterwards` is what they do then; by default what they did before.
+    """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
         yield
@@ -55,7 +58,7 @@ def each_press_counted_once() -> Iterator[None]:
         with _none_lost(forget):
             yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before if afterwards is None else afterwards)
 
 
 @contextmanager
