@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp import __version__
+from fastmlp import __version__, html
 from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
 from fastmlp.engine.fit_options import FitOptions, FitSettings
@@ -97,6 +97,15 @@ class NeuralNetwork(Meaning):
             f"output_size={self.output_size}, optimizer={self.optimizer}, init={self.init!r}, seed={self.seed}, "
             f"n_threads={self.n_threads})"
         )
+
+    def _repr_html_(self) -> str:
+        D, H, C = self.input_size, self.hidden_size, self.output_size
+        rows = [
+            ("Sizes", f"inputs {D:,} → hidden units {H:,} → classes {C:,}"),
+            ("Parameters", f"{(D + 1) * H + (H + 1) * C:,}, initialised by {self.init}, seed {self.seed}"),
+            ("Optimiser", f"{self.optimizer}, learning rate {self.lr:g}, {self._optimizer_state.steps:,} steps so far"),
+        ]
+        return html.table("NeuralNetwork", rows + self._facts())
 
     # --- How it is trained --------------------------------------------------------------------------------------------
 
