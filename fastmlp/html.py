@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fastmlp.printable import printable, shown
 
-__all__ = ["Curve", "count", "curves", "names", "number", "percent", "table"]
+__all__ = ["Curve", "count", "curves", "names", "number", "percent", "table", "text"]
 
 _COLOURS = "#0072b2", "#d55e00"  # blue and vermilion of Okabe and Ito, as in fastmlp.plots: train, then validation
 _DASHES = "", ' stroke-dasharray="5 3"'  # which tell them apart without colours too
@@ -60,6 +60,11 @@ def names(given: Iterable[object]) -> str:
     texts = (printable(name) for name in given)
     cut = (text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…" for text in texts)
     return shown(cut, _MOST_NAMES)
+
+
+def text(given: str) -> str:
+    """Return some text in a line of its own digits' width, so that it does not tremble when it changes."""
+    return f'<span style="font-variant-numeric: tabular-nums">{escape(given)}</span>'
 
 
 def table(title: str, rows: Iterable[tuple[str, str]]) -> str:

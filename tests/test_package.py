@@ -37,7 +37,7 @@ FLOORS = [
     {"classifier"},
     {"classifier_solver"},
     {"c_header", "contenders", "dask", "model_inputs", "training_record"},
-    {"network", "datasets"},
+    {"network", "datasets", "progress"},
     {"engine"},
     {"files"},
     {"kernels"},
