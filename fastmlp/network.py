@@ -59,8 +59,8 @@ class NeuralNetwork(Meaning):
     seed
         Of the weights and of the order of the samples; None for another each time.
     n_threads
-        Threads that may be used; None for one per processor that this process may use, within FASTMLP_NUM_THREADS and
-        the like. Their number changes no bit of the result.
+        Threads that may be used; None for `FASTMLP_NUM_THREADS` of them, or else one per processor that this process
+        may use. Their number changes no bit of the result.
 
     Raises
     ------
@@ -312,8 +312,8 @@ class NeuralNetwork(Meaning):
             How much each sample counts: the loss of a batch, and of an epoch, is the weighted mean. A sample with the
             weight 0 is as good as left out.
         class_weight
-            Weights by label, or "balanced": n_samples / (n_classes samples of the class). They multiply
-            `sample_weight`.
+            Weights by label, a class that is left out counting 1; or "balanced", n_samples / (n_classes n_k) for the n_k
+            samples of class k. They multiply `sample_weight`.
         shuffle
             False keeps the samples in their order.
         schedule
