@@ -4,6 +4,7 @@ The code of a page runs in the order of its blocks, in one folder and with one s
 type it. MNIST and the synthetic digits are cut to a few images; nothing else is changed.
 """
 
+import json
 import os
 import re
 import shlex
@@ -32,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
-LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md"}  # every command, every picture
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tables.md"}  # every command, every picture
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
     "dask.md": ["distributed"],
@@ -40,6 +41,8 @@ LIBRARIES = {  # that the code of a page needs
     "python.md": ["scipy"],
     "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
     "sweeps.md": ["joblib", "distributed"],
+    "tables.md": ["sklearn", "pandas"],
+    "text.md": ["sklearn"],
 }
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
@@ -135,6 +138,17 @@ def test_every_picture_is_shown():
         for name in re.findall(r"!\[.+?\]\((.+?)\)", page.read_text(encoding="utf-8"))
     }
     assert {path.resolve() for path in (ROOT / "docs").glob("*.png")} == shown
+
+
+def test_the_seconds_of_an_epoch_are_those_of_the_comparison():
+    results = json.loads((ROOT / "bench" / "comparison.json").read_text(encoding="utf-8"))["results"]
+    rows = ""
+    for row in results:
+        if row["net"] == "fastmlp":
+            H, seconds = row["hidden_size"], row["train_seconds"] / 20
+            count = 60_000 * (2 * 150 + 3 * 10) * H / 1e9
+            rows += f"| {H} | {count:.1f} billion | {1000 * seconds:.0f} ms | {count / seconds:.0f} billion |\n"
+    assert rows in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------
