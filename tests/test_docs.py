@@ -29,9 +29,9 @@ from fastmlp.datasets.synthetic.digits import draw_digits
 from fastmlp.files.model import read_model
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md"}  # every command, every picture
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
@@ -119,9 +119,17 @@ def test_broken_links_are_found():
     assert broken_links(README, text) == ["docs/nowhere.md", "docs/no.png", "docs/files.md#no-such"]
 
 
-def test_readme_leads_to_every_page():
-    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", README.read_text(encoding="utf-8")))
-    assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+def test_front_page_leads_to_every_page():
+    """Also because the table of contents of the site is made of its links."""
+    linked = {(INDEX.parent / target).resolve() for target in links(INDEX)}
+    reference = set((ROOT / "docs").rglob("*.rst"))
+    assert linked | {INDEX} >= {*PAGES, *reference} - {README}
+    assert INDEX in {(README.parent / target).resolve() for target in links(README)}
+
+
+def links(page: Path) -> list[str]:
+    """Return the files that a page links to, as it names them."""
+    return re.findall(r"\]\(([\w./-]+)", page.read_text(encoding="utf-8"))
 
 
 def test_every_picture_is_shown():
@@ -182,6 +190,26 @@ def test_every_kind_of_error_is_described():
     )
     kinds = {name: getattr(errors, name) for name in errors.__all__ if name != "FastmlpError"}
     assert dict(rows) == {name: kind.__bases__[1].__name__ for name, kind in kinds.items()}
+
+
+def test_every_public_name_is_in_the_reference():
+    entries = set()
+    for page in (ROOT / "docs" / "reference").glob("*.rst"):
+        text = page.read_text(encoding="utf-8")
+        for module, options in re.findall(r"^\.\. automodule:: (\S+)\n((?:   .*\n)*)", text, re.MULTILINE):
+            members = re.search(r":members:(.*)", options)[1]
+            entries |= {f"{module}.{name.strip()}" for name in members.split(",")} if members else {module}
+        for name in re.findall(r"^\.\. auto(?:class|function):: (\w+)$", text, re.MULTILINE):
+            entries.add(f"fastmlp.{name}")
+    public = set(fastmlp.__all__) | {"FastMLPClassifier"}
+    elsewhere = {name for name in public if not name.startswith("_") and name not in errors.__all__}
+    assert {f"fastmlp.{name}" for name in elsewhere} <= entries
+    assert {f"fastmlp.{module}" for module in ("errors", "evaluation", "keras_import", "runtime")} <= entries
+    export = import_module("fastmlp.export").__all__
+    assert {f"fastmlp.export.{name}" for name in export if name.startswith("to_")} <= entries
+    plots = import_module("fastmlp.plots").__all__
+    assert {f"fastmlp.plots.{name}" for name in plots if name.startswith("plot_")} <= entries
+    assert "fastmlp.dask.fit" in entries
 
 
 # --- Code -------------------------------------------------------------------------------------------------------------
