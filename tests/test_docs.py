@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
-LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md"}  # every command, every picture
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tutorial.md"}  # every command, every picture
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
     "dask.md": ["distributed"],
@@ -40,6 +40,7 @@ LIBRARIES = {  # that the code of a page needs
     "python.md": ["scipy"],
     "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
     "sweeps.md": ["joblib", "distributed"],
+    "tutorial.md": ["joblib", "onnx", "onnxruntime"],
 }
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
@@ -284,7 +285,8 @@ def run_line(line: str) -> None:
         assert Path(arguments[0]).exists() and (ROOT / arguments[1]).exists()
     else:
         known = re.fullmatch(
-            r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'", line.partition("  #")[0].strip()
+            r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'( onnxruntime)?",
+            line.partition("  #")[0].strip(),
         )
         assert known, f"no test knows what to make of {line!r}"
 
@@ -336,6 +338,22 @@ def test_make_train_ends_as_the_readme_shows(mnist):
     test, train = net.predict(mnist.x_test, mnist.y_test), net.predict(mnist.x_train, mnist.y_train)
     measured = test.accuracy, test.loss, train.accuracy, train.loss
     np.testing.assert_allclose([float(cell) for cell in row.groups()], measured, atol=0.003)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["mnist", "synthetic"])
+def test_first_nets_of_the_tutorial_are_as_good_as_it_says(kind, request):
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    if kind == "mnist":
+        data = request.getfixturevalue("mnist")
+        five, ten = re.search(r"so that ([\d.]+) is what", text)[1], re.search(r"now says ([\d.]+) \(", text)[1]
+    else:
+        data = fastmlp.load_synthetic()
+        five, ten = re.findall(r"\(synthetic: (0\.\d+)\)", text)
+    net = NeuralNetwork(hidden_size=30, seed=0, n_threads=1)
+    for shown in (five, ten):
+        net.fit(data.x_train, data.y_train, number_epochs=5)
+        assert net.score(data.x_test, data.y_test).accuracy == pytest.approx(float(shown), abs=0.003)
 
 
 # --- The session that is killed ---------------------------------------------------------------------------------------
