@@ -19,25 +19,24 @@ class Contents(SphinxTransform):
             return
         seen = {self.env.docname}
         for section in list(self.document.findall(nodes.section)):
-            links = [
-                link for each in section.children if isinstance(each, nodes.bullet_list) for link in pages_in(each)
-            ]
-            entries = [(None, name) for name in dict.fromkeys(links) if name not in seen]
-            seen.update(name for _, name in entries)
+            lists = (each for each in section.children if isinstance(each, nodes.bullet_list))
+            entries = {name: title for each in lists for name, title in pages_in(each) if name not in seen}
+            seen.update(entries)
             if entries:
-                caption = section[0].astext()
-                self.document += hidden_toctree(self.env.docname, caption, entries)
+                self.document += hidden_toctree(self.env.docname, section[0].astext(), entries)
 
 
-def pages_in(node: nodes.Element) -> list[str]:
-    """Return the names of the pages that a part of a page links to."""
-    return [link["reftarget"] for link in node.findall(addnodes.pending_xref) if link["refdomain"] == "doc"]
+def pages_in(node: nodes.Element) -> list[tuple[str, str]]:
+    """Return the names of the pages that a part of a page links to, each with the text of its link."""
+    links = node.findall(addnodes.pending_xref)
+    return [(link["reftarget"], link.astext()) for link in links if link["refdomain"] == "doc"]
 
 
-def hidden_toctree(parent: str, caption: str, entries: list[tuple[None, str]]) -> nodes.Element:
+def hidden_toctree(parent: str, caption: str, pages: dict[str, str]) -> nodes.Element:
     """Return a toctree as the directive makes it, which is shown in the sidebar only."""
-    names = [name for _, name in entries]
-    tree = addnodes.toctree(parent=parent, caption=caption, rawcaption=caption, entries=entries, includefiles=names)
+    entries = [(title, name) for name, title in pages.items()]
+    tree = addnodes.toctree(parent=parent, caption=caption, rawcaption=caption, entries=entries)
+    tree.attributes |= {"includefiles": list(pages), "rawentries": list(pages.values())}
     tree.attributes |= {"maxdepth": 1, "hidden": True, "titlesonly": True}
     tree.attributes |= {"glob": False, "includehidden": False, "numbered": 0}
     wrapper = nodes.compound(classes=["toctree-wrapper"])

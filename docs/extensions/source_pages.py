@@ -61,7 +61,11 @@ def source_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
         else:
             body = highlighted(app, path)
         title = html.escape(name)
-        yield source_page(name), {"title": title, "body": f"<h1>{title}</h1>\n{body}"}, "page.html"
+        yield (
+            source_page(name),
+            {"title": title, "body": f'<div class="source-page"><h1>{title}</h1>\n{body}</div>'},
+            "page.html",
+        )
 
 
 def listing(name: str, files: list[Path]) -> str:
