@@ -8,6 +8,7 @@ reStructuredText. Formulas are Unicode text: the site needs no MathJax, nor anyt
 """
 
 import inspect
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -45,6 +46,15 @@ default_role = "py:obj"  # `names` in docstrings are links where they are public
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {
+    name: name
+    for name in ("ArrayLike", "ClassWeight", "Float32Array", "Float64Array", "Int64Array", "Optimizer", "SparseMatrix")
+}
+_AS_READ = [  # what autodoc makes of a type or a default, and how it is written
+    (r"TypeAliasForwardRef\('(\w+)'\)", r"\1"),
+    (r"ndarray\[tuple\[Any, \.\.\.\], dtype\[([\w.]+)\]\]", r"NDArray[\1]"),
+    ("<factory>", "[]"),
+]
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 80
 numpydoc_show_class_members = False  # autodoc shows them
@@ -80,8 +90,19 @@ pygments_style = "a11y-light"
 pygments_dark_style = "a11y-dark"
 
 
+def as_read(_app: Sphinx, *signature: object) -> tuple[str | None, ...]:
+    """Return the arguments and the result of a signature as they are written in the source."""
+    texts = []
+    for text in signature[-2:]:  # before them what has the signature, its name and options
+        for made, written in _AS_READ if text else ():
+            text = re.sub(r"(?:\w+\.)*" + made, written, text)
+        texts.append(text)
+    return tuple(texts)
+
+
 def setup(app: Sphinx) -> None:
-    """Show CSV as it is: Pygments has no colours for it."""
+    """Write signatures as they are read, and show CSV as it is: Pygments has no colours for it."""
+    app.connect("autodoc-process-signature", as_read)
     app.add_lexer("csv", TextLexer)
 
 
