@@ -312,8 +312,8 @@ class NeuralNetwork(Meaning):
             How much each sample counts: the loss of a batch, and of an epoch, is the weighted mean. A sample with the
             weight 0 is as good as left out.
         class_weight
-            Weights by label, a class that is left out counting 1; or "balanced", n_samples / (n_classes n_k) for the n_k
-            samples of class k. They multiply `sample_weight`.
+            Weights by label, a class that is left out counting 1; or "balanced", n_samples / (n_classes n_k) where n_k
+            samples are of class k. They multiply `sample_weight`.
         shuffle
             False keeps the samples in their order.
         schedule

@@ -45,17 +45,23 @@ class ModelFileError(ValueError):
 class Model:
     """A trained net: hidden = max(0, X W1 + b1), probs = softmax(hidden W2 + b2). `load` makes it; nothing changes it.
 
-    Its attributes are `input_size` D and `output_size` C; `class_names`, None where the classes are the numbers 0 to C
-    - 1; `feature_names`, the names of its inputs, None where they have none; and `input_scale`, what the values of the
-      original
-    data were multiplied by to give X: 1/255 where the net was trained on pixels.
-
     Parameters
     ----------
     arrays
         W1, b1, W2 and b2 by their names, and with a scaling input_centre and input_spread, all float32.
     metadata
         What a model file says of the net.
+
+    Attributes
+    ----------
+    input_size, output_size
+        Inputs D and classes C.
+    class_names
+        The name of each class; None where the classes are the numbers 0 to C - 1.
+    feature_names
+        The name of each input, None where they have none.
+    input_scale
+        What the values of the original data were multiplied by to give X: 1/255 where the net was trained on pixels.
 
     Examples
     --------

@@ -110,6 +110,14 @@ def test_imports_run_one_way(path):
     assert imports_of(path) <= ALLOWED[part] | {part}
 
 
+def test_the_table_of_the_house_is_that_of_the_floors():
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \| (.+) \|$", text, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", parts)) for parts, _ in rows] == FLOORS
+    for parts, what in rows:
+        assert len(parts.split(", ")) <= len(what.split("; "))  # each part is described
+
+
 def lines_of_docstrings(tree: ast.AST) -> int:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     described = (node for node in ast.walk(tree) if isinstance(node, kinds) and ast.get_docstring(node, clean=False))

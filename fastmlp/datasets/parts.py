@@ -243,7 +243,7 @@ def load_parts(
     Parameters
     ----------
     path
-        A pattern, "parts/*.npz", or a folder; the notes say what its files may be.
+        A pattern, as `parts/*.npz`, or a folder; the notes say what its files may be.
     rows
         Samples of a part of `X.npy`; by default 256 MB of them.
     label_column
