@@ -20,7 +20,7 @@ PACKAGE = ROOT / "fastmlp"
 # Lines of code: a docstring is for the reader of the reference, who wants each parameter named.
 MOST_LINES = 55
 MOST_PARAMETERS = 8
-FILES = {"fastmlp/network.py": 210, "fastmlp/commands/train.py": 125}  # lines that a file must stay below
+FILES = {"fastmlp/network.py": 207, "fastmlp/commands/train.py": 125}  # lines that a file must stay below
 
 # Each part may import the parts of the floors below its own, and itself.
 FLOORS = [
