@@ -4,6 +4,7 @@ The code of a page runs in the order of its blocks, in one folder and with one s
 type it. MNIST and the synthetic digits are cut to a few images; nothing else is changed.
 """
 
+import json
 import os
 import re
 import shlex
@@ -32,7 +33,14 @@ ROOT = Path(__file__).parents[1]
 README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
-LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tutorial.md"}  # every command, every picture
+LONG_PAGES = {  # every command, every picture
+    "command-line.md",
+    "dask.md",
+    "files.md",
+    "sweeps.md",
+    "tables.md",
+    "tutorial.md",
+}
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
     "dask.md": ["distributed"],
@@ -40,6 +48,8 @@ LIBRARIES = {  # that the code of a page needs
     "python.md": ["scipy"],
     "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
     "sweeps.md": ["joblib", "distributed"],
+    "tables.md": ["sklearn", "pandas"],
+    "text.md": ["sklearn"],
     "tutorial.md": ["joblib", "onnx", "onnxruntime"],
 }
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -65,10 +75,14 @@ def blocks(text: str) -> list[Block]:
     return [Block(m[1], m[2], m[3], text.count("\n", 0, m.start(3)) + 1) for m in found]
 
 
+def without_code(text: str) -> str:
+    """Return a page without its fenced blocks."""
+    return re.sub(r"^```(?s:.*?)^```$", "", text, flags=re.MULTILINE)
+
+
 def prose(text: str) -> str:
     """Return a page without its code and tables."""
-    text = re.sub(r"^```(?s:.*?)^```$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\|.*$", "", without_code(text), flags=re.MULTILINE)
     return re.sub(r"<!--.*?-->", "", text)
 
 
@@ -93,14 +107,14 @@ def test_words_are_counted():
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub gives the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```(?s:.*?)^```$", "", text, flags=re.MULTILINE), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def broken_links(page: Path, text: str) -> list[str]:
     """Return the links of a page that lead to no file or no heading of this repository."""
     broken = []
-    for target in re.findall(r"\]\(([^)]+)\)", text):
+    for target in re.findall(r"\]\(([^)]+)\)", without_code(text)):
         if target.startswith("https://"):
             continue
         name, _, anchor = target.partition("#")
@@ -142,6 +156,17 @@ def test_every_picture_is_shown():
     assert {path.resolve() for path in (ROOT / "docs").glob("*.png")} == shown
 
 
+def test_the_seconds_of_an_epoch_are_those_of_the_comparison():
+    results = json.loads((ROOT / "bench" / "comparison.json").read_text(encoding="utf-8"))["results"]
+    rows = ""
+    for row in results:
+        if row["net"] == "fastmlp":
+            H, seconds = row["hidden_size"], row["train_seconds"] / 20
+            count = 60_000 * (2 * 150 + 3 * 10) * H / 1e9
+            rows += f"| {H} | {count:.1f} billion | {1000 * seconds:.0f} ms | {count / seconds:.0f} billion |\n"
+    assert rows in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +174,50 @@ def test_every_picture_is_shown():
 def test_files_that_are_named_exist(page):
     named = re.findall(r"`((?:fastmlp|bench|tests|docs)/[\w./-]*)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def names_without_a_definition(page: Path, text: str) -> list[str]:
+    """Return the names in code that link to a file of Python which does not define them."""
+    missing = []
+    for name, target in re.findall(r"\[`(\w+)`\]\(([^)]+\.py)\)", text):
+        defined = re.compile(rf"^(?:(?:    )?def |class )?{name}\b(?=[(:]| =)", re.MULTILINE)
+        if not defined.search((page.parent / target).read_text(encoding="utf-8")):
+            missing.append(name)
+    return missing
+
+
+@EACH_PAGE
+def test_names_that_link_to_a_file_are_defined_there(page):
+    assert names_without_a_definition(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_name_that_is_not_defined_is_found():
+    text = "[`softmax`](fastmlp/kernels/softmax.py) [`Targets`](fastmlp/kernels/softmax.py) [`add`](fastmlp/cli.py)"
+    assert names_without_a_definition(README, text) == ["add"]
+    assert names_without_a_definition(README, "[`load`](fastmlp/kernels/softmax.py)") == ["load"]  # only used
+
+
+def lines_that_are_quoted_wrongly(text: str) -> list[str]:
+    """Return the first line of each block of language `py` whose lines do not stand in the file that it names."""
+    wrong = []
+    for block in blocks(text):
+        if block.language == "py":
+            lines = [line.strip() for line in (ROOT / block.title).read_text(encoding="utf-8").splitlines()]
+            quoted = [line.strip() for line in block.code.splitlines()]
+            if not any(lines[k : k + len(quoted)] == quoted for k in range(len(lines))):
+                wrong.append(quoted[0])
+    return wrong
+
+
+@EACH_PAGE
+def test_lines_that_are_quoted_stand_in_their_file(page):
+    assert lines_that_are_quoted_wrongly(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_wrong_quotation_is_found():
+    right, wrong = "hidden += self.b1\nnp.maximum(hidden, 0, out=hidden)\n", "hidden += b1\n"
+    page = "".join(f"```py fastmlp/contenders/numpy_net.py\n{code}```\n" for code in (right, wrong))
+    assert lines_that_are_quoted_wrongly(page) == ["hidden += b1"]
 
 
 @EACH_PAGE
@@ -260,7 +329,7 @@ def test_code_runs(page, folder):
         elif block.language == "c":
             run_c(block.code, folder)
         else:
-            assert block.language == "text"
+            assert block.language in ("text", "py")
 
 
 def run_line(line: str) -> None:
