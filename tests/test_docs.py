@@ -33,14 +33,7 @@ ROOT = Path(__file__).parents[1]
 README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
-LONG_PAGES = {  # every command, every picture
-    "command-line.md",
-    "dask.md",
-    "files.md",
-    "sweeps.md",
-    "tables.md",
-    "tutorial.md",
-}
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tables.md", "tutorial.md"}  # much to run
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
     "dask.md": ["distributed"],
