@@ -100,9 +100,15 @@ def as_read(_app: Sphinx, *signature: object) -> tuple[str | None, ...]:
     return tuple(texts)
 
 
+def without_aliases(_app: Sphinx, _what: str, _name: str, found: object, _skip: bool, _options: object) -> bool | None:
+    """Leave out the fields of a NamedTuple: the docstring of the class says what they are, and theirs is "Alias"."""
+    return True if (getattr(found, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
 def setup(app: Sphinx) -> None:
     """Write signatures as they are read, and show CSV as it is: Pygments has no colours for it."""
     app.connect("autodoc-process-signature", as_read)
+    app.connect("autodoc-skip-member", without_aliases)
     app.add_lexer("csv", TextLexer)
 
 

@@ -197,14 +197,12 @@ def test_names_that_are_no_text_to_show_are_escaped(name):
     net._repr_html_().encode("utf-8")  # as a notebook's file
 
 
-def test_colours_are_those_of_the_page_and_of_the_plots():
+def test_text_and_axes_have_the_colour_of_the_page():
     """Black would not be seen on a dark page."""
-    from fastmlp import plots
-
     code = history(3, val_loss=[1.0] * 3)._repr_html_()
     colours = {part.split('"')[0] for part in code.split('stroke="')[1:]}
     colours |= {part.split('"')[0] for part in code.split('fill="')[1:]}
-    assert colours == {"currentColor", "none", plots._TRAIN, plots._TEST}
+    assert colours == {"currentColor", "none", *html._COLOURS}
     assert all("fill" in text.attrib for picture in pictures(history(3)) for text in picture.iter(f"{SVG}text"))
 
 

@@ -16,13 +16,24 @@ PER_EPOCH = ("loss", "accuracy", "seconds", "val_loss", "val_accuracy", "lr")
 
 @dataclass
 class History:
-    """What happened in each epoch of a `fit`.
+    """What happened in each epoch of a `fit`: lists with a value per epoch, and how it ended.
 
-    `loss` and `accuracy` are means over the epoch's samples, each batch taken before its update; `seconds` is the
-    time of the epoch without compilation, which stands in `compile_seconds`; `val_loss` and `val_accuracy` are measured
-    after the epoch when `validation` is given; `lr` is the learning rate of the epoch, NaN where an older model file
-    does not say it. With early stopping, `best_epoch` is the number of the epoch, from 1, whose weights the net has in
-    the end, and `stopped_early` says whether it ended the training.
+    Attributes
+    ----------
+    loss, accuracy
+        Means over the epoch's samples, each batch taken before its update.
+    seconds
+        Time of the epoch, without compilation.
+    val_loss, val_accuracy
+        Measured after the epoch, where `validation` was given.
+    lr
+        Learning rate of the epoch; NaN where an older model file does not say it.
+    compile_seconds
+        Time for compiling kernels, or loading them from disk.
+    best_epoch
+        With early stopping, the number of the epoch, from 1, whose weights the net has in the end.
+    stopped_early
+        Whether early stopping ended the training.
     """
 
     loss: list[float] = field(default_factory=list)
