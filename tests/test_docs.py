@@ -30,10 +30,10 @@ from fastmlp.datasets.synthetic.digits import draw_digits
 from fastmlp.files.model import read_model
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
-LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tables.md"}  # every command, every picture
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tables.md", "tutorial.md"}  # much to run
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
     "dask.md": ["distributed"],
@@ -43,6 +43,7 @@ LIBRARIES = {  # that the code of a page needs
     "sweeps.md": ["joblib", "distributed"],
     "tables.md": ["sklearn", "pandas"],
     "text.md": ["sklearn"],
+    "tutorial.md": ["joblib", "onnx", "onnxruntime"],
 }
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
@@ -126,9 +127,17 @@ def test_broken_links_are_found():
     assert broken_links(README, text) == ["docs/nowhere.md", "docs/no.png", "docs/files.md#no-such"]
 
 
-def test_readme_leads_to_every_page():
-    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", README.read_text(encoding="utf-8")))
-    assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+def test_front_page_leads_to_every_page():
+    """Also because the table of contents of the site is made of its links."""
+    linked = {(INDEX.parent / target).resolve() for target in links(INDEX)}
+    reference = set((ROOT / "docs").rglob("*.rst"))
+    assert linked | {INDEX} >= {*PAGES, *reference} - {README}
+    assert INDEX in {(README.parent / target).resolve() for target in links(README)}
+
+
+def links(page: Path) -> list[str]:
+    """Return the files that a page links to, as it names them."""
+    return re.findall(r"\]\(([\w./-]+)", page.read_text(encoding="utf-8"))
 
 
 def test_every_picture_is_shown():
@@ -246,6 +255,26 @@ def test_every_kind_of_error_is_described():
     assert dict(rows) == {name: kind.__bases__[1].__name__ for name, kind in kinds.items()}
 
 
+def test_every_public_name_is_in_the_reference():
+    entries = set()
+    for page in (ROOT / "docs" / "reference").glob("*.rst"):
+        text = page.read_text(encoding="utf-8")
+        for module, options in re.findall(r"^\.\. automodule:: (\S+)\n((?:   .*\n)*)", text, re.MULTILINE):
+            members = re.search(r":members:(.*)", options)[1]
+            entries |= {f"{module}.{name.strip()}" for name in members.split(",")} if members else {module}
+        for name in re.findall(r"^\.\. auto(?:class|function):: (\w+)$", text, re.MULTILINE):
+            entries.add(f"fastmlp.{name}")
+    public = set(fastmlp.__all__) | {"FastMLPClassifier"}
+    elsewhere = {name for name in public if not name.startswith("_") and name not in errors.__all__}
+    assert {f"fastmlp.{name}" for name in elsewhere} <= entries
+    assert {f"fastmlp.{module}" for module in ("errors", "evaluation", "keras_import", "runtime")} <= entries
+    export = import_module("fastmlp.export").__all__
+    assert {f"fastmlp.export.{name}" for name in export if name.startswith("to_")} <= entries
+    plots = import_module("fastmlp.plots").__all__
+    assert {f"fastmlp.plots.{name}" for name in plots if name.startswith("plot_")} <= entries
+    assert "fastmlp.dask.fit" in entries
+
+
 # --- Code -------------------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +347,8 @@ def run_line(line: str) -> None:
         assert Path(arguments[0]).exists() and (ROOT / arguments[1]).exists()
     else:
         known = re.fullmatch(
-            r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'", line.partition("  #")[0].strip()
+            r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'( onnxruntime)?",
+            line.partition("  #")[0].strip(),
         )
         assert known, f"no test knows what to make of {line!r}"
 
@@ -370,6 +400,22 @@ def test_make_train_ends_as_the_readme_shows(mnist):
     test, train = net.predict(mnist.x_test, mnist.y_test), net.predict(mnist.x_train, mnist.y_train)
     measured = test.accuracy, test.loss, train.accuracy, train.loss
     np.testing.assert_allclose([float(cell) for cell in row.groups()], measured, atol=0.003)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["mnist", "synthetic"])
+def test_first_nets_of_the_tutorial_are_as_good_as_it_says(kind, request):
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    if kind == "mnist":
+        data = request.getfixturevalue("mnist")
+        five, ten = re.search(r"so that ([\d.]+) is what", text)[1], re.search(r"now says ([\d.]+) \(", text)[1]
+    else:
+        data = fastmlp.load_synthetic()
+        five, ten = re.findall(r"\(synthetic: (0\.\d+)\)", text)
+    net = NeuralNetwork(hidden_size=30, seed=0, n_threads=1)
+    for shown in (five, ten):
+        net.fit(data.x_train, data.y_train, number_epochs=5)
+        assert net.score(data.x_test, data.y_test).accuracy == pytest.approx(float(shown), abs=0.003)
 
 
 # --- The session that is killed ---------------------------------------------------------------------------------------

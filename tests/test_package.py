@@ -108,6 +108,14 @@ def test_imports_run_one_way(path):
     assert imports_of(path) <= ALLOWED[part] | {part}
 
 
+def test_the_table_of_the_house_is_that_of_the_floors():
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \| (.+) \|$", text, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", parts)) for parts, _ in rows] == FLOORS
+    for parts, what in rows:
+        assert len(parts.split(", ")) <= len(what.split("; "))  # each part is described
+
+
 def too_large(code: str) -> dict[str, list[str]]:
     """The functions in `code` with too many lines or parameters, under "lines" and "parameters".
 

@@ -240,7 +240,7 @@ def load_parts(
 ) -> FileParts:
     """Return data in parts, for `NeuralNetwork.fit` and `score`, in the order of their names; only labels are read yet.
 
-    `path` is a pattern, "parts/*.npz", or a folder. Its files are
+    `path` is a pattern, as `parts/*.npz`, or a folder. Its files are
 
     - `.npz`, each with one pair of inputs and labels, as `load_files` reads them;
     - `.parquet`, of which each row group is a part, where PyArrow is installed;
