@@ -50,9 +50,10 @@ autodoc_type_aliases = {
     name: name
     for name in ("ArrayLike", "ClassWeight", "Float32Array", "Float64Array", "Int64Array", "Optimizer", "SparseMatrix")
 }
+_HOME = r"~?(?:\w+\.)*"
 _AS_READ = [  # what autodoc makes of a type or a default, and how it is written
-    (r"TypeAliasForwardRef\('(\w+)'\)", r"\1"),
-    (r"ndarray\[tuple\[Any, \.\.\.\], dtype\[([\w.]+)\]\]", r"NDArray[\1]"),
+    (rf"{_HOME}TypeAliasForwardRef\('(\w+)'\)", r"\1"),
+    (rf"{_HOME}ndarray\[tuple\[{_HOME}Any, \.\.\.\], {_HOME}dtype\[{_HOME}(\w+)\]\]", r"NDArray[\1]"),
     ("<factory>", "[]"),
 ]
 python_use_unqualified_type_names = True
@@ -95,7 +96,7 @@ def as_read(_app: Sphinx, *signature: object) -> tuple[str | None, ...]:
     texts = []
     for text in signature[-2:]:  # before them what has the signature, its name and options
         for made, written in _AS_READ if text else ():
-            text = re.sub(r"(?:\w+\.)*" + made, written, text)
+            text = re.sub(made, written, text)
         texts.append(text)
     return tuple(texts)
 
