@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastmlp import html
 from fastmlp.arrays import Float32Array, Float64Array, Int64Array
 from fastmlp.engine.inference import probabilities_and_losses
 from fastmlp.engine.inputs import Samples
@@ -88,6 +89,16 @@ class Evaluation:
     def precision(self) -> Float64Array:
         """Of the samples taken for each class, the fraction that was of it (C,); NaN for a class never predicted."""
         return _fractions(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+    def _repr_html_(self) -> str:
+        wrong = f"{self.n_mistakes:,} of {html.count(self.n_samples, 'sample')} taken for another class"
+        rows = [("Accuracy", html.percent(self.accuracy)), ("Loss", html.number(self.loss)), ("Mistakes", wrong)]
+        if self.n_unanswered:
+            rows.append(("Unanswered", f"{self.n_unanswered:,}, as the outputs overflow float32"))
+        for pair in self.most_confused(5):
+            true, predicted = (html.names([self.class_names[k]]) for k in (pair.true, pair.predicted))
+            rows.append((f"{true} taken for {predicted}", f"{pair.samples:,}"))
+        return html.table("Evaluation", rows)
 
     def most_confused(self, limit: int) -> list[Confusion]:
         """Return the pairs of classes that were confused most often, at most `limit`, the most frequent first.

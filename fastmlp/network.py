@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp import __version__
+from fastmlp import __version__, html
 from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
 from fastmlp.engine.fit_options import FitOptions, FitSettings
@@ -27,6 +27,7 @@ from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.settings import check_integer, check_number, default_threads
 from fastmlp.engine.training import Measure, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.watching import Watched
 from fastmlp.engine.weights import Parameter, Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
@@ -78,13 +79,9 @@ class NeuralNetwork(Meaning):
         if init not in INITIALISERS:
             raise InvalidValueError(f"init is {init!r}; it must be one of {', '.join(INITIALISERS)}")
         self.init = init
-        if seed is not None:
-            seed = check_integer("seed", seed, minimum=0)
-        self.seed = seed
-        if n_threads is not None:
-            n_threads = check_integer("n_threads", n_threads)
-        self.n_threads = n_threads
-        self._rng = np.random.default_rng(seed)
+        self.seed = None if seed is None else check_integer("seed", seed, minimum=0)
+        self.n_threads = None if n_threads is None else check_integer("n_threads", n_threads)
+        self._rng = np.random.default_rng(self.seed)
         self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
         draw = INITIALISERS[init]
         self._weights.fill_W1(draw(self._rng, self.input_size, self.hidden_size))
@@ -97,6 +94,15 @@ class NeuralNetwork(Meaning):
             f"output_size={self.output_size}, optimizer={self.optimizer}, init={self.init!r}, seed={self.seed}, "
             f"n_threads={self.n_threads})"
         )
+
+    def _repr_html_(self) -> str:
+        D, H, C = self.input_size, self.hidden_size, self.output_size
+        rows = [
+            ("Sizes", f"inputs {D:,} → hidden units {H:,} → classes {C:,}"),
+            ("Parameters", f"{(D + 1) * H + (H + 1) * C:,}, initialised by {self.init}, seed {self.seed}"),
+            ("Optimiser", f"{self.optimizer}, learning rate {self.lr:g}, {self._optimizer_state.steps:,} steps so far"),
+        ]
+        return html.table("NeuralNetwork", rows + self._facts())
 
     # --- How it is trained --------------------------------------------------------------------------------------------
 
@@ -243,9 +249,10 @@ class NeuralNetwork(Meaning):
         options = FitOptions.of(batch_size, number_epochs, settings)
         names = self._feature_names or (X.feature_names if isinstance(X, Parts) else frame_names(X))
         samples = self._taken(X, Y, names, settings.get("sample_weight"), settings.get("class_weight"))
-        measure = self._measure(settings, names)
-        self._feature_names = names
-        return fit_weights(self._trainee(), samples, options, measure)
+        with Watched(options.callback, options.number_epochs, samples.n_samples):
+            measure = self._measure(settings, names)
+            self._feature_names = names
+            return fit_weights(self._trainee(), samples, options, measure)
 
     def _measure(self, settings: FitSettings, names: tuple[str, ...] | None) -> Measure | None:
         """What measures this net on the validation samples of the settings; None where there are none."""

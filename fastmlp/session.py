@@ -24,6 +24,7 @@ from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopping import EarlyStopping, Spare
 from fastmlp.engine.training import Measure, measure_on
 from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.watching import Watched
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import read_model
@@ -214,7 +215,7 @@ class TrainingSession(Generic[Net]):
         """Whether early stopping has ended the training."""
         return self.recipe.early_stopping is not None and self.recipe.early_stopping.is_over(self.history)
 
-    def train(self, epochs: int, *, callback: Callable[[int, History], None] | None = None) -> History:
+    def train(self, epochs: int, *, callback: Callable[[int, History], object] | None = None) -> History:
         """Train until `epochs` epochs have been done in all; return the history of those done by this call.
 
         With early stopping the net then has its best epoch, and a later call goes on from the last one: it makes no
@@ -237,15 +238,12 @@ class TrainingSession(Generic[Net]):
 
         is_left = check_integer("epochs", epochs) > start and not self._is_over
         if is_left:
-            if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
-                recipe = self.recipe
-                options = FitOptions.checked(
-                    self.batch_size, epochs - start, True, after_epoch, recipe.schedule, recipe.early_stopping
-                )
-                samples, measure = self._samples_of(self.net), self._measure_of(self.net)
-                fit_weights(self.net._trainee(), samples, options, measure, self.history, self._spare)
-            else:
-                self._fit_other(epochs - start, after_epoch)
+            n = self.data.n_samples if isinstance(self.data, Parts) else len(self.data.y_train)
+            with Watched(callback, epochs, n, start):
+                if isinstance(self.net, NeuralNetwork):
+                    self._fit(self.net, epochs - start, after_epoch)
+                else:
+                    self._fit_other(epochs - start, after_epoch)
         elif self._spare is not None:  # of a checkpoint after the last epoch, say, whose process died before the end
             self._spare.put("best")
         if self.output is not None and not self.is_saved and (is_left or self._spare is not None):
@@ -290,6 +288,13 @@ class TrainingSession(Generic[Net]):
         if self._measured is None:
             return lambda: Score(math.nan, math.nan)
         return measure_on(net._weights, net._samples(*self._measured, None), net._threads)
+
+    def _fit(self, net: NeuralNetwork, epochs: int, callback: Callable[[int, History], None]) -> None:
+        """Train our own net, whose weights and the session's history change together."""
+        recipe = self.recipe
+        options = FitOptions.checked(self.batch_size, epochs, True, callback, recipe.schedule, recipe.early_stopping)
+        samples, measure = self._samples_of(net), self._measure_of(net)
+        fit_weights(net._trainee(), samples, options, measure, self.history, self._spare)
 
     def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
         """Train a net that only has a public `fit`, and record each epoch once it is measured."""

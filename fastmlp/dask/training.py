@@ -25,6 +25,7 @@ from fastmlp.engine.parts import Parts
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.watching import Watched
 from fastmlp.errors import DataError, DivergenceError, InvalidTypeError, InvalidValueError
 from fastmlp.files.atomic import check_writable
 from fastmlp.network import NeuralNetwork
@@ -84,11 +85,12 @@ def fit(
         names = names or parts.feature_names
     cluster = Cluster(client)
     divided = _Shards(cluster, net, parts, shards, settings.get("class_weight"))
-    measure = net._measure(settings, names)
-    net._feature_names = names
     history = History()
     try:
-        return fit_weights(net._trainee(), divided, options, measure, history)
+        with Watched(settings.get("callback"), options.number_epochs, divided.n_samples):
+            measure = net._measure(settings, names)
+            net._feature_names = names
+            return fit_weights(net._trainee(), divided, options, measure, history)
     finally:
         if path is not None and history.loss:
             net.save(path)  # with early stopping, the best
@@ -122,7 +124,7 @@ class _Shards:
         labels = [cluster.submit(count_labels, part, net.output_size) for part in sent]
         counts: Int64Array = np.stack(list(cluster.results(labels)))
         rows = counts.sum(axis=1)
-        self.largest = int(rows.max())
+        self.largest, self.n_samples = int(rows.max()), int(rows.sum())
         weights = None if checked is None else weights_by_class(checked, counts.sum(axis=0)).astype(np.float32)
         self._shards, self._held = list[Shard](), list[Any]()
         self._homes = cluster.homes([None] * n_shards)
