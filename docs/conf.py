@@ -67,11 +67,10 @@ def linkcode_resolve(_domain: str, info: dict[str, str]) -> str | None:
     found = import_module(info["module"])
     for name in info["fullname"].split("."):
         found = getattr(found, name, None)
-    if isinstance(found, property):
-        found = found.fget
+    found = inspect.unwrap(found.fget if isinstance(found, property) else found)
     try:
-        path = Path(inspect.getsourcefile(found)).relative_to(ROOT)
-        return f"../../source/{path.as_posix()}.html#L-{inspect.getsourcelines(found)[1]}"
+        path = Path(inspect.getsourcefile(found)).relative_to(Path(fastmlp.__file__).parent)
+        return f"../../source/fastmlp/{path.as_posix()}.html#L-{inspect.getsourcelines(found)[1]}"
     except (OSError, TypeError, ValueError):  # a value, or what a library of others defines
         return None
 
