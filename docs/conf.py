@@ -47,8 +47,7 @@ add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_type_aliases = {
-    name: name
-    for name in ("ArrayLike", "ClassWeight", "Float32Array", "Float64Array", "Int64Array", "Optimizer", "SparseMatrix")
+    name: name for name in ("ArrayLike", "Float32Array", "Float64Array", "Int64Array", "SparseMatrix")
 }
 _HOME = r"~?(?:\w+\.)*"
 _AS_READ = [  # what autodoc makes of a type or a default, and how it is written

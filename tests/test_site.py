@@ -70,4 +70,8 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     net = (tmp_path / "site" / "docs" / "reference" / "net.html").read_text(encoding="utf-8")
     assert 'id="fastmlp.NeuralNetwork.fit"' in net
     assert "source/fastmlp/network.py.html#L-" in net
-    assert "docs/tutorial.html" in (tmp_path / "site" / "CONTRIBUTING.html").read_text(encoding="utf-8")  # the sidebar
+    sidebar = (tmp_path / "site" / "CONTRIBUTING.html").read_text(encoding="utf-8")
+    assert sidebar.count('class="caption"') == 5  # Tutorial, How to, Explanation, Reference, The project
+    assert 'href="docs/how-to/own-data.html">Train on data of your own</a>' in sidebar
+    examples = (tmp_path / "site" / "source" / "examples.html").read_text(encoding="utf-8")
+    assert 'href="examples/text.py.html"' in examples
