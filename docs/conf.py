@@ -77,7 +77,6 @@ def linkcode_resolve(_domain: str, info: dict[str, str]) -> str | None:
 # --- The pages --------------------------------------------------------------------------------------------------------
 
 myst_heading_anchors = 4
-suppress_warnings = ["myst.header"]
 html_theme = "furo"
 html_title = f"fastmlp {release}"
 html_static_path = ["theme/site.css"]
