@@ -24,6 +24,7 @@ from fastmlp.commands.demo import _read
 from fastmlp.datasets import choice
 from fastmlp.datasets.digit_form import digit_form
 from fastmlp.errors import InvalidValueError
+from fastmlp.palette import css_variables
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("starlette")
@@ -103,13 +104,37 @@ def until(is_so, seconds=WAIT):
 # --- What is served ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/", "html"), ("/demo.css", "css"), ("/demo.js", "javascript")])
-def test_page_comes_with_a_policy(client, path, kind):
+SERVED = ["/", "/palette.css", *(f"/{path.name}" for path in sorted(PAGES.iterdir()) if path.suffix != ".html")]
+
+
+@pytest.mark.parametrize("path", SERVED)
+def test_page_comes_with_a_policy(client, path):
+    kind = {"": "text/html", "css": "text/css", "js": "text/javascript"}[path.partition(".")[2]]
     reply = client.get(path)
     assert reply.status_code == 200
-    assert kind in reply.headers["content-type"]
+    assert reply.headers["content-type"].partition(";")[0] == kind
     assert "default-src 'none'" in reply.headers["content-security-policy"]
     assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_a_module_imports_is_there(client):
+    """By its name, and exported."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.js")}
+    assert len(pages) > 5
+    for name, text in pages.items():
+        for names, module in re.findall(r'^import \{ (.+?) \} from "\./(.+?)";', text, re.MULTILINE):
+            for each in names.split(", "):
+                exported = rf"^export (?:async function|function|class|const|let) {re.escape(each)}\b"
+                assert re.search(exported.replace(r"\$\b", r"\$ "), pages[module], re.MULTILINE), (name, each)
+                assert len(re.findall(rf"(?<!\w){re.escape(each)}(?!\w)", text)) > 1, f"{name} does not use {each}"
+    page = client.get("/").text
+    assert set(re.findall(r'(?:src|href)="(\w+\.\w+)"', page)) == {"demo.js", "demo.css", "palette.css"}
+    assert client.get("/palette.css").text == css_variables()
+
+
+def test_no_other_files_are_served(client):
+    for path in ("/index.html", "/app.py", "/../app.py", "/pages/demo.js", "/%2e%2e/app.py"):
+        assert client.get(path).status_code == 404
 
 
 def test_page_needs_nothing_from_elsewhere():
@@ -126,8 +151,9 @@ def test_every_control_has_a_name():
         assert "aria-label" in tag
     for name in re.findall(r'aria-(?:labelledby|describedby)="([\w-]+)"', page):
         assert f'id="{name}"' in page
-    for name in re.findall(r'\$\("([\w-]+)"\)', (PAGES / "demo.js").read_text(encoding="utf-8")):
-        assert f'id="{name}"' in page
+    for path in PAGES.glob("*.js"):
+        for name in re.findall(r'\$\("([\w-]+)"\)', path.read_text(encoding="utf-8")):
+            assert f'id="{name}"' in page
 
 
 def test_drawing_is_seen_as_predict_sees_it(client, net):

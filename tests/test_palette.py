@@ -102,3 +102,10 @@ def test_pages_get_all_colours_of_both_schemes():
     light, dark = css_variables().split("@media (prefers-color-scheme: dark)")
     for name, colour in LIGHT.items():
         assert f"--{name}: {colour}" in light and f"--{name}: {DARK[name]}" in dark
+
+
+def test_colours_are_written_down_nowhere_else():
+    files = [path for path in (ROOT / "fastmlp").rglob("*") if path.suffix in (".py", ".css", ".js", ".html")]
+    assert len(files) > 100
+    found = {path.name: re.findall(r"#[0-9a-fA-F]{6}\b", path.read_text(encoding="utf-8")) for path in files}
+    assert {name for name, colours in found.items() if colours} == {"palette.py"}
