@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -99,6 +100,38 @@ def until(is_so, seconds=WAIT):
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+# --- The browser that tests it ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes programs of shell scripts")
+@pytest.mark.parametrize(
+    ("programs", "found"),
+    [
+        ({}, None),
+        ({"chromium": 140}, None),
+        ({"chromedriver": 140}, None),
+        ({"chromedriver": 140, "google-chrome": 139}, "google-chrome"),
+        ({"chromedriver": 140, "chromium": 139, "google-chrome": 140}, "google-chrome"),
+        ({"chromedriver": 140, "chromium-browser": 140, "google-chrome": 140}, "chromium-browser"),
+        ({"chromedriver": 140, "chromium": 0, "google-chrome": 139}, "chromium"),
+    ],
+)
+def test_browser_is_found(tmp_path, monkeypatch, programs, found):
+    """By any of its names, and the one that the driver is for; 0 is a program that tells no version."""
+    for name, version in programs.items():
+        program = tmp_path / name
+        program.write_text(
+            f"#!/bin/sh\necho '{name.title()} {version}.0.7339.207'\n" if version else "#!/bin/sh\n", encoding="utf-8"
+        )
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    browser.chromium.cache_clear()
+    try:
+        assert browser.chromium() == (found and str(tmp_path / found))
+    finally:
+        browser.chromium.cache_clear()
 
 
 # --- What is served ---------------------------------------------------------------------------------------------------
