@@ -12,6 +12,8 @@
 #   make installs      install what is built into fresh environments of every Python here, by pip, uv and pipx, in minutes
 #   make readme        make the measured tables and pictures of README.md and docs/comparison.md again, from
 #                      bench/comparison.json
+#   make docs          make the documentation site, build/docs/index.html, and check every link inside it; with the
+#                      network, make docs-links checks those that lead elsewhere
 #   make clean         remove the environment and everything that was built
 # With another Python: make train PYTHON=python3.12
 
@@ -23,7 +25,7 @@ PYTEST = $(BIN)/python -m pytest
 # For the tests that can run at the same time, in up to four processes (more would compile the same kernels again).
 PARALLEL = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: train test test-all lint bench targets bench-check installs readme clean
+.PHONY: train test test-all lint bench targets bench-check installs readme docs docs-links clean
 
 train: $(VENV)/installed
 	$(BIN)/fastmlp train --hidden-size 300
@@ -59,9 +61,20 @@ installs: $(VENV)/installed-test
 readme: $(VENV)/installed-test
 	$(BIN)/python bench/readme.py
 
+# From nothing each time, so that each warning is seen each time, and is an error.
+SPHINX = $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet --conf-dir docs --doctree-dir build/doctrees
+
+docs: $(VENV)/installed-docs
+	rm -rf build/docs
+	$(SPHINX) --builder html . build/docs
+	@echo "Open build/docs/index.html in a browser."
+
+docs-links: $(VENV)/installed-docs
+	$(SPHINX) --builder linkcheck . build/docs-links
+
 clean:
 	rm -rf $(VENV) build dist .benchmarks .mypy_cache .pytest_cache .ruff_cache
-	find fastmlp tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find fastmlp tests bench examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. The packages of a stamp file are installed if it is newer than pyproject.toml.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastmlp.engine.stopping import EarlyStopping
     from fastmlp.errors import DataError, DivergenceError, FastmlpError
     from fastmlp.network import History, NeuralNetwork, Score
+    from fastmlp.progress import ProgressBar
     from fastmlp.session import TrainingSession
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "Momentum",
     "NeuralNetwork",
     "Parts",
+    "ProgressBar",
     "ReduceOnPlateau",
     "Scaling",
     "Score",
@@ -68,6 +70,7 @@ _HOMES = {
     "engine.scaling": {"Scaling"},
     "errors": {"DataError", "DivergenceError", "FastmlpError"},
     "network": {"History", "NeuralNetwork", "Score"},
+    "progress": {"ProgressBar"},
     "session": {"TrainingSession"},
 }
 

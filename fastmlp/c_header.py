@@ -113,10 +113,21 @@ $names
 
 
 def to_c(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
-    """Write `net` as a C header, digits.h, say, whose functions are then called digits_forward and so on.
+    """Write a net as a C header, with the names of classes and inputs and the scaling of the inputs.
 
-    It holds also the names of classes and inputs, and the scaling of the inputs. Raises InvalidValueError for a name
-    that is too long for C, OSError where `path` cannot be written.
+    Parameters
+    ----------
+    net
+        A trained net.
+    path
+        The file, digits.h, say, whose functions are then called digits_forward and so on; one that exists is replaced.
+
+    Raises
+    ------
+    InvalidValueError
+        For a name that is too long for C.
+    OSError
+        Where the file cannot be written.
     """
     path = Path(path)
     lines = "".join(_parts(net, prefix_of(path.stem))).encode("ascii")

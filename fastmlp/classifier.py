@@ -47,18 +47,74 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
 
     It takes MLPClassifier's place where that is changed to this in the import: the parameters have the same names,
     defaults and meaning, with the same `random_state` it starts from the same weights and sees the samples in the same
-    order, and it stops by the same rules. What it lacks, `fit` refuses in a sentence: the solver "lbfgs", activations
-    other than "relu", more than one hidden layer, and several labels for a sample. `max_fun`, which only
-    "lbfgs" uses, is accepted and not used. What differs otherwise: it computes in float32, whatever X is, and refuses a
-    `momentum` of 1.
+    order, and it stops by the same rules. The last two parameters MLPClassifier has not.
 
-    Parameters that MLPClassifier has not: `class_weight`, None, "balanced" or a dict {label: weight}, and `n_threads`,
-    None for as many as fastmlp uses by itself; the number of threads changes no bit of the result.
+    Parameters
+    ----------
+    hidden_layer_sizes
+        Hidden units, a number or a sequence of one: there is one hidden layer.
+    activation
+        "relu"; others are refused.
+    solver
+        "adam", or "sgd", with momentum. "lbfgs" is refused.
+    alpha
+        L2 penalty on the weights.
+    batch_size
+        Samples of an update; "auto" is 200, or all where there are fewer.
+    learning_rate
+        Of "sgd": "constant", "invscaling" or "adaptive".
+    learning_rate_init
+        The learning rate, at the beginning.
+    power_t
+        Exponent of "invscaling".
+    max_iter
+        Epochs at most.
+    shuffle
+        Whether each epoch shuffles the samples.
+    random_state
+        Seed, or generator, of the weights, of what is held back, and of the order of the samples.
+    tol
+        What the loss, or with `early_stopping` the score, must gain for an epoch to count as better.
+    verbose
+        Whether the loss of each epoch is printed.
+    warm_start
+        Whether `fit` goes on from the last fit.
+    momentum
+        Of "sgd", from 0 to less than 1.
+    nesterovs_momentum
+        Whether it is Nesterov's.
+    early_stopping
+        Whether a part of the training data is held back, and training ends when its score no longer gets better.
+    validation_fraction
+        That part.
+    beta_1, beta_2, epsilon
+        Settings of "adam".
+    n_iter_no_change
+        Epochs without a gain after which training ends.
+    max_fun
+        Accepted and not used: it is for "lbfgs".
+    class_weight
+        "balanced", or a dict {label: weight}, that multiplies `sample_weight`.
+    n_threads
+        Threads that may be used, None for as many as fastmlp uses by itself. Their number changes no bit of the result.
 
-    Attributes are those of MLPClassifier; `coefs_` and `intercepts_` are read-only copies. More are
-    `validation_loss_curve_`, with early stopping the loss of the held-back part after each epoch, and `net_`, the
-    `NeuralNetwork`, which can be saved to a file. Of two classes that has two outputs, the first of which is always 0.
+    Attributes
+    ----------
+    classes_, coefs_, intercepts_, loss_curve_
+        These and the others of MLPClassifier are there; `coefs_` and `intercepts_` are read-only copies.
+    validation_loss_curve_
+        With early stopping, the loss of the held-back part after each epoch.
+    net_
+        The `NeuralNetwork`, which can be saved to a file. Of two classes it has two outputs, the first of which is
+        always 0.
 
+    Notes
+    -----
+    What differs from MLPClassifier otherwise: it computes in float32, whatever X is, and refuses a `momentum` of 1 and
+    several labels for a sample.
+
+    Examples
+    --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> classifier = FastMLPClassifier(max_iter=1000, random_state=0).fit(X, y)
@@ -160,12 +216,32 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> FastMLPClassifier:
-        """Train on X (n_samples, n_features) and the labels y (n_samples,); with `warm_start` go on from the last fit.
+        """Train on samples and their labels; with `warm_start` go on from the last fit.
 
-        X may be an array, a frame of pandas or polars, or a sparse matrix, which is never made dense; float32 is taken
-        as it is. `sample_weight` (n_samples,) says how much each sample counts. Raises ValueError or TypeError for what
-        cannot be used, and ValueError where the weights of the net are no longer finite; ConvergenceWarning where
-        `max_iter` epochs were not enough.
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            An array, a frame of pandas or polars, or a sparse matrix, which is never made dense; float32 is taken as it
+            is.
+        y : array of shape (n_samples,)
+            Labels of any kind that scikit-learn takes for classes.
+        sample_weight : array of shape (n_samples,)
+            How much each sample counts.
+
+        Returns
+        -------
+        FastMLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For what cannot be used; ValueError where the weights of the net are no longer finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where `max_iter` epochs were not enough.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -178,9 +254,24 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> FastMLPClassifier:
-        """Train for one epoch on X (n_samples, n_features) and y (n_samples,), going on from where the net is.
+        """Train for one epoch, going on from where the net is.
 
-        The first call needs all `classes` that there will be. Otherwise as `fit`.
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array of shape (n_classes,)
+            All labels that there will be; the first call needs them.
+
+        Returns
+        -------
+        FastMLPClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit` does.
         """
         _check_partial_fit_first_call(self, classes)
         return self._fit(X, y, sample_weight, incremental=True)
@@ -369,18 +460,51 @@ class FastMLPClassifier(ClassifierMixin, BaseEstimator):
     # --- Inference ----------------------------------------------------------------------------------------------------
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the class (n_samples,) of each row of X (n_samples, n_features), the one with the most probability."""
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels, as they were given to `fit`.
+        """
         probabilities = self.predict_proba(X)  # first, because it says what an estimator without a fit has to hear
         classes: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return classes
 
     def predict_proba(self, X: ArrayLike) -> Float32Array:
-        """Return the probabilities (n_samples, n_classes) float32 of the rows of X, in the order of `classes_`."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+            In the order of `classes_`.
+        """
         check_is_fitted(self)
         rows = as_rows("X", self._checked(X, reset=False), self.n_features_in_)
         return forward(self.net_._trainee().weights, rows, self.n_threads)
 
     def predict_log_proba(self, X: ArrayLike) -> Float32Array:
-        """Return the logarithm of what `predict_proba` returns."""
+        """Return the logarithm of what `predict_proba` returns.
+
+        Parameters
+        ----------
+        X
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+            In the order of `classes_`.
+        """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)

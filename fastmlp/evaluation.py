@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastmlp import html
 from fastmlp.arrays import Float32Array, Float64Array, Int64Array
 from fastmlp.engine.inference import probabilities_and_losses
 from fastmlp.engine.inputs import Samples
@@ -19,7 +20,17 @@ __all__ = ["Confusion", "Evaluation", "Mistake", "confusion_matrix", "evaluate"]
 
 
 class Mistake(NamedTuple):
-    """A sample that the net took for another class: its row, both classes, and the probability of each."""
+    """A sample that the net took for another class.
+
+    Attributes
+    ----------
+    row
+        Its row, from 0.
+    true, predicted
+        The class that it is of, and the one that it was taken for.
+    p_true, p_predicted
+        The probabilities of these classes.
+    """
 
     row: int
     true: int
@@ -29,7 +40,15 @@ class Mistake(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """How many samples of the class `true` were taken for the class `predicted`."""
+    """How often one class was taken for another.
+
+    Attributes
+    ----------
+    true, predicted
+        The class that samples were of, and the one that they were taken for.
+    samples
+        How many there are.
+    """
 
     true: int
     predicted: int
@@ -40,11 +59,19 @@ class Confusion(NamedTuple):
 class Evaluation:
     """What a net makes of some samples.
 
-    `loss` is the mean cross-entropy, `confusion` (C, C) int64 counts the samples: rows are true classes, columns
-    predicted ones, named by `class_names`. `worst` holds the mistakes of greatest loss, the worst first.
-
-    Samples whose outputs overflow float32 are of no class. They stand in `unanswered`, by their true classes (C,), in
-    neither `confusion` nor `worst`; they count in `accuracy`, `support` and `recall`, and the loss is NaN.
+    Attributes
+    ----------
+    loss
+        Mean cross-entropy, in nats.
+    confusion : ndarray of shape (n_classes, n_classes), int64
+        Numbers of samples: rows are true classes, columns predicted ones.
+    class_names
+        The names of the classes.
+    worst
+        The mistakes of greatest loss, the worst first.
+    unanswered : ndarray of shape (n_classes,), int64
+        By true class, the samples whose outputs overflow float32, and which are of no class. They are in neither
+        `confusion` nor `worst`; they count in `accuracy`, `support` and `recall`, and the loss is NaN.
     """
 
     loss: float
@@ -89,9 +116,31 @@ class Evaluation:
         """Of the samples taken for each class, the fraction that was of it (C,); NaN for a class never predicted."""
         return _fractions(np.diag(self.confusion), self.confusion.sum(axis=0))
 
-    def most_confused(self, limit: int) -> list[Confusion]:
-        """Return the pairs of classes that were confused most often, at most `limit`, the most frequent first.
+    def _repr_html_(self) -> str:
+        wrong = f"{self.n_mistakes:,} of {html.count(self.n_samples, 'sample')} taken for another class"
+        rows = [("Accuracy", html.percent(self.accuracy)), ("Loss", html.number(self.loss)), ("Mistakes", wrong)]
+        if self.n_unanswered:
+            rows.append(("Unanswered", f"{self.n_unanswered:,}, as the outputs overflow float32"))
+        for pair in self.most_confused(5):
+            true, predicted = (html.names([self.class_names[k]]) for k in (pair.true, pair.predicted))
+            rows.append((f"{true} taken for {predicted}", f"{pair.samples:,}"))
+        return html.table("Evaluation", rows)
 
+    def most_confused(self, limit: int) -> list[Confusion]:
+        """Return the pairs of classes that were confused most often, the most frequent first.
+
+        Parameters
+        ----------
+        limit
+            How many at most.
+
+        Returns
+        -------
+        list of Confusion
+            Without pairs that were never confused.
+
+        Examples
+        --------
         >>> counts = np.array([[5, 0, 2], [1, 7, 0], [3, 0, 4]])
         >>> Evaluation(0.1, counts, ("a", "b", "c"), ()).most_confused(2)
         [Confusion(true=2, predicted=0, samples=3), Confusion(true=0, predicted=2, samples=2)]
@@ -113,11 +162,33 @@ def _fractions(parts: Int64Array, wholes: Int64Array) -> Float64Array:
 
 
 def evaluate(net: NeuralNetwork, X: ArrayLike | Parts, Y: ArrayLike | None = None, n_worst: int = 20) -> Evaluation:
-    """Return what `net` makes of X (n, D) against Y, labels (n,) or one-hot (n, C), with its `n_worst` mistakes.
+    """Return what a net makes of some samples.
 
-    X may be `Parts`, which hold their labels; rows are then counted over all of them. Raises ValueError or TypeError
-    for data that does not fit the net, DataError for a part that cannot be read.
+    Parameters
+    ----------
+    net
+        A trained net.
+    X : array of shape (n_samples, n_features)
+        All that `NeuralNetwork.score` takes. Of `Parts`, rows are counted over all of them.
+    Y : array of shape (n_samples,) or (n_samples, n_classes)
+        Labels or one-hot rows; None with `Parts`.
+    n_worst
+        How many mistakes to list.
 
+    Returns
+    -------
+    Evaluation
+        Loss, accuracy, confusion matrix and the worst mistakes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For data that does not fit the net.
+    DataError
+        For a part that cannot be read.
+
+    Examples
+    --------
     >>> net = NeuralNetwork(hidden_size=2, input_size=2, output_size=2, seed=0)
     >>> net.W1, net.W2 = np.eye(2), np.eye(2)
     >>> seen = evaluate(net, [[3, 0], [0, 3], [2, 0]], [0, 1, 1])
@@ -160,8 +231,22 @@ def _together(parts: list[Evaluation], n_worst: int) -> Evaluation:
 
 
 def confusion_matrix(y: Int64Array, predicted: Int64Array, n_classes: int) -> Int64Array:
-    """Return (C, C) int64: entry (i, j) counts the samples of class i that were taken for class j.
+    """Count how often each class was taken for each.
 
+    Parameters
+    ----------
+    y, predicted : array of shape (n_samples,), int64
+        True and predicted classes.
+    n_classes
+        How many classes there are.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes), int64
+        Entry (i, j) counts the samples of class i that were taken for class j.
+
+    Examples
+    --------
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
     array([[1, 0],
            [1, 1]])

@@ -24,10 +24,23 @@ _LEAST_FACTOR = 1e-37  # below are numbers that hardware takes for 0
 
 
 def to_onnx(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
-    """Write `net` as an ONNX model: "X" (n, D) float32 to "probabilities" (n, C) float32.
+    """Write a net as an ONNX model: "X" (n, D) float32 to "probabilities" (n, C) float32.
 
-    The names of classes and inputs and the scaling of the inputs stand in its metadata. Raises ImportError where `onnx`
-    is missing, OSError where `path` cannot be written.
+    The names of classes and inputs and the scaling of the inputs stand in its metadata.
+
+    Parameters
+    ----------
+    net
+        A trained net.
+    path
+        The file, an .onnx; one that exists is replaced.
+
+    Raises
+    ------
+    ImportError
+        Where `onnx` is missing.
+    OSError
+        Where the file cannot be written.
     """
     try:
         import onnx
@@ -82,11 +95,26 @@ def _onnx_scaling(net: NeuralNetwork) -> tuple[list[tuple[str, list[str], str]],
 
 
 def to_keras(net: NeuralNetwork, path: str | os.PathLike[str]) -> None:
-    """Write `net` as a Keras model (a .keras file): Dense(H, relu), Dense(C, softmax).
+    """Write a net as a Keras model: Dense(H, relu), Dense(C, softmax).
 
     A scaling comes before them, as Rescaling, Rescaling, and an Activation that cuts off beyond 1; W1 makes up for the
-    net's own limit. Raises ImportError where Keras is missing or too old, InvalidValueError for a scaling beyond
-    Keras's numbers, OSError where `path` cannot be written.
+    net's own limit.
+
+    Parameters
+    ----------
+    net
+        A trained net.
+    path
+        The file, a .keras; one that exists is replaced.
+
+    Raises
+    ------
+    ImportError
+        Where Keras is missing or too old.
+    InvalidValueError
+        For a scaling beyond Keras's numbers.
+    OSError
+        Where the file cannot be written.
     """
     keras = keras_on_cpu()
     layers = keras.layers

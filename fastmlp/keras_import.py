@@ -42,11 +42,29 @@ _LARGEST_SHIFT = 1e4  # of what is of size 1 after it: float32 loses four of its
 
 
 def from_keras(path: str | os.PathLike[str]) -> NeuralNetwork:
-    """Return the net that a .keras file holds, with the folding described above.
+    """Return the net that a .keras file holds.
 
     The configuration is read before Keras is: a model with any other layer is refused, so that nothing in the file is
-    ever run. Raises fastmlp.files.model.ModelFileError for a file that is not such a model, ImportError where Keras is
-    missing, OSError where the file cannot be opened.
+    ever run.
+
+    Parameters
+    ----------
+    path
+        The file: Dense, relu, Dense, softmax, and what can be folded into these, see `fastmlp.keras_import`.
+
+    Returns
+    -------
+    NeuralNetwork
+        A net that computes the same.
+
+    Raises
+    ------
+    ModelFileError
+        For a file that is not such a model.
+    ImportError
+        Where Keras is missing.
+    OSError
+        Where the file cannot be opened.
     """
     path = Path(path)
     steps = _steps_of(path)

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastmlp import __version__
+from fastmlp import __version__, html
 from fastmlp.arrays import Float32Array
 from fastmlp.engine import inference
 from fastmlp.engine.fit_options import FitOptions, FitSettings
@@ -27,6 +27,7 @@ from fastmlp.engine.scaling import Scaling
 from fastmlp.engine.settings import check_integer, check_number, default_threads
 from fastmlp.engine.training import Measure, Trainee, measure_on
 from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.watching import Watched
 from fastmlp.engine.weights import Parameter, Weights
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.model import ModelFile, read_model, write_model
@@ -41,14 +42,38 @@ class NeuralNetwork(Meaning):
 
     hidden = max(0, X W1 + b1),  probs = softmax(hidden W2 + b2),  loss = mean of -log probs[i, y_i]
 
-    Parameters: `hidden_size` H; `lr` the learning rate, None for 0.1, with momentum 0.01, for Adam 0.001; `input_size`
-    D; `output_size` C; `optimizer`, "sgd", "momentum", "adam", or an `SGD`, `Momentum` or `Adam` with other settings;
-    `init`, "glorot_uniform" (as Keras by default) or "glorot_normal" (variance 2/(in + out)); `seed` for the weights
-    and the order of the samples; `n_threads`, None for as many as `default_threads` says. The number of threads changes
-    no bit of the result.
+    Parameters
+    ----------
+    hidden_size
+        Hidden units H.
+    lr
+        Learning rate. None is 0.1, with momentum 0.01, for Adam 0.001.
+    input_size
+        Inputs D.
+    output_size
+        Classes C.
+    optimizer
+        "sgd", "momentum", "adam", or an `SGD`, `Momentum` or `Adam` with settings of its own.
+    init
+        How weights begin: "glorot_uniform", as in Keras, or "glorot_normal", of variance 2 / (in + out). Biases are 0.
+    seed
+        Of the weights and of the order of the samples; None for another each time.
+    n_threads
+        Threads that may be used; None for `FASTMLP_NUM_THREADS` of them, or else one per processor that this process
+        may use. Their number changes no bit of the result.
 
-    Raises ValueError or TypeError for an argument that cannot be used.
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that cannot be used.
 
+    See Also
+    --------
+    TrainingSession : Training with checkpoints, which can be resumed.
+    FastMLPClassifier : The same net as an estimator of scikit-learn.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> net = NeuralNetwork(hidden_size=8, input_size=2, output_size=2, seed=0)
     >>> X, y = np.array([[0, 1], [1, 0]]), np.array([0, 1])
@@ -78,13 +103,9 @@ class NeuralNetwork(Meaning):
         if init not in INITIALISERS:
             raise InvalidValueError(f"init is {init!r}; it must be one of {', '.join(INITIALISERS)}")
         self.init = init
-        if seed is not None:
-            seed = check_integer("seed", seed, minimum=0)
-        self.seed = seed
-        if n_threads is not None:
-            n_threads = check_integer("n_threads", n_threads)
-        self.n_threads = n_threads
-        self._rng = np.random.default_rng(seed)
+        self.seed = None if seed is None else check_integer("seed", seed, minimum=0)
+        self.n_threads = None if n_threads is None else check_integer("n_threads", n_threads)
+        self._rng = np.random.default_rng(self.seed)
         self._weights = Weights(self.input_size, self.hidden_size, self.output_size)
         draw = INITIALISERS[init]
         self._weights.fill_W1(draw(self._rng, self.input_size, self.hidden_size))
@@ -97,6 +118,15 @@ class NeuralNetwork(Meaning):
             f"output_size={self.output_size}, optimizer={self.optimizer}, init={self.init!r}, seed={self.seed}, "
             f"n_threads={self.n_threads})"
         )
+
+    def _repr_html_(self) -> str:
+        D, H, C = self.input_size, self.hidden_size, self.output_size
+        rows = [
+            ("Sizes", f"inputs {D:,} → hidden units {H:,} → classes {C:,}"),
+            ("Parameters", f"{(D + 1) * H + (H + 1) * C:,}, initialised by {self.init}, seed {self.seed}"),
+            ("Optimiser", f"{self.optimizer}, learning rate {self.lr:g}, {self._optimizer_state.steps:,} steps so far"),
+        ]
+        return html.table("NeuralNetwork", rows + self._facts())
 
     # --- How it is trained --------------------------------------------------------------------------------------------
 
@@ -143,11 +173,24 @@ class NeuralNetwork(Meaning):
         training: Mapping[str, Any] | None = None,
         spare: Mapping[str, Float32Array] | None = None,
     ) -> None:
-        """Write the net to `path`, an .npz that `load` reads; an existing file is replaced, whole or not at all.
+        """Write the net to a file that `load` reads.
 
-        The state of the random numbers goes along, so that a loaded net trains on to the same bits. `training` is
-        kept in the file too, as JSON, and so are the arrays of a `fastmlp.engine.stopping.Spare`: see
-        `fastmlp.files.model.read_model`. Raises OSError where the file cannot be written.
+        The state of the random numbers and of the optimiser goes along, so that a loaded net trains on to the same
+        bits.
+
+        Parameters
+        ----------
+        path
+            The file, an .npz. One that exists is replaced, whole or not at all.
+        training
+            Kept in the file too, as JSON: `TrainingSession` puts its record there.
+        spare
+            More arrays to keep, those of a `fastmlp.engine.stopping.Spare`.
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be written.
         """
         metadata = {
             "fastmlp": __version__,
@@ -165,11 +208,29 @@ class NeuralNetwork(Meaning):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> NeuralNetwork:
-        """Return the net that `save` wrote to `path`; nothing in the file is ever run.
+        """Return the net that `save` wrote; nothing in the file is ever run.
 
-        Raises fastmlp.files.model.ModelFileError (a ValueError) for a file that is damaged, altered, not a model or of
-        a newer version; OSError where it cannot be opened.
+        Parameters
+        ----------
+        path
+            The file.
+        n_threads
+            As for a new net: a file does not hold it.
 
+        Returns
+        -------
+        NeuralNetwork
+            The net, to predict with or to train on.
+
+        Raises
+        ------
+        ModelFileError
+            For a file that is damaged, altered, not a model or of a newer version.
+        OSError
+            Where it cannot be opened.
+
+        Examples
+        --------
         >>> import tempfile
         >>> net = NeuralNetwork(hidden_size=3, input_size=4, output_size=2, seed=0)
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -183,7 +244,27 @@ class NeuralNetwork(Meaning):
     def from_file(
         cls, path: str | os.PathLike[str], model: ModelFile, *, n_threads: int | None = None
     ) -> NeuralNetwork:
-        """Return the net of a model that `read_model` gave; `path` is for the messages. Raises ModelFileError."""
+        """Return the net of a model file that was read already.
+
+        Parameters
+        ----------
+        path
+            The file's name, for messages.
+        model
+            What `fastmlp.files.model.read_model` gave.
+        n_threads
+            As for a new net.
+
+        Returns
+        -------
+        NeuralNetwork
+            The net, to predict with or to train on.
+
+        Raises
+        ------
+        ModelFileError
+            Where the model describes no net.
+        """
         arrays, metadata = model
         try:
             net = cls(**{name: metadata[name] for name in _ARGUMENTS}, n_threads=n_threads)
@@ -210,42 +291,68 @@ class NeuralNetwork(Meaning):
         number_epochs: int = 20,
         **settings: Unpack[FitSettings],
     ) -> History:
-        """Train on X (n, D) and Y, labels (n,), (n, 1) or one-hot (n, C); a second call continues.
+        """Train on samples and their labels; a second call continues.
 
-        The settings are sample_weight=None, class_weight=None, shuffle=True, schedule=None, validation=None,
-        early_stopping=False and callback=None.
+        Each epoch shuffles the samples, cuts them into batches and updates after each; the last batch may be smaller.
+        Ctrl-C reaches the caller as KeyboardInterrupt; after it, as after any error, the net is as it was after the
+        last full epoch.
 
-        X may also be images (n, h, w) or a frame of pandas, polars or Arrow. A net without `feature_names` takes those
-        of the first frame, also after fits on arrays, whose columns are taken for the same. From then on frames with
-        other names are refused, and columns in another order are put in order, with a UserWarning.
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Finite real numbers of any type: an array, images (n_samples, h, w), a sparse matrix of SciPy, or a frame of
+            pandas, polars or Arrow. Or `Parts`, data larger than memory with their labels: then leave out Y.
+        Y : array of shape (n_samples,), (n_samples, 1) or (n_samples, n_classes)
+            Labels from 0 to C - 1, or one-hot rows.
+        batch_size
+            Samples of an update. Beyond n_samples it is cut to that, with a UserWarning.
+        number_epochs
+            Passes over all samples.
+        sample_weight : array of shape (n_samples,)
+            How much each sample counts: the loss of a batch, and of an epoch, is the weighted mean. A sample with the
+            weight 0 is as good as left out.
+        class_weight
+            Weights by label, a class that is left out counting 1; or "balanced", n_samples / (n_classes n_k) where n_k
+            samples are of class k. They multiply `sample_weight`.
+        shuffle
+            False keeps the samples in their order.
+        schedule
+            How the learning rate changes from epoch to epoch: "constant" (as None), "step", "cosine", "plateau", or a
+            `StepDecay`, `CosineDecay` or `ReduceOnPlateau`.
+        validation
+            Samples (X, Y), or (X, Y, weights), or `Parts`, that are measured after each epoch.
+        early_stopping
+            True or an `EarlyStopping`: ends the training when the validation samples see no gain. However it ends, the
+            net is then as it was after its best epoch.
+        callback
+            Called after each epoch with its number, from 1, and the history so far; where it returns True, the training
+            ends. `ProgressBar()` is one.
 
-        X may also be `Parts`, data larger than memory with their labels, and so may `validation` and X in `score`;
-        `fastmlp.engine.part_reader` has the rule of their order.
+        Returns
+        -------
+        History
+            What happened in each epoch of this call.
 
-        Each epoch shuffles the samples (unless `shuffle` is False), cuts them into batches and updates after each;
-        the last batch may be smaller. A `batch_size` beyond n is cut to n with a warning. `validation=(X, Y)`, or
-        (X, Y, weights), is measured after each epoch, and `callback(epoch, history)` called, epochs counting from 1:
-        where it returns True, the training ends.
+        Raises
+        ------
+        ValueError, TypeError
+            For data or settings that do not fit the net, before any work.
+        DivergenceError
+            Where the loss or a weight is not finite, or the mean loss of an epoch exceeds 100 ln C.
 
-        `sample_weight` (n,) says how much each sample counts: the loss of a batch, and of an epoch, is the weighted
-        mean. A sample with the weight 0 is as good as left out. `class_weight`, "balanced" or a mapping of labels to
-        weights, multiplies it: see `fastmlp.engine.class_weights`.
-
-        `schedule` changes the learning rate from epoch to epoch: "constant" (as None), "step", "cosine", "plateau", or
-        a `StepDecay`, `CosineDecay` or `ReduceOnPlateau`. `early_stopping`, True or an `EarlyStopping`, ends the
-        training when the validation samples see no gain; however it ends, the net is as it was after its best epoch.
-
-        Raises ValueError or TypeError for data that does not fit the net, before any work; DivergenceError when the
-        loss or a weight is not finite or the epoch's mean loss exceeds 100 ln C. After it, and after Ctrl-C, which
-        goes on to the caller as KeyboardInterrupt, the weights are those after the last full epoch (with
-        early stopping, after the best one).
+        Notes
+        -----
+        A net without `feature_names` takes those of the first frame, also after fits on arrays, whose columns are taken
+        for the same. From then on frames with other names are refused, and columns in another order are put in order,
+        with a UserWarning. The rule for the order of samples in parts stands in `fastmlp.engine.part_reader`.
         """
         options = FitOptions.of(batch_size, number_epochs, settings)
         names = self._feature_names or (X.feature_names if isinstance(X, Parts) else frame_names(X))
         samples = self._taken(X, Y, names, settings.get("sample_weight"), settings.get("class_weight"))
-        measure = self._measure(settings, names)
-        self._feature_names = names
-        return fit_weights(self._trainee(), samples, options, measure)
+        with Watched(options.callback, options.number_epochs, samples.n_samples):
+            measure = self._measure(settings, names)
+            self._feature_names = names
+            return fit_weights(self._trainee(), samples, options, measure)
 
     def _measure(self, settings: FitSettings, names: tuple[str, ...] | None) -> Measure | None:
         """What measures this net on the validation samples of the settings; None where there are none."""
@@ -262,12 +369,30 @@ class NeuralNetwork(Meaning):
     # --- Inference ----------------------------------------------------------------------------------------------------
 
     def forward(self, X: ArrayLike) -> Float32Array:
-        """Return the probabilities (n, C) float32 of X (n, D): softmax(max(0, X W1 + b1) W2 + b2).
+        """Return the probability of each class: softmax(max(0, X W1 + b1) W2 + b2).
 
-        X may be all that `fit` takes. A row's result has the same bits alone and in any batch. A row whose outputs
-        overflow float32 has the probabilities NaN, and a RuntimeWarning says so. Raises ValueError or TypeError for an
-        X that does not fit the net.
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            All that `fit` takes, but for `Parts`.
 
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+            A row has the same bits alone and in any batch.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an X that does not fit the net.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the outputs of a row overflow float32; its probabilities are NaN.
+
+        Examples
+        --------
         >>> import numpy as np
         >>> net = NeuralNetwork(hidden_size=4, input_size=3, output_size=2, seed=0)
         >>> float(abs(net.forward(np.zeros((5, 3))).sum(1) - 1).max()) < 1e-6
@@ -276,15 +401,43 @@ class NeuralNetwork(Meaning):
         return inference.forward(self._weights, self._rows(X), self.n_threads)
 
     def score(self, X: ArrayLike | Parts, Y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Score:
-        """Return the mean loss and the accuracy on X (n, D) against Y, all as `fit` takes them.
+        """Return the mean loss and the accuracy on some samples.
 
-        Where outputs overflow float32, the loss is NaN, such rows count as wrong, and a RuntimeWarning says so. Raises
-        ValueError or TypeError for data that does not fit the net.
+        Parameters
+        ----------
+        X, Y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        Score
+            Named pair of loss and accuracy.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data that does not fit the net.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the outputs of a row overflow float32; it counts as wrong, and the loss is NaN.
         """
         return score_on(self._weights, self._taken(X, Y, self._feature_names, sample_weight), self.n_threads)
 
     def predict(self, X: ArrayLike, Y: ArrayLike) -> Score:
-        """The original script's name for `score`."""
+        """The original script's name for `score`.
+
+        Parameters
+        ----------
+        X, Y
+            As for `score`.
+
+        Returns
+        -------
+        Score
+            Named pair of loss and accuracy.
+        """
         return self.score(X, Y)
 
     @property

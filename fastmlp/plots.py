@@ -70,14 +70,32 @@ def check_picture(path: Path) -> None:
 
 
 def plot_history(history: History, path: Path, title: str = "Training", measured: str = "test") -> None:
-    """Draw the loss and the accuracy of each epoch into the file `path`, test beside train where it was measured.
+    """Draw the loss and the accuracy of each epoch, test beside train where it was measured.
 
-    `measured` is what the samples are called on which the net was measured after each epoch. With early stopping, a
-    line marks the best epoch and says when the training ended.
+    With early stopping, a line marks the best epoch and says when the training ended.
 
-    Raises ValueError for an unknown suffix, ImportError where matplotlib is missing, OSError where `path` cannot be
-    written.
+    Parameters
+    ----------
+    history
+        What `fit` returned.
+    path
+        The picture, a .png, .svg or .pdf.
+    title
+        Stands above it.
+    measured
+        What the samples are called on which the net was measured after each epoch.
 
+    Raises
+    ------
+    ValueError
+        For an unknown suffix.
+    ImportError
+        Where matplotlib is missing.
+    OSError
+        Where the file cannot be written.
+
+    Examples
+    --------
     >>> import tempfile
     >>> from fastmlp.network import History
     >>> history = History(loss=[0.7, 0.3], accuracy=[0.8, 0.9])
@@ -106,13 +124,25 @@ def plot_history(history: History, path: Path, title: str = "Training", measured
 
 
 def plot_units(net: NeuralNetwork, path: Path) -> None:
-    """Draw what the hidden units look for into the file `path`: the weights W1 of each, as an image.
+    """Draw what the hidden units look for: the weights W1 of each, as an image.
 
     The units with the greatest norm of outgoing weights come first; of more than 100 the others are left out. Inputs
     that make no square image of 8 x 8 or more become the columns of one heat map, with a row for each unit.
 
-    Raises what `plot_history` raises.
+    Parameters
+    ----------
+    net
+        A trained net.
+    path
+        The picture, a .png, .svg or .pdf.
 
+    Raises
+    ------
+    ValueError, ImportError, OSError
+        As `plot_history` does.
+
+    Examples
+    --------
     >>> import tempfile
     >>> from fastmlp import NeuralNetwork
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -142,13 +172,26 @@ def plot_units(net: NeuralNetwork, path: Path) -> None:
 
 
 def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, title: str = "Confusion matrix") -> None:
-    """Draw the confusion matrix into the file `path`, and beside it the worst mistakes.
+    """Draw the confusion matrix, and beside it the worst mistakes.
 
-    X (n, D) are the inputs that were evaluated; where they make square images of 8 x 8 or more, those of the mistakes
-    are shown.
+    Parameters
+    ----------
+    evaluation
+        What `fastmlp.evaluation.evaluate` returned.
+    X : array of shape (n_samples, n_features), float32
+        The inputs that were evaluated; where they make square images of 8 x 8 or more, those of the mistakes are shown.
+    path
+        The picture, a .png, .svg or .pdf.
+    title
+        Stands above it.
 
-    Raises what `plot_history` raises.
+    Raises
+    ------
+    ValueError, ImportError, OSError
+        As `plot_history` does.
 
+    Examples
+    --------
     >>> import tempfile
     >>> from fastmlp.evaluation import evaluate
     >>> from fastmlp.network import NeuralNetwork

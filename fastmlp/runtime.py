@@ -45,10 +45,26 @@ class ModelFileError(ValueError):
 class Model:
     """A trained net: hidden = max(0, X W1 + b1), probs = softmax(hidden W2 + b2). `load` makes it; nothing changes it.
 
-    `input_size` D and `output_size` C are its sizes; `class_names`, None where the classes are the numbers 0 to C - 1;
-    `feature_names`, the names of its inputs, None where they have none; `input_scale`, what the values of the original
-    data were multiplied by to give X: 1/255 where the net was trained on pixels.
+    Parameters
+    ----------
+    arrays
+        W1, b1, W2 and b2 by their names, and with a scaling input_centre and input_spread, all float32.
+    metadata
+        What a model file says of the net.
 
+    Attributes
+    ----------
+    input_size, output_size
+        Inputs D and classes C.
+    class_names
+        The name of each class; None where the classes are the numbers 0 to C - 1.
+    feature_names
+        The name of each input, None where they have none.
+    input_scale
+        What the values of the original data were multiplied by to give X: 1/255 where the net was trained on pixels.
+
+    Examples
+    --------
     >>> ones = np.ones((2, 2), np.float32)
     >>> model = Model(
     ...     {"W1": ones, "b1": ones[0], "W2": 2 * np.eye(2, dtype=np.float32), "b2": ones[0] * [0, 1]},
@@ -74,11 +90,28 @@ class Model:
             self._scaling = centre, spread, np.float32(_positive("input_limit", metadata["input_limit"]))
 
     def forward(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the probabilities (n, C) float32 of X (n, D) or, for a net of images, (n, height, width).
+        """Return the probability of each class.
 
-        X is what `NeuralNetwork.forward` takes, except frames: raw values where the net scales its inputs, and pixels
-        multiplied by `input_scale`. A row whose outputs overflow float32 has the probabilities NaN, and a
-        RuntimeWarning says so. Raises ValueError or TypeError for an X that does not fit the net.
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features) or (n_samples, height, width)
+            What `NeuralNetwork.forward` takes, except frames: raw values where the net scales its inputs, and pixels
+            multiplied by `input_scale`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float32
+            Each row adds up to 1.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an X that does not fit the net.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where the outputs of a row overflow float32; its probabilities are NaN.
         """
         probs = self._probabilities(X)
         overflowed = np.count_nonzero(np.isnan(probs[:, 0]))
@@ -91,9 +124,24 @@ class Model:
         return probs
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the most probable class (n,) of each row of X: its name, or its number where classes have no names.
+        """Return the most probable class of each row.
 
-        Raises ValueError where the outputs of a row overflow float32, and as `forward` does.
+        Parameters
+        ----------
+        X
+            As for `forward`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Names of classes, or their numbers where they have no names.
+
+        Raises
+        ------
+        ValueError
+            Where the outputs of a row overflow float32, and as `forward` does.
+        TypeError
+            As `forward` does.
         """
         probs = self._probabilities(X)
         overflowed = np.isnan(probs[:, 0])
@@ -106,14 +154,33 @@ class Model:
         return numbers if self.class_names is None else np.array(self.class_names)[numbers]
 
     def inputs(self, rows: Iterable[Mapping[str, object]]) -> NDArray[np.float32]:
-        """Return the inputs (n, D) for `forward` made of rows of a table, each a mapping of column names to cells.
+        """Return the inputs for `forward` made of rows of a table.
 
-        A cell is a number or, where the net was trained with `--preprocess auto`, perhaps a text; None, NaN and "" are
-        missing. Gaps are filled in, and text encoded, as in training; columns that the model does not know are left
-        out. A UserWarning names a text that was not seen in training, which counts as none of the known ones.
+        Gaps are filled in, and text encoded, as in training; columns that the model does not know are left out.
 
-        Raises ValueError where the model knows no names of columns, for a row that lacks one, for a missing value in a
-        column that had none in training, and for one beyond float32; TypeError for a row or cell of the wrong type.
+        Parameters
+        ----------
+        rows
+            Mappings of column names to cells. A cell is a number or, where the net was trained with `--preprocess
+            auto`, perhaps a text; None, NaN and "" are missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            A row for each.
+
+        Raises
+        ------
+        ValueError
+            Where the model knows no names of columns, for a row that lacks one, for a missing value in a column that
+            had none in training, and for one beyond float32.
+        TypeError
+            For a row or cell of the wrong type.
+
+        Warns
+        -----
+        UserWarning
+            For a text that was not seen in training, which counts as none of the known ones.
         """
         if self._columns is None:
             raise ValueError("this model knows no names of columns: give forward an array of its inputs")
@@ -154,8 +221,22 @@ class Model:
 def load(path: str | os.PathLike[str]) -> Model:
     """Return the model in a file that `NeuralNetwork.save` or `fastmlp train --output` wrote; no code in it is run.
 
-    Raises ModelFileError (a ValueError) for a file that is damaged, altered, not a model or of a newer version; OSError
-    where it cannot be opened.
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Model
+        The net, to predict with.
+
+    Raises
+    ------
+    ModelFileError
+        For a file that is damaged, altered, not a model or of a newer version.
+    OSError
+        Where it cannot be opened.
     """
     path = Path(path)
     arrays, text, is_intact = _read(path)

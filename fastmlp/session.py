@@ -24,6 +24,7 @@ from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopping import EarlyStopping, Spare
 from fastmlp.engine.training import Measure, measure_on
 from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.watching import Watched
 from fastmlp.errors import InvalidValueError, ModelFileError
 from fastmlp.files.atomic import check_writable
 from fastmlp.files.model import read_model
@@ -41,26 +42,48 @@ Net = TypeVar("Net", bound="Contender")
 
 
 class TrainingSession(Generic[Net]):
-    """The training of `net` on `data`, with a history of all its epochs and a model file that it can be resumed from.
+    """The training of a net with a history of all its epochs, and a model file that it can be resumed from.
 
-    After each epoch the net is measured on the test set of `data`, unless `validate` is False; val_loss and
-    val_accuracy are NaN then. With a `validation_fraction`, that part of each class of the training set, the same rows
-    in any session, is not trained on but measured instead, and the test set stays unseen. `early_stopping`, and a
-    `schedule` that looks at the validation loss, need it. These and `class_weight` are as in `NeuralNetwork.fit`.
+    A new net takes over the names and the input scale of the data; one that has names already gets the data as
+    `fastmlp.model_inputs.as_model_sees` gives it.
 
-    `data` may be `Parts`, which have no test set: the net is not measured, there is no validation, and a scaling is set
-    before, as `net.scaling`.
+    Parameters
+    ----------
+    net
+        A `NeuralNetwork`; without `output`, any net of `fastmlp.contenders` will do.
+    data
+        A `Dataset`, or `Parts`. These have no test set: the net is not measured, there is no validation, and a scaling
+        is set before, as `net.scaling`.
+    batch_size
+        Samples of an update.
+    schedule, class_weight
+        As for `NeuralNetwork.fit`. A schedule that looks at the validation loss needs a `validation_fraction`.
+    validation_fraction
+        Part of each class of the training set, the same rows in any session, that is not trained on but measured after
+        each epoch; the test set stays unseen.
+    early_stopping
+        As for `NeuralNetwork.fit`; it needs a `validation_fraction`.
+    output
+        Model file that `train` writes at its end, with all settings; one that exists is replaced.
+    checkpoint_every
+        With 5, say, `output` is written after every fifth epoch too.
+    validate
+        Without a `validation_fraction`, whether the test set is measured after each epoch; otherwise val_loss and
+        val_accuracy are NaN.
+    standardise
+        Whether the net gets a scaling, by the training rows, where the inputs are in units of their own.
+    dataset
+        What to keep in the file of where the data came from: a mapping with a "source".
 
-    The model file `output` is written at the end of `train`, and with `checkpoint_every=5` after every fifth epoch too;
-    a file that exists is replaced. All settings are kept in it, and so is `dataset`, see `TrainingRecord`.
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        For a setting that cannot be used, and for data that does not fit the net.
+    OSError
+        Where `output` cannot be written.
 
-    A new net takes over the names and the input scale of `data`, and with `standardise` a scaling of inputs in units
-    of their own, by the training rows; one that has names already gets `data` as
-    `fastmlp.model_inputs.as_model_sees` gives it. Without `output`, any net of `fastmlp.contenders` will do.
-
-    Raises InvalidValueError or InvalidTypeError for a setting that cannot be used and for data that does not fit the
-    net; OSError where `output` cannot be written.
-
+    Examples
+    --------
     >>> import numpy as np, tempfile
     >>> X, y = np.eye(4, dtype=np.float32), np.arange(4)
     >>> data = Dataset(X, y, X, y, name="tiny")
@@ -148,14 +171,38 @@ class TrainingSession(Generic[Net]):
         dataset: Mapping[str, Any] | None = None,
         n_threads: int | None = None,
     ) -> TrainingSession[NeuralNetwork]:
-        """Return the session that wrote the model file `path`; it goes on to the same bits as if it had never stopped.
+        """Return the session that wrote a model file; it goes on to the same bits as if it had never stopped.
 
-        `data` must be the data that it was trained on; classes numbered and inputs scaled otherwise are put right. A
-        setting left at None is that of the file, and `path` goes on being written unless `output` names another file.
-        `patience` is that of early stopping: with a greater one, a training that was stopped goes on.
+        A setting left at None is that of the file.
 
-        Raises ModelFileError for a file that holds no model or does not say how it was trained, InvalidValueError for
-        data that does not fit the net, OSError where a file cannot be read or written.
+        Parameters
+        ----------
+        path
+            The model file; it goes on being written unless `output` names another.
+        data
+            What the net was trained on; classes numbered and inputs scaled otherwise are put right.
+        batch_size, output, checkpoint_every
+            As for a new session.
+        patience
+            Of early stopping: with a greater one, a training that was stopped goes on.
+        dataset
+            As for a new session.
+        n_threads
+            As for a `NeuralNetwork`.
+
+        Returns
+        -------
+        TrainingSession
+            With the net and the history of the file.
+
+        Raises
+        ------
+        ModelFileError
+            For a file that holds no model or does not say how it was trained.
+        InvalidValueError
+            For data that does not fit the net.
+        OSError
+            Where a file cannot be read or written.
         """
         model = read_model(path)
         record = TrainingRecord.from_file(path, model)
@@ -214,18 +261,37 @@ class TrainingSession(Generic[Net]):
         """Whether early stopping has ended the training."""
         return self.recipe.early_stopping is not None and self.recipe.early_stopping.is_over(self.history)
 
-    def train(self, epochs: int, *, callback: Callable[[int, History], None] | None = None) -> History:
-        """Train until `epochs` epochs have been done in all; return the history of those done by this call.
+    def train(self, epochs: int, *, callback: Callable[[int, History], object] | None = None) -> History:
+        """Train until so many epochs have been done in all.
 
         With early stopping the net then has its best epoch, and a later call goes on from the last one: it makes no
-        difference to the result. Nothing is left to be done once the training was stopped.
-
-        `callback(epoch, history)` is called after each epoch with its number and the session's whole history.
-
-        A checkpoint that cannot be written (a full disk) costs a UserWarning, and the next one tries again. Raises what
-        `NeuralNetwork.fit` raises, and OSError where the model cannot be saved at the end. After Ctrl-C, which reaches
+        difference to the result. Nothing is left to be done once the training was stopped. After Ctrl-C, which reaches
         the caller as KeyboardInterrupt, weights and history are those of the last full epoch, which includes measuring
         it: `save` keeps them.
+
+        Parameters
+        ----------
+        epochs
+            Those before this call count too.
+        callback
+            Called after each epoch with its number and the session's whole history; `ProgressBar()` is one.
+
+        Returns
+        -------
+        History
+            Of the epochs of this call.
+
+        Raises
+        ------
+        ValueError, TypeError, DivergenceError
+            As `NeuralNetwork.fit` does.
+        OSError
+            Where the model cannot be saved at the end.
+
+        Warns
+        -----
+        UserWarning
+            Where a checkpoint cannot be written (a full disk); the next one tries again.
         """
         start, compiled = self.epochs, self.history.compile_seconds
 
@@ -237,15 +303,12 @@ class TrainingSession(Generic[Net]):
 
         is_left = check_integer("epochs", epochs) > start and not self._is_over
         if is_left:
-            if isinstance(self.net, NeuralNetwork):  # its weights and the session's history change together
-                recipe = self.recipe
-                options = FitOptions.checked(
-                    self.batch_size, epochs - start, True, after_epoch, recipe.schedule, recipe.early_stopping
-                )
-                samples, measure = self._samples_of(self.net), self._measure_of(self.net)
-                fit_weights(self.net._trainee(), samples, options, measure, self.history, self._spare)
-            else:
-                self._fit_other(epochs - start, after_epoch)
+            n = self.data.n_samples if isinstance(self.data, Parts) else len(self.data.y_train)
+            with Watched(callback, epochs, n, start):
+                if isinstance(self.net, NeuralNetwork):
+                    self._fit(self.net, epochs - start, after_epoch)
+                else:
+                    self._fit_other(epochs - start, after_epoch)
         elif self._spare is not None:  # of a checkpoint after the last epoch, say, whose process died before the end
             self._spare.put("best")
         if self.output is not None and not self.is_saved and (is_left or self._spare is not None):
@@ -255,9 +318,14 @@ class TrainingSession(Generic[Net]):
         return dataclasses.replace(self.history, **added, compile_seconds=seconds)
 
     def save(self) -> None:
-        """Write the net and what is needed to resume its training to `output`, whole or not at all.
+        """Write the net, and what is needed to resume its training, to `output`, whole or not at all.
 
-        Raises OSError where the file cannot be written, InvalidValueError for a session that has no `output`.
+        Raises
+        ------
+        OSError
+            Where the file cannot be written.
+        InvalidValueError
+            For a session that has no `output`.
         """
         if self.output is None or not isinstance(self.net, NeuralNetwork):
             raise InvalidValueError("this session has no output; name the file when you make the session")
@@ -290,6 +358,13 @@ class TrainingSession(Generic[Net]):
         if self._measured is None:
             return lambda: Score(math.nan, math.nan)
         return measure_on(net._weights, net._samples(*self._measured, None), net._threads)
+
+    def _fit(self, net: NeuralNetwork, epochs: int, callback: Callable[[int, History], None]) -> None:
+        """Train our own net, whose weights and the session's history change together."""
+        recipe = self.recipe
+        options = FitOptions.checked(self.batch_size, epochs, True, callback, recipe.schedule, recipe.early_stopping)
+        samples, measure = self._samples_of(net), self._measure_of(net)
+        fit_weights(net._trainee(), samples, options, measure, self.history, self._spare)
 
     def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
         """Train a net that only has a public `fit`, and record each epoch once it is measured."""

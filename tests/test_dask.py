@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastmlp import SGD, Adam, DataError, DivergenceError, Momentum, NeuralNetwork, Parts
+from fastmlp import SGD, Adam, DataError, DivergenceError, Momentum, NeuralNetwork, Parts, ProgressBar
 from fastmlp.dask import cluster as cluster_module
 from fastmlp.dask import fit
 from fastmlp.dask.shards import Average, divide
@@ -175,6 +175,15 @@ def test_training_goes_on_as_if_it_had_not_ended(client):
     fit(client, twice, parts_of(20), 8, 1, shards=2)
     fit(client, twice, parts_of(20), 8, 3, shards=2)
     assert_same(once, twice)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_progress_is_shown(client, tmp_path, capsys, saved):
+    path = tmp_path / "net.npz" if saved else None
+    fit(client, net_of(), parts_of(20), 8, 2, shards=2, callback=ProgressBar(), path=path)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("samples/s" in line for line in lines)
 
 
 def test_callback_early_stopping_and_file(client, tmp_path):

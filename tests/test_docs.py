@@ -4,6 +4,7 @@ The code of a page runs in the order of its blocks, in one folder and with one s
 type it. MNIST and the synthetic digits are cut to a few images; nothing else is changed.
 """
 
+import json
 import os
 import re
 import shlex
@@ -29,10 +30,10 @@ from fastmlp.datasets.synthetic.digits import draw_digits
 from fastmlp.files.model import read_model
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
-LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md"}  # every command, every picture
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+LONG_PAGES = {"command-line.md", "dask.md", "files.md", "sweeps.md", "tables.md", "tutorial.md"}  # much to run
 LIBRARIES = {  # that the code of a page needs
     "command-line.md": ["joblib"],
     "dask.md": ["distributed"],
@@ -40,6 +41,9 @@ LIBRARIES = {  # that the code of a page needs
     "python.md": ["scipy"],
     "sklearn.md": ["sklearn", "skl2onnx", "onnxruntime", "pandas"],
     "sweeps.md": ["joblib", "distributed"],
+    "tables.md": ["sklearn", "pandas"],
+    "text.md": ["sklearn"],
+    "tutorial.md": ["joblib", "onnx", "onnxruntime"],
 }
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
@@ -64,10 +68,14 @@ def blocks(text: str) -> list[Block]:
     return [Block(m[1], m[2], m[3], text.count("\n", 0, m.start(3)) + 1) for m in found]
 
 
+def without_code(text: str) -> str:
+    """Return a page without its fenced blocks."""
+    return re.sub(r"^```(?s:.*?)^```$", "", text, flags=re.MULTILINE)
+
+
 def prose(text: str) -> str:
     """Return a page without its code and tables."""
-    text = re.sub(r"^```(?s:.*?)^```$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\|.*$", "", without_code(text), flags=re.MULTILINE)
     return re.sub(r"<!--.*?-->", "", text)
 
 
@@ -92,14 +100,14 @@ def test_words_are_counted():
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub gives the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```(?s:.*?)^```$", "", text, flags=re.MULTILINE), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def broken_links(page: Path, text: str) -> list[str]:
     """Return the links of a page that lead to no file or no heading of this repository."""
     broken = []
-    for target in re.findall(r"\]\(([^)]+)\)", text):
+    for target in re.findall(r"\]\(([^)]+)\)", without_code(text)):
         if target.startswith("https://"):
             continue
         name, _, anchor = target.partition("#")
@@ -119,9 +127,17 @@ def test_broken_links_are_found():
     assert broken_links(README, text) == ["docs/nowhere.md", "docs/no.png", "docs/files.md#no-such"]
 
 
-def test_readme_leads_to_every_page():
-    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", README.read_text(encoding="utf-8")))
-    assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+def test_front_page_leads_to_every_page():
+    """Also because the table of contents of the site is made of its links."""
+    linked = {(INDEX.parent / target).resolve() for target in links(INDEX)}
+    reference = set((ROOT / "docs").rglob("*.rst"))
+    assert linked | {INDEX} >= {*PAGES, *reference} - {README}
+    assert INDEX in {(README.parent / target).resolve() for target in links(README)}
+
+
+def links(page: Path) -> list[str]:
+    """Return the files that a page links to, as it names them."""
+    return re.findall(r"\]\(([\w./-]+)", page.read_text(encoding="utf-8"))
 
 
 def test_every_picture_is_shown():
@@ -133,6 +149,17 @@ def test_every_picture_is_shown():
     assert {path.resolve() for path in (ROOT / "docs").glob("*.png")} == shown
 
 
+def test_the_seconds_of_an_epoch_are_those_of_the_comparison():
+    results = json.loads((ROOT / "bench" / "comparison.json").read_text(encoding="utf-8"))["results"]
+    rows = ""
+    for row in results:
+        if row["net"] == "fastmlp":
+            H, seconds = row["hidden_size"], row["train_seconds"] / 20
+            count = 60_000 * (2 * 150 + 3 * 10) * H / 1e9
+            rows += f"| {H} | {count:.1f} billion | {1000 * seconds:.0f} ms | {count / seconds:.0f} billion |\n"
+    assert rows in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +167,50 @@ def test_every_picture_is_shown():
 def test_files_that_are_named_exist(page):
     named = re.findall(r"`((?:fastmlp|bench|tests|docs)/[\w./-]*)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def names_without_a_definition(page: Path, text: str) -> list[str]:
+    """Return the names in code that link to a file of Python which does not define them."""
+    missing = []
+    for name, target in re.findall(r"\[`(\w+)`\]\(([^)]+\.py)\)", text):
+        defined = re.compile(rf"^(?:(?:    )?def |class )?{name}\b(?=[(:]| =)", re.MULTILINE)
+        if not defined.search((page.parent / target).read_text(encoding="utf-8")):
+            missing.append(name)
+    return missing
+
+
+@EACH_PAGE
+def test_names_that_link_to_a_file_are_defined_there(page):
+    assert names_without_a_definition(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_name_that_is_not_defined_is_found():
+    text = "[`softmax`](fastmlp/kernels/softmax.py) [`Targets`](fastmlp/kernels/softmax.py) [`add`](fastmlp/cli.py)"
+    assert names_without_a_definition(README, text) == ["add"]
+    assert names_without_a_definition(README, "[`load`](fastmlp/kernels/softmax.py)") == ["load"]  # only used
+
+
+def lines_that_are_quoted_wrongly(text: str) -> list[str]:
+    """Return the first line of each block of language `py` whose lines do not stand in the file that it names."""
+    wrong = []
+    for block in blocks(text):
+        if block.language == "py":
+            lines = [line.strip() for line in (ROOT / block.title).read_text(encoding="utf-8").splitlines()]
+            quoted = [line.strip() for line in block.code.splitlines()]
+            if not any(lines[k : k + len(quoted)] == quoted for k in range(len(lines))):
+                wrong.append(quoted[0])
+    return wrong
+
+
+@EACH_PAGE
+def test_lines_that_are_quoted_stand_in_their_file(page):
+    assert lines_that_are_quoted_wrongly(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_wrong_quotation_is_found():
+    right, wrong = "hidden += self.b1\nnp.maximum(hidden, 0, out=hidden)\n", "hidden += b1\n"
+    page = "".join(f"```py fastmlp/contenders/numpy_net.py\n{code}```\n" for code in (right, wrong))
+    assert lines_that_are_quoted_wrongly(page) == ["hidden += b1"]
 
 
 @EACH_PAGE
@@ -182,6 +253,26 @@ def test_every_kind_of_error_is_described():
     )
     kinds = {name: getattr(errors, name) for name in errors.__all__ if name != "FastmlpError"}
     assert dict(rows) == {name: kind.__bases__[1].__name__ for name, kind in kinds.items()}
+
+
+def test_every_public_name_is_in_the_reference():
+    entries = set()
+    for page in (ROOT / "docs" / "reference").glob("*.rst"):
+        text = page.read_text(encoding="utf-8")
+        for module, options in re.findall(r"^\.\. automodule:: (\S+)\n((?:   .*\n)*)", text, re.MULTILINE):
+            members = re.search(r":members:(.*)", options)[1]
+            entries |= {f"{module}.{name.strip()}" for name in members.split(",")} if members else {module}
+        for name in re.findall(r"^\.\. auto(?:class|function):: (\w+)$", text, re.MULTILINE):
+            entries.add(f"fastmlp.{name}")
+    public = set(fastmlp.__all__) | {"FastMLPClassifier"}
+    elsewhere = {name for name in public if not name.startswith("_") and name not in errors.__all__}
+    assert {f"fastmlp.{name}" for name in elsewhere} <= entries
+    assert {f"fastmlp.{module}" for module in ("errors", "evaluation", "keras_import", "runtime")} <= entries
+    export = import_module("fastmlp.export").__all__
+    assert {f"fastmlp.export.{name}" for name in export if name.startswith("to_")} <= entries
+    plots = import_module("fastmlp.plots").__all__
+    assert {f"fastmlp.plots.{name}" for name in plots if name.startswith("plot_")} <= entries
+    assert "fastmlp.dask.fit" in entries
 
 
 # --- Code -------------------------------------------------------------------------------------------------------------
@@ -231,7 +322,7 @@ def test_code_runs(page, folder):
         elif block.language == "c":
             run_c(block.code, folder)
         else:
-            assert block.language == "text"
+            assert block.language in ("text", "py")
 
 
 def run_line(line: str) -> None:
@@ -256,7 +347,8 @@ def run_line(line: str) -> None:
         assert Path(arguments[0]).exists() and (ROOT / arguments[1]).exists()
     else:
         known = re.fullmatch(
-            r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'", line.partition("  #")[0].strip()
+            r"source \.venv/bin/activate|pip install -e '\.\[[a-z,]+\]'( onnxruntime)?",
+            line.partition("  #")[0].strip(),
         )
         assert known, f"no test knows what to make of {line!r}"
 
@@ -308,6 +400,22 @@ def test_make_train_ends_as_the_readme_shows(mnist):
     test, train = net.predict(mnist.x_test, mnist.y_test), net.predict(mnist.x_train, mnist.y_train)
     measured = test.accuracy, test.loss, train.accuracy, train.loss
     np.testing.assert_allclose([float(cell) for cell in row.groups()], measured, atol=0.003)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["mnist", "synthetic"])
+def test_first_nets_of_the_tutorial_are_as_good_as_it_says(kind, request):
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    if kind == "mnist":
+        data = request.getfixturevalue("mnist")
+        five, ten = re.search(r"so that ([\d.]+) is what", text)[1], re.search(r"now says ([\d.]+) \(", text)[1]
+    else:
+        data = fastmlp.load_synthetic()
+        five, ten = re.findall(r"\(synthetic: (0\.\d+)\)", text)
+    net = NeuralNetwork(hidden_size=30, seed=0, n_threads=1)
+    for shown in (five, ten):
+        net.fit(data.x_train, data.y_train, number_epochs=5)
+        assert net.score(data.x_test, data.y_test).accuracy == pytest.approx(float(shown), abs=0.003)
 
 
 # --- The session that is killed ---------------------------------------------------------------------------------------

@@ -17,9 +17,10 @@ from fastmlp.cli import COMMANDS
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fastmlp"
 
-MOST_LINES = 60
+# Lines of code: a docstring is for the reader of the reference, who wants each parameter named.
+MOST_LINES = 55
 MOST_PARAMETERS = 8
-FILES = {"fastmlp/network.py": 300, "fastmlp/commands/train.py": 130}  # lines that a file must stay below
+FILES = {"fastmlp/network.py": 207, "fastmlp/commands/train.py": 125}  # lines that a file must stay below
 
 # Each part may import the parts of the floors below its own, and itself.
 FLOORS = [
@@ -36,10 +37,11 @@ FLOORS = [
     {"classifier"},
     {"classifier_solver"},
     {"c_header", "contenders", "dask", "model_inputs", "training_record"},
-    {"network", "datasets"},
+    {"network", "datasets", "progress"},
     {"engine"},
     {"files"},
     {"kernels"},
+    {"html"},
     {"machine", "errors", "arrays", "printable", "palette", "caller", "runtime"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
@@ -108,6 +110,20 @@ def test_imports_run_one_way(path):
     assert imports_of(path) <= ALLOWED[part] | {part}
 
 
+def test_the_table_of_the_house_is_that_of_the_floors():
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \| (.+) \|$", text, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", parts)) for parts, _ in rows] == FLOORS
+    for parts, what in rows:
+        assert len(parts.split(", ")) <= len(what.split("; "))  # each part is described
+
+
+def lines_of_docstrings(tree: ast.AST) -> int:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    described = (node for node in ast.walk(tree) if isinstance(node, kinds) and ast.get_docstring(node, clean=False))
+    return sum(node.body[0].end_lineno - node.body[0].lineno + 1 for node in described)
+
+
 def too_large(code: str) -> dict[str, list[str]]:
     """The functions in `code` with too many lines or parameters, under "lines" and "parameters".
 
@@ -119,7 +135,8 @@ def too_large(code: str) -> dict[str, list[str]]:
             given = node.args
             parameters = len(given.posonlyargs + given.args + given.kwonlyargs)
             is_command = any(ast.unparse(each).startswith("click.command(") for each in node.decorator_list)
-            if len(ast.get_source_segment(code, node).splitlines()) > MOST_LINES:  # without its decorators
+            lines = node.end_lineno - node.lineno + 1  # without its decorators
+            if lines - lines_of_docstrings(node) > MOST_LINES:
                 large["lines"].append(node.name)
             if parameters > MOST_PARAMETERS and node.name != "__init__" and not is_command:
                 large["parameters"].append(node.name)
@@ -144,12 +161,15 @@ def test_a_large_function_is_noticed():
     )
     assert too_large(code) == {"lines": [], "parameters": ["g"]}
     lines = "    pass\n"
-    assert too_large(f"def h():\n{59 * lines}\ndef i():\n{60 * lines}")["lines"] == ["i"]
+    assert too_large(f"def h():\n{54 * lines}\ndef i():\n{55 * lines}")["lines"] == ["i"]
+    described = '    """What it does.\n\n    More.\n    """\n'
+    assert too_large(f"def h():\n{described}{54 * lines}\ndef i():\n{described}{55 * lines}")["lines"] == ["i"]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_files_are_short(name):
-    assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) < FILES[name]
+    code = (ROOT / name).read_text(encoding="utf-8")
+    assert len(code.splitlines()) - lines_of_docstrings(ast.parse(code)) < FILES[name]
 
 
 def test_kernels_import_numpy_and_numba_only():

@@ -70,6 +70,11 @@ def test_graphics_stand_out(scheme):
         assert contrast(scheme[name], scheme["card"]) >= 3, name
 
 
+def test_lines_stand_out_on_the_page_of_a_notebook_that_may_be_dark():
+    for name, ground in itertools.product(("train", "test"), ("#ffffff", "#111111", "#0d1117")):
+        assert contrast(LIGHT[name], ground) >= 3, (name, ground)
+
+
 @SCHEMES
 def test_text_stands_out(scheme):
     for name, ground in itertools.product(("ink", "quiet", "accent", "plus", "minus"), ("card", "page")):

@@ -105,12 +105,12 @@ def test_data_that_cannot_be_read(folder):
 
 
 def test_a_part_that_is_damaged_in_training_costs_nothing_that_was_done(folder, tmp_path, monkeypatch):
-    from fastmlp.commands.progress import EpochReporter
+    from fastmlp.progress import ProgressBar
 
     output, good = tmp_path / "net.npz", tmp_path / "good.npz"
     assert train(folder, "--output", good, "--epochs", 1).exit_code == 0
     monkeypatch.setattr("fastmlp.files.spill._SHARE", 0)  # no room to keep what was read once
-    monkeypatch.setattr(EpochReporter, "epoch", lambda *_: (folder / "1.npz").write_bytes(b"PK"))
+    monkeypatch.setattr(ProgressBar, "__call__", lambda *_: (folder / "1.npz").write_bytes(b"PK"))
     result = train(folder, "--output", output)
     assert result.exit_code == 3
     assert "1.npz is not an .npz file" in result.stderr
@@ -119,13 +119,13 @@ def test_a_part_that_is_damaged_in_training_costs_nothing_that_was_done(folder, 
 
 
 def test_ctrl_c_saves_the_full_epochs(folder, tmp_path, monkeypatch):
-    from fastmlp.commands.progress import EpochReporter
+    from fastmlp.progress import ProgressBar
 
     def press(_self, epoch, _history):
         if epoch == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(EpochReporter, "epoch", press)
+    monkeypatch.setattr(ProgressBar, "__call__", press)
     result = train(folder, "--output", tmp_path / "net.npz")
     assert result.exit_code == 130
     assert "interrupted after 2 of 3 epochs, which are saved; continue with --resume" in result.stderr

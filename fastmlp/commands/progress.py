@@ -1,8 +1,7 @@
-"""What a terminal shows while a net trains or nets are compared, and the table at the end of training."""
+"""What a terminal shows while nets are compared or swept through, and the table at the end of training."""
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,47 +20,8 @@ from fastmlp.printable import printable
 
 if TYPE_CHECKING:
     from fastmlp.comparison.comparison import ComparisonPlan, Event
-    from fastmlp.network import History
 
-__all__ = ["ComparisonReporter", "EpochReporter", "SweepReporter", "result_table"]
-
-
-class EpochReporter:
-    """Shows on stderr how far training has come: a bar on a terminal, a line per epoch elsewhere."""
-
-    def __init__(self, epochs: int, samples: int, done: int = 0) -> None:
-        self._epochs, self._samples = epochs, samples
-        self._console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._progress.add_task("compiling or loading the kernels", total=epochs, completed=done)
-
-    def __enter__(self) -> EpochReporter:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def epoch(self, epoch: int, history: History) -> None:
-        """Show the epoch that has just ended: a callback for `fit` and for `TrainingSession.train`."""
-        rate = self._samples / history.seconds[-1]
-        line = f"loss {history.loss[-1]:.4f}, accuracy {history.accuracy[-1]:.4f}, {rate:,.0f} samples/s"
-        if len(set(history.lr[-2:])) > 1:
-            line += f", lr now {history.lr[-1]:.3g}"
-        if self._console.is_terminal:
-            self._progress.update(self._task, completed=epoch, description=line)
-        else:
-            self._console.print(f"epoch {epoch}/{self._epochs}: {line}", soft_wrap=True)
+__all__ = ["ComparisonReporter", "SweepReporter", "result_table"]
 
 
 class ComparisonReporter:

@@ -18,8 +18,8 @@ __all__ = ["history_for_json", "parameters_of", "run_session"]
 
 def run_session(session: TrainingSession[Any], epochs: int, net: str) -> History:
     """Train to `epochs` epochs in all, showing the progress; after Ctrl-C, save the finished epochs."""
-    from fastmlp.commands.progress import EpochReporter
     from fastmlp.engine.parts import Parts
+    from fastmlp.progress import ProgressBar
 
     done, data, hidden_size = session.epochs, session.data, len(session.net.b1)
     n = data.n_samples if isinstance(data, Parts) else len(data.y_train)
@@ -30,8 +30,7 @@ def run_session(session: TrainingSession[Any], epochs: int, net: str) -> History
         what += f" and {len(session.validation[1])} for validation"
     click.echo(f"{net}: {what}, epochs {done + 1} to {epochs}", err=True)
     try:
-        with EpochReporter(epochs, n, done) as reporter:
-            history = session.train(epochs, callback=reporter.epoch)
+        history = session.train(epochs, callback=ProgressBar())
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) and not (session.epochs and isinstance(data, Parts)):
             raise  # a part may be damaged or gone after hours of training; of other data all was read before

@@ -25,6 +25,7 @@ from fastmlp.engine.parts import Parts
 from fastmlp.engine.settings import check_integer
 from fastmlp.engine.stopwatch import Stopwatch
 from fastmlp.engine.training import fit as fit_weights
+from fastmlp.engine.watching import Watched
 from fastmlp.errors import DataError, DivergenceError, InvalidTypeError, InvalidValueError
 from fastmlp.files.atomic import check_writable
 from fastmlp.network import NeuralNetwork
@@ -43,30 +44,57 @@ def fit(
     path: str | os.PathLike[str] | None = None,
     **settings: Unpack[FitSettings],
 ) -> History:
-    """Train the net on a Dask cluster; a second call continues.
+    """Train a net on a Dask cluster; a second call continues.
 
-    The parts are divided into `shards`, by default as many as there are workers. In each epoch every shard is trained
-    on by itself, by one worker, beginning with the same net; then the net is the mean of what came of them, each
-    counted by its samples, or by their weights. That is local SGD with one average per epoch (Stich 2019, "Local SGD
-    converges fast and communicates little"; McMahan et al. 2017, "Communication-efficient learning of deep networks
-    from decentralized data"). What the optimiser remembers is averaged alike (Yu, Jin and Yang 2019, "On the linear
-    speedup analysis of communication efficient momentum SGD"); of its steps, the most that a shard took count.
+    The parts are divided into shards. In each epoch every shard is trained on by itself, by one worker, beginning with
+    the same net; then the net is the mean of what came of them, each counted by its samples, or by their weights. After
+    any error, and after Ctrl-C, the net is the mean after the last full epoch.
+
+    Parameters
+    ----------
+    client
+        A `distributed.Client`.
+    net
+        The net; `net.lr` is used as it is.
+    parts
+        `Parts`, whose files each worker can read, or a list of futures of pairs (X, Y).
+    batch_size, number_epochs
+        As for `NeuralNetwork.fit`.
+    shards
+        How many; by default as many as there are workers.
+    path
+        Model file to which the net is saved after each epoch, and at the end.
+    **settings
+        Those of `NeuralNetwork.fit`, but for `sample_weight`; `validation` is measured here, on the mean.
+
+    Returns
+    -------
+    History
+        As of `NeuralNetwork.fit`.
+
+    Raises
+    ------
+    ValueError, TypeError, DivergenceError
+        As `NeuralNetwork.fit` does.
+    MissingLibraryError
+        Without distributed.
+    FastmlpError
+        Where workers lack fastmlp or die again and again at the same shard, and where the scheduler is lost.
+
+    Notes
+    -----
+    That is local SGD with one average per epoch (Stich 2019, "Local SGD converges fast and communicates little";
+    McMahan et al. 2017, "Communication-efficient learning of deep networks from decentralized data"). What the
+    optimiser remembers is averaged alike (Yu, Jin and Yang 2019, "On the linear speedup analysis of communication
+    efficient momentum SGD"); of its steps, the most that a shard took count.
 
     A net takes 1/S of the steps of one machine where there are S shards. It is as good with S times the learning rate,
-    as long as a net bears that, for 8 shards on MNIST (`docs/dask.md` has the measurements); `net.lr` is used as it is.
+    as long as a net bears that, for 8 shards on MNIST (`docs/dask.md` has the measurements).
 
-    `parts` is `Parts`, whose files each worker can read, or a list of futures of pairs (X, Y). The result depends on
-    the parts, their order, the net and the number of shards, to the bit, not on the workers: one that dies is replaced,
-    and its shard begins the epoch again. The net's generator draws a seed for each shard but the first, which goes on
-    with that generator: one shard is trained on as `net.fit(parts)` does.
-
-    The other arguments and the `History` are those of `NeuralNetwork.fit`; `validation` is measured here, on the mean.
-    At the end of each epoch, and at the end, the net is saved to `path`, if there is one. A worker's kernels use as
-    many threads as Dask says that it has.
-
-    Raises what `NeuralNetwork.fit` raises; MissingLibraryError without distributed; FastmlpError where workers lack
-    fastmlp or die again and again at the same shard, and where the scheduler is lost. After any of them, and after
-    Ctrl-C, the net is the mean after the last full epoch.
+    The result depends on the parts, their order, the net and the number of shards, to the bit, not on the workers: one
+    that dies is replaced, and its shard begins the epoch again. The net's generator draws a seed for each shard but the
+    first, which goes on with that generator: one shard is trained on as `net.fit(parts)` does. A worker's kernels use
+    as many threads as Dask says that it has.
     """
     if not isinstance(net, NeuralNetwork):
         raise InvalidTypeError(f"net is of type {type(net).__name__}; it must be a NeuralNetwork")
@@ -84,11 +112,12 @@ def fit(
         names = names or parts.feature_names
     cluster = Cluster(client)
     divided = _Shards(cluster, net, parts, shards, settings.get("class_weight"))
-    measure = net._measure(settings, names)
-    net._feature_names = names
     history = History()
     try:
-        return fit_weights(net._trainee(), divided, options, measure, history)
+        with Watched(settings.get("callback"), options.number_epochs, divided.n_samples):
+            measure = net._measure(settings, names)
+            net._feature_names = names
+            return fit_weights(net._trainee(), divided, options, measure, history)
     finally:
         if path is not None and history.loss:
             net.save(path)  # with early stopping, the best
@@ -122,7 +151,7 @@ class _Shards:
         labels = [cluster.submit(count_labels, part, net.output_size) for part in sent]
         counts: Int64Array = np.stack(list(cluster.results(labels)))
         rows = counts.sum(axis=1)
-        self.largest = int(rows.max())
+        self.largest, self.n_samples = int(rows.max()), int(rows.sum())
         weights = None if checked is None else weights_by_class(checked, counts.sum(axis=0)).astype(np.float32)
         self._shards, self._held = list[Shard](), list[Any]()
         self._homes = cluster.homes([None] * n_shards)

@@ -34,15 +34,36 @@ def load_dataset(
     preprocess: str | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """Return the data called `name`: "auto", "mnist", "synthetic", or a path for `load_files`.
+    """Return the data of this name, or a person's own.
 
-    "auto" is MNIST, or, with a UserWarning, the synthetic digits where MNIST can be neither found nor downloaded.
-    `data_dir` is where MNIST's files lie, see `load_mnist`; where it is named, "auto" does not fall back.
-    `test`, `test_fraction`, `label_column`, `header` and `seed` are for a path only, see `load_files`.
+    Parameters
+    ----------
+    name
+        "mnist", "synthetic", a path for `load_files`, or "auto": MNIST, or, with a UserWarning, the synthetic digits
+        where MNIST can be neither found nor downloaded.
+    data_dir
+        Where MNIST's files lie, see `load_mnist`; where it is named, "auto" does not fall back.
+    test, test_fraction, label_column, header
+        For a path only, see `load_files`.
+    preprocess
+        For a path only: what `DatasetChoice` remembers for `fastmlp train`; nothing is done here.
+    seed
+        For a path only, see `load_files`.
 
-    Raises DataError where the data is not available or damaged; ValueError where an option is given for data that has
-    its own.
+    Returns
+    -------
+    Dataset
+        With a test set.
 
+    Raises
+    ------
+    DataError
+        Where the data is not available or damaged.
+    ValueError
+        Where an option is given for data that has its own.
+
+    Examples
+    --------
     >>> load_dataset("no_such_file.csv")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...

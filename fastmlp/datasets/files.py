@@ -62,8 +62,46 @@ def load_files(
     header: bool | None = None,
     seed: int = 0,
 ) -> Dataset:
-    """Return a person's own data as a training and a test set, named as the file or folder.
+    """Return a person's own data as a training and a test set.
 
+    Parameters
+    ----------
+    path
+        The file or folder; the notes say which kinds there are.
+    test
+        A file of its own to test on, of any of these kinds, read as `path` is.
+    test_fraction
+        Where there is no test set, the part of each class that is held back for testing; by default 1/7.
+    label_column
+        A table's column of the labels, by name or by number, counted from 1, or from -1 backwards. By default the
+        column that is called as labels are (label, class, target, species and so on), or the only one of text, else the
+        last.
+    header
+        Whether a table's first row names its columns; by default the content says so.
+    seed
+        Chooses the rows that are held back. A class of one row stays in the training set.
+
+    Returns
+    -------
+    Dataset
+        Named as the file or folder.
+
+    Raises
+    ------
+    DataError
+        Where the data cannot be read or is not as the notes say.
+    ValueError, TypeError
+        For an option that cannot be used.
+    ImportError
+        Where a library is not installed.
+
+    Warns
+    -----
+    UserWarning
+        Where something was guessed, and says what.
+
+    Notes
+    -----
     `path` is one of
 
     - an `.npz`, or a `.mat` where SciPy is installed, with `x_train, y_train` and, if there is a test set, `x_test,
@@ -81,16 +119,8 @@ def load_files(
     UserWarning; other numbers stay as they are. Labels are the whole numbers 0 to C - 1, or anything else that names
     classes, which are then numbered in order.
 
-    `test` is a file of its own to test on, of any of these kinds, read as `path` is. Where there is no test set,
-    `test_fraction`, by default 1/7, is the part of each class that is held back for testing; `seed` chooses the rows,
-    and a class of one row stays in the training set. `label_column` is a table's column of the labels, by name or by
-    number, counted from 1, or from -1 backwards; by default the column that is called as labels are (label, class,
-    target, species and so on), or the only one of text, else the last. `header` says whether a table's first row names
-    its columns; by default the content does. A UserWarning tells what was guessed.
-
-    Raises DataError where the data cannot be read or is not as above; ValueError or TypeError for an option that cannot
-    be used; ImportError where a library is not installed.
-
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "flowers.csv")

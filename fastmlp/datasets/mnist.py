@@ -45,18 +45,30 @@ MIRRORS = (
 
 
 def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> Dataset:
-    """Return MNIST: 60,000 training and 10,000 test images of handwritten digits, named "mnist".
+    """Return MNIST: 60,000 training and 10,000 test images of handwritten digits.
 
-    Images are rows of 784 values, `pixel / 255` as float32. They are looked for in our cache, then among the copies
-    that Keras (`~/.keras/datasets/mnist.npz`) and torchvision (`MNIST/raw`) leave on a machine, and are downloaded
-    otherwise. What is downloaded is kept in the cache. Without a network the search takes less than 5 seconds.
+    They are looked for in our cache, then among the copies that Keras (`~/.keras/datasets/mnist.npz`) and torchvision
+    (`MNIST/raw`) leave on a machine, and are downloaded into the cache otherwise. Without a network the search takes
+    less than 5 seconds.
 
-    `data_dir`, by default the environment variable `FASTMLP_DATA_DIR`, is a folder that holds the four IDX files, plain
-    or `.gz`. It is only read, and where it is named nothing else is tried.
+    Parameters
+    ----------
+    data_dir
+        Folder with the four IDX files, plain or `.gz`; by default the environment variable `FASTMLP_DATA_DIR`. It is
+        only read, and where it is named nothing else is tried.
 
-    Raises DataError where the named folder is missing, incomplete or damaged, or where MNIST can be neither found nor
-    downloaded.
+    Returns
+    -------
+    Dataset
+        Named "mnist"; the inputs are rows of 784 values, pixel / 255 as float32.
 
+    Raises
+    ------
+    DataError
+        Where the named folder is missing, incomplete or damaged, or MNIST can be neither found nor downloaded.
+
+    Examples
+    --------
     >>> load_mnist("no/such/folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...

@@ -240,18 +240,41 @@ def load_parts(
 ) -> FileParts:
     """Return data in parts, for `NeuralNetwork.fit` and `score`, in the order of their names; only labels are read yet.
 
-    `path` is a pattern, "parts/*.npz", or a folder. Its files are
+    Parameters
+    ----------
+    path
+        A pattern, as `parts/*.npz`, or a folder; the notes say what its files may be.
+    rows
+        Samples of a part of `X.npy`; by default 256 MB of them.
+    label_column
+        As for `load_files`.
+
+    Returns
+    -------
+    Parts
+        Also with `input_size`, `n_classes`, `is_sparse`, and more as in a `Dataset`.
+
+    Raises
+    ------
+    DataError
+        For a part that cannot be read or does not go with the others; the message has its name.
+
+    Notes
+    -----
+    The files are
 
     - `.npz`, each with one pair of inputs and labels, as `load_files` reads them;
     - `.parquet`, of which each row group is a part, where PyArrow is installed;
     - `.npz` of `scipy.sparse.save_npz`, with labels beside it, and `.svm`, `.svmlight` or `.libsvm`, as `load_files`
       reads them; an svmlight file is read once to see its labels;
     - folders of IDX files, of which the training set is a part;
-    - or the folder holds `X.npy` and `y.npy`, which are mapped, and cut into parts of `rows` rows (by default 256 MB).
+    - or the folder holds `X.npy` and `y.npy`, which are mapped, and cut into parts of `rows` rows.
 
     Classes are numbered over all parts. The first part says whether the inputs are pixels, to be scaled by 1/255, and
-    which columns there are. Raises DataError, with the name of the part, for one that does not go with the others.
+    which columns there are.
 
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for k in range(2):

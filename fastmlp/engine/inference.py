@@ -38,7 +38,15 @@ _NO_OUTCOME = Outcome.of(0)
 
 
 class Score(NamedTuple):
-    """Mean cross-entropy loss and accuracy (a fraction) over some samples."""
+    """How good a net is on some samples.
+
+    Attributes
+    ----------
+    loss
+        Mean cross-entropy, in nats.
+    accuracy
+        Fraction of the samples whose class was found.
+    """
 
     loss: float
     accuracy: float

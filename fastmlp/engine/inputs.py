@@ -31,6 +31,11 @@ class Samples(NamedTuple):
     y: Int64Array
     weights: Float32Array | None = None
 
+    @property
+    def n_samples(self) -> int:
+        """How many samples there are."""
+        return len(self.y)
+
 
 def as_inputs(name: str, value: ArrayLike, ndim: int) -> Float32Array:
     """Return `value` as a C-contiguous float32 array that Numba types in one way, copied only where needed.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from fastmlp import html
 from fastmlp.arrays import Int64Array
 from fastmlp.engine.class_weights import ClassWeight, with_class_weights
 from fastmlp.engine.feature_names import check_feature_names
@@ -102,6 +103,22 @@ class Meaning:
     @scaling.setter
     def scaling(self, value: Scaling | None) -> None:
         self._scaling = None if value is None else check_scaling(value, self.input_size)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """What a notebook shows of all this."""
+        classes = range(self.output_size) if self.class_names is None else self.class_names
+        if self.scaling is not None:
+            taken = f"as they are: the net scales each column itself, cut off beyond {self.scaling.limit:g}"
+        elif self.input_scale != 1:
+            taken = f"the original values multiplied by {self.input_scale:.6g}"
+        else:
+            taken = "as they are; about 0 to 1 is best"
+        facts = [("Inputs", taken)]
+        if self.table_columns is not None:
+            facts.append(("Made of", f"columns {html.names(column.name for column in self.table_columns)}"))
+        if self.feature_names is not None:
+            facts.append(("Columns", html.names(self.feature_names)))
+        return [*facts, ("Classes", html.names(classes))]
 
     def _scaled(self, name: str, rows: Rows) -> Rows:
         if self._scaling is None:

@@ -38,9 +38,14 @@ __all__ = [
 class SGD:
     """Plain stochastic gradient descent, w <- w - lr g.
 
-    `l2` is the penalty on the weights, not on the biases, as scikit-learn's `alpha`: a batch of B samples adds
-    l2 / (2 B) times the sum of squares of W1 and W2 to its loss. The loss that a `History` holds is without it.
+    Parameters
+    ----------
+    l2
+        Penalty on the weights, not on the biases, as scikit-learn's `alpha`: a batch of B samples adds l2 / (2 B) times
+        the sum of squares of W1 and W2 to its loss. The loss that a `History` holds is without it.
 
+    Examples
+    --------
     >>> SGD(l2=1e-4)
     SGD(l2=0.0001)
     """
@@ -55,7 +60,14 @@ class SGD:
 class Momentum:
     """Descent with momentum, v <- momentum v + g, w <- w - lr v; with Nesterov, w <- w - lr (g + momentum v).
 
-    `l2` as for SGD.
+    Parameters
+    ----------
+    momentum
+        Share of the velocity v that a step keeps, from 0 to less than 1.
+    nesterov
+        Whether a step looks ahead, as Nesterov's does.
+    l2
+        Penalty on the weights, as for `SGD`.
     """
 
     momentum: float = 0.9
@@ -69,10 +81,23 @@ class Momentum:
 
 @dataclasses.dataclass(frozen=True)
 class Adam:
-    """Adam with bias correction (Kingma and Ba 2015, algorithm 1); `l2` as for SGD.
+    """Adam with bias correction.
 
-    With `lazy`, an input that is 0 in all of a batch leaves its weights and their moments as they are, as PyTorch's
-    SparseAdam does: another optimiser, whose steps do not grow with the number of inputs. It takes no `l2`.
+    Parameters
+    ----------
+    beta_1, beta_2
+        Shares that a step keeps of the means of gradients, and of their squares.
+    epsilon
+        Added to the root of the mean square.
+    l2
+        Penalty on the weights, as for `SGD`.
+    lazy
+        An input that is 0 in all of a batch leaves its weights and their moments as they are, as PyTorch's SparseAdam
+        does: another optimiser, whose steps do not grow with the number of inputs. It takes no `l2`.
+
+    Notes
+    -----
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
     """
 
     beta_1: float = 0.9

@@ -72,6 +72,11 @@ class PartReader:
         return len(self._parts)
 
     @property
+    def n_samples(self) -> int:
+        """How many samples there are in all parts."""
+        return int(self._counts.sum())
+
+    @property
     def largest(self) -> int:
         """The samples of the largest part."""
         return int(self._counts.sum(axis=1).max())

@@ -53,13 +53,27 @@ class ArrayPart(NamedTuple):
 
 
 class Parts:
-    """Data in parts, for `NeuralNetwork.fit(parts)` and `score(parts)`; `load_parts` makes it of files.
+    """Data in parts, of which few are in memory at a time: what `fit` and `score` take in place of X and Y.
 
-    `parts` is a sequence of anything with a `name` and the methods `labels()` and `read()` of `Part`. `class_names`,
-    `feature_names` and `input_scale` are as in a `Dataset`; the names of the parts' own frames must be the same.
+    Parameters
+    ----------
+    parts
+        A sequence of anything with a `name`, and with methods `labels()`, which returns labels (n_samples,), and
+        `read()`, which returns X and the labels as `NeuralNetwork.fit` takes them. Each time they must return the same.
+    class_names, feature_names, input_scale
+        As in a `Dataset`; the names of the parts' own frames must be the same.
 
-    Raises InvalidTypeError or InvalidValueError for what is no such sequence.
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        For what is no such sequence.
 
+    See Also
+    --------
+    load_parts : Makes parts of files.
+
+    Examples
+    --------
     >>> X, Y = np.zeros((10, 3), np.float32), np.arange(10) % 2
     >>> parts = Parts.of_arrays(X, Y, rows=4)
     >>> [part.name for part in parts.parts], len(parts.parts[2].labels())
@@ -89,10 +103,27 @@ class Parts:
 
     @classmethod
     def of_arrays(cls, X: Any, Y: Any, rows: int) -> Parts:
-        """Return X (n, D) and labels Y (n,) in parts of so many rows, and what is left; nothing is read yet.
+        """Return two arrays in parts; nothing is read yet.
 
-        X may be a memory map, `numpy.load("X.npy", mmap_mode="r")`, or anything else that has a length and gives rows
-        for a slice. Raises InvalidValueError where X and Y differ in length.
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            A memory map, `numpy.load("X.npy", mmap_mode="r")`, or anything else that has a length and gives rows for a
+            slice.
+        Y : array of shape (n_samples,)
+            Labels.
+        rows
+            Samples of a part; the last one has what is left.
+
+        Returns
+        -------
+        Parts
+            Called by their rows.
+
+        Raises
+        ------
+        InvalidValueError
+            Where X and Y differ in length.
         """
         step, n = check_integer("rows", rows), len(X)
         if n == 0 or len(Y) != n:

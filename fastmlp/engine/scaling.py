@@ -35,8 +35,23 @@ _LEAST, _LARGEST = (float(value) for value in (np.finfo(np.float32).tiny, np.fin
 
 
 class Scaling(NamedTuple):
-    """How inputs are scaled: `centre` and `spread` (D,) float32, and `limit`, beyond which they are cut off.
+    """How a net scales its inputs: clip((x - centre) / spread, -limit, limit).
 
+    Parameters
+    ----------
+    centre, spread : array of shape (n_features,), float32
+        Of each column; spreads lie above 0.
+    limit
+        What is beyond it is cut off.
+
+    Notes
+    -----
+    `Scaling.of` takes the median as the centre, and as the spread 1.4826 times the median distance of the values that
+    differ from it, but at least so much that no more than a fifth of them is cut off. Columns of 0 and 1 stay as they
+    are.
+
+    Examples
+    --------
     >>> rows = np.array([[1.0, 7], [2, 7], [3, 7], [4, 7], [5000, 7]])
     >>> scaling = Scaling.of(rows)
     >>> scaling.centre, scaling.apply("X", rows.astype(np.float32))[:, 0].round(2)
@@ -49,9 +64,22 @@ class Scaling(NamedTuple):
 
     @classmethod
     def of(cls, rows: ArrayLike) -> Scaling:
-        """Return the scaling of some training rows (n, D), by the rule above.
+        """Return the scaling that suits some training rows.
 
-        Raises InvalidValueError or InvalidTypeError for rows that are no finite numbers.
+        Parameters
+        ----------
+        rows : array of shape (n_samples, n_features)
+            Finite numbers.
+
+        Returns
+        -------
+        Scaling
+            With the default limit.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            For rows that are no finite numbers.
         """
         X = as_inputs("rows", rows, ndim=2)
         if not np.isfinite(X).all():
@@ -65,7 +93,25 @@ class Scaling(NamedTuple):
         return cls(centre, spread)
 
     def apply(self, name: str, X: Float32Array) -> Float32Array:
-        """Return X (n, D) scaled; raises InvalidValueError for NaN or infinity, `name` being what it calls X."""
+        """Return some rows scaled.
+
+        Parameters
+        ----------
+        name
+            What a message calls X.
+        X : array of shape (n_samples, n_features), float32
+            As they are.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            A new array.
+
+        Raises
+        ------
+        InvalidValueError
+            For NaN or infinity.
+        """
         if not np.isfinite(X).all():
             refuse_unusable(name, X)
         with np.errstate(over="ignore", under="ignore"):  # what becomes infinite is cut off

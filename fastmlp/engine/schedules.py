@@ -33,8 +33,17 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class StepDecay:
-    """The rate is multiplied by `factor` after every `every` epochs: lr factor^floor((epoch - 1) / every).
+    """The rate is multiplied by a factor after every so many epochs: lr factor^floor((epoch - 1) / every).
 
+    Parameters
+    ----------
+    every
+        Epochs between two falls.
+    factor
+        Between 0 and 1.
+
+    Examples
+    --------
     >>> [StepDecay(every=2, factor=0.5).rate(Standing(0.1, epoch, 6)) for epoch in range(1, 7)]
     [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
     """
@@ -49,21 +58,42 @@ class StepDecay:
         _check_factor(self.factor)
 
     def rate(self, now: Standing) -> float:
-        """Return the rate of the epoch that comes now."""
+        """Return the rate of the epoch that comes now.
+
+        Parameters
+        ----------
+        now
+            Where the training stands: lr, epoch, epochs and val_loss.
+
+        Returns
+        -------
+        float
+            The learning rate.
+        """
         return float(now.lr * self.factor ** ((now.epoch - 1) // self.every))
 
 
 @dataclass(frozen=True)
 class CosineDecay:
-    """The rate falls from `lr` along half a wave of the cosine (Loshchilov and Hutter 2017, "SGDR", equation 5).
+    """The rate falls along half a wave of the cosine.
 
-    With T epochs in all, of which the first w = `warmup` climb in equal steps, the rate of epoch t + 1 is
+    Parameters
+    ----------
+    warmup
+        Epochs at the beginning in which the rate climbs in equal steps.
+
+    Notes
+    -----
+    With T epochs in all, of which the first w are the warm-up, the rate of epoch t + 1 is::
 
         lr (t + 1) / (w + 1)                             for t < w
         lr (1 + cos(pi (t - w) / (T - w))) / 2           from then on.
 
-    A training that is later taken on to more epochs goes on along the curve of the new T.
+    A training that is later taken on to more epochs goes on along the curve of the new T. Source: Loshchilov and Hutter
+    2017, "SGDR: stochastic gradient descent with warm restarts", equation 5.
 
+    Examples
+    --------
     >>> [round(CosineDecay(warmup=1).rate(Standing(0.1, epoch, 5)), 4) for epoch in range(1, 6)]
     [0.05, 0.1, 0.0854, 0.05, 0.0146]
     """
@@ -76,7 +106,18 @@ class CosineDecay:
         check_integer("warmup", self.warmup, minimum=0)
 
     def rate(self, now: Standing) -> float:
-        """Return the rate of the epoch that comes now."""
+        """Return the rate of the epoch that comes now.
+
+        Parameters
+        ----------
+        now
+            Where the training stands: lr, epoch, epochs and val_loss.
+
+        Returns
+        -------
+        float
+            The learning rate.
+        """
         t = now.epoch - 1
         if t < self.warmup:
             return float(now.lr * (t + 1) / (self.warmup + 1))
@@ -85,12 +126,22 @@ class CosineDecay:
 
 @dataclass(frozen=True)
 class ReduceOnPlateau:
-    """The rate is multiplied by `factor` when the validation loss stalls, as by Keras's ReduceLROnPlateau.
+    """The rate is multiplied by a factor when the validation loss stalls, as by Keras's ReduceLROnPlateau.
 
-    It stalls where `patience` epochs in a row are not better, by more than `min_gain`, than the best one; then the
-    count begins anew. The rate never falls below `lowest`. The default factor is that of scikit-learn's "adaptive"
-    rate; the default patience is half of that of `EarlyStopping`, so that a lower rate is tried before training ends.
+    Parameters
+    ----------
+    factor
+        Between 0 and 1; the default is that of scikit-learn's "adaptive" rate.
+    patience
+        Epochs in a row that are not better than the best one, after which the rate falls and the count begins anew. The
+        default is half of that of `EarlyStopping`, so that a lower rate is tried before training ends.
+    min_gain
+        What the loss must fall by to be better.
+    lowest
+        Rate below which it never falls.
 
+    Examples
+    --------
     >>> ReduceOnPlateau(factor=0.5, patience=2).rate(Standing(0.1, 5, 9, [1.0, 0.8, 0.9, 0.8]))
     0.05
     """
@@ -109,7 +160,18 @@ class ReduceOnPlateau:
         check_size("lowest", self.lowest)
 
     def rate(self, now: Standing) -> float:
-        """Return the rate of the epoch that comes now."""
+        """Return the rate of the epoch that comes now.
+
+        Parameters
+        ----------
+        now
+            Where the training stands: lr, epoch, epochs and val_loss.
+
+        Returns
+        -------
+        float
+            The learning rate.
+        """
         best, waited, falls = math.inf, 0, 0
         for loss in now.val_loss:
             if loss < best - self.min_gain:  # never where it is NaN

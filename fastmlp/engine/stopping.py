@@ -20,11 +20,19 @@ __all__ = ["EarlyStopping", "Spare", "as_early_stopping"]
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Training ends after `patience` epochs in a row that are not better than the best one.
+    """Training ends when the validation samples see no gain; the net is then as it was after its best epoch.
 
-    An epoch is better where what is monitored on the validation samples, the "loss" or the "accuracy", is better by
-    more than `min_gain`. A loss that is NaN is never better. In the end the net is as it was after the best epoch.
+    Parameters
+    ----------
+    monitor
+        What is looked at on the validation samples: "loss" or "accuracy".
+    patience
+        Epochs in a row that are not better than the best one, after which the training ends.
+    min_gain
+        What an epoch must gain to be better. A loss that is NaN never is.
 
+    Examples
+    --------
     >>> EarlyStopping(patience=3)
     EarlyStopping(monitor='loss', patience=3, min_gain=0.0)
     """
@@ -40,7 +48,18 @@ class EarlyStopping:
         check_size("min_gain", self.min_gain)
 
     def is_best(self, history: History) -> bool:
-        """Whether the last epoch of `history` is better than its `best_epoch`, which is that of the epochs before."""
+        """Whether the last epoch is better than the best one of those before.
+
+        Parameters
+        ----------
+        history
+            Of all epochs; `best_epoch` is still that of the epochs before.
+
+        Returns
+        -------
+        bool
+            True also for the first epoch, if what is monitored is finite.
+        """
         values = history.val_accuracy if self.monitor == "accuracy" else history.val_loss
         if history.best_epoch is None:
             return math.isfinite(values[-1])
@@ -48,7 +67,18 @@ class EarlyStopping:
         return (gain if self.monitor == "accuracy" else -gain) > self.min_gain
 
     def is_over(self, history: History) -> bool:
-        """Whether as many epochs as `patience` says have gone by since the best one."""
+        """Whether as many epochs as `patience` says have gone by since the best one.
+
+        Parameters
+        ----------
+        history
+            Of all epochs, with the `best_epoch`.
+
+        Returns
+        -------
+        bool
+            Whether the training ends.
+        """
         return len(history.loss) - (history.best_epoch or 0) >= self.patience
 
 

@@ -30,12 +30,27 @@ _CHUNK = 500
 def load_synthetic(seed: int = 0) -> Dataset:
     """Return the synthetic digits: 60,000 training and 10,000 test images, drawn by fastmlp.
 
-    They have the shapes and dtypes of `load_mnist`, pixel / 255 as float32, and are named "synthetic". The first call
-    takes some seconds to draw them and keeps them in the cache, if it is writable. Another `seed` gives other digits;
-    the same seed and version give the same bytes.
+    The first call takes some seconds to draw them and keeps them in the cache, if it is writable.
 
-    Raises InvalidValueError for a `seed` that is negative or 2**63 or more; TypeError for one that is not an integer.
+    Parameters
+    ----------
+    seed
+        Another gives other digits; the same seed and version give the same bytes.
 
+    Returns
+    -------
+    Dataset
+        Named "synthetic", with the shapes and dtypes of `load_mnist`.
+
+    Raises
+    ------
+    InvalidValueError
+        For a seed that is negative or 2**63 or more.
+    TypeError
+        For one that is not an integer.
+
+    Examples
+    --------
     >>> load_synthetic().x_test.shape
     (10000, 784)
     """
