@@ -12,10 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _FLAGS = (
     "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
     "disable-component-update", "disable-sync", "disable-dev-shm-usage",
@@ -26,10 +28,23 @@ _POINTS = 3  # of a curve between two points of a stroke
 Stroke = list[tuple[float, float]]
 
 
+@cache
 def chromium() -> str | None:
-    """The path of the browser, None where it or its driver is missing."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None) if shutil.which("chromedriver") else None
+    """The path of the browser, None where it or its driver is missing; of several, the one that the driver is for."""
+    driver, found = shutil.which("chromedriver"), list(filter(None, map(shutil.which, _BROWSERS)))
+    if driver is None or not found:
+        return None
+    if len(found) == 1:
+        return found[0]
+    wanted = _version(driver)
+    return next((path for path in found if _version(path) == wanted), found[0])
+
+
+def _version(program: str) -> str:
+    """The first number of a program's version, empty where it does not tell one."""
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+    number = re.search(r"\d+(?=\.)", told)
+    return number[0] if number else ""
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from fastmlp.plots import save_figure
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "comparison.json"
-PICTURES = {name: ROOT / "docs" / f"comparison-{name}.png" for name in ("speed-up", "epoch-time")}
+PICTURES = {name: ROOT / "docs" / f"comparison-{name}.png" for name in ("to-accuracy", "speed-up", "epoch-time")}
 
 BEGIN, END = "<!-- comparison:begin (make readme) -->\n", "<!-- comparison:end -->\n"
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
+from fastmlp.palette import LIGHT
 from fastmlp.printable import printable, shown
 
 __all__ = ["Curve", "count", "curves", "names", "number", "percent", "table", "text"]
 
-_COLOURS = "#0072b2", "#d55e00"  # blue and vermilion of Okabe and Ito, as in fastmlp.plots: train, then validation
+_COLOURS = LIGHT["train"], LIGHT["test"]  # which stand out on a dark page too
 _DASHES = "", ' stroke-dasharray="5 3"'  # which tell them apart without colours too
 _WIDTH, _HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 292, 26, 124  # of the field that the lines are in

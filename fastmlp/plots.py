@@ -1,7 +1,9 @@
 """Pictures: how training went, what the hidden units look for, and what a net confuses.
 
-The colour-blind can tell the colours apart: blue and orange for two lines, blue over white to red for weights.
-A picture is a PNG, SVG or PDF by its file's suffix; a window is never opened, and pyplot's global state never touched.
+The colours are those of `fastmlp.palette`: blue and vermilion for two lines, blue over white to red for weights. A
+picture is a light card with a margin, so that it can be read on a dark page too, and as wide as a page shows it, so
+that its letters stay readable. It is a PNG, SVG or PDF by its file's suffix; a window is never opened, and pyplot's
+global state never touched.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from fastmlp.caller import warn_caller
 from fastmlp.engine.sparse_matrices import is_sparse
 from fastmlp.errors import InvalidValueError, MissingLibraryError
 from fastmlp.files.atomic import write_whole
+from fastmlp.palette import LIGHT, MISTAKES
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
@@ -29,19 +32,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PICTURE_SUFFIXES",
+    "calm",
     "check_picture",
     "new_figure",
     "plot_confusion",
     "plot_history",
     "plot_units",
     "save_figure",
+    "seconds_ticks",
+    "short_name",
     "without_formulas",
 ]
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 
-_TRAIN, _TEST = "#0072b2", "#d55e00"  # blue and vermilion of Okabe and Ito
-_INK, _QUIET = "#222222", "#666666"
+_INK, _QUIET = LIGHT["ink"], LIGHT["quiet"]
+_DPI = 160
+_MARGIN = 0.12  # inches around a picture
 _MOST_UNITS = 100
 _SMALLEST_SIDE = 8  # pixels: fewer are features, not an image
 _MOST_COUNTS = 20  # classes up to which each cell of a confusion matrix has its number
@@ -99,8 +106,8 @@ def plot_history(history: History, path: Path, title: str = "Training", measured
     b'<?xml'
     """
     check_picture(path)
-    figure = new_figure(11, 4.6)
-    figure.suptitle(_short(title, 90), fontsize=14, parse_math=False)
+    figure = new_figure(9, 4)
+    figure.suptitle(short_name(title, 90), fontsize=12, parse_math=False)
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     percent = [100 * value for value in history.accuracy]
     val_percent = [100 * value for value in history.val_accuracy]
@@ -150,7 +157,7 @@ def plot_units(net: NeuralNetwork, path: Path) -> None:
     weights = W1[:, order].T  # (shown, D)
     # A few large weights must not make the others pale: beyond the limit the colour stays the same.
     limit = float(np.quantile(np.abs(weights), 0.995)) or 1.0
-    style = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    style = {"cmap": _ramp("weights", LIGHT["minus"], LIGHT["card"], LIGHT["plus"]), "vmin": -limit, "vmax": limit}
     side = _image_side(net.input_size)
     if side is None:
         figure, axes, image = _draw_unit_rows(weights, order, style)
@@ -158,7 +165,7 @@ def plot_units(net: NeuralNetwork, path: Path) -> None:
         figure, axes, image = _draw_unit_images(weights.reshape(-1, side, side), W2[order], net, style)
     left_out = net.hidden_size - len(order)
     which = f"the {len(order)} strongest of {net.hidden_size}; {left_out} left out" if left_out else f"all {len(order)}"
-    figure.suptitle(f"What the hidden units look for ({which})", fontsize=14)
+    figure.suptitle(f"What the hidden units look for ({which})", fontsize=12)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=30, extend="both")
     bar.set_label("incoming weight (per unit of input)")
     save_figure(figure, path)
@@ -196,12 +203,12 @@ def plot_confusion(evaluation: Evaluation, X: NDArray[np.float32], path: Path, t
     b'%PDF'
     """
     check_picture(path)
-    figure = new_figure(15 if evaluation.worst else 8, 7.6)
+    figure = new_figure(12 if evaluation.worst else 7, 6.4)
     parts: Any = figure.subfigures(1, 2, width_ratios=(1.15, 1)) if evaluation.worst else (figure, None)
     left, right = parts
-    title = _short(title, 70)
+    title = short_name(title, 70)
     of = f"{evaluation.n_mistakes:,} of {evaluation.n_samples:,} samples were taken for another class"
-    left.suptitle(f"{title}\naccuracy {100 * evaluation.accuracy:.2f} %: {of}", fontsize=13, parse_math=False)
+    left.suptitle(f"{title}\naccuracy {100 * evaluation.accuracy:.2f} %: {of}", fontsize=12, parse_math=False)
     _draw_confusion(left.subplots(), evaluation)
     side = _image_side(X.shape[1])
     if right is not None and side is None:
@@ -219,7 +226,28 @@ def new_figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingLibraryError("pictures need matplotlib: pip install 'fastmlp[plot]'") from None
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), facecolor=LIGHT["card"])
+    left, bottom = _MARGIN / width, _MARGIN / height
+    figure.set_layout_engine("constrained", rect=(left, bottom, 1 - 2 * left, 1 - 2 * bottom))
+    return figure
+
+
+def calm(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Leave a plot the lines that it needs: two sides of its frame, in grey, and a pale grid behind what is drawn."""
+    axes.grid(axis=grid, color=LIGHT["line"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["bottom", "left"]].set_color(_QUIET)
+    axes.tick_params(which="both", color=_QUIET, labelcolor=_INK)
+
+
+def seconds_ticks(axis: Any, multiples: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """Label a logarithmic axis with plain numbers: 0.05, 0.1, 0.2, ..., these multiples of powers of 10."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=multiples))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save_figure(figure: Figure, path: Path, description: str | None = None) -> None:
@@ -231,7 +259,7 @@ def save_figure(figure: Figure, path: Path, description: str | None = None) -> N
     metadata = description and {"Subject" if kind == "pdf" else "Description": description}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=120, metadata=metadata))
+        write_whole(path, lambda file: figure.savefig(file, format=kind, dpi=_DPI, metadata=metadata))
     others = [warning.message for warning in caught if not str(warning.message).startswith("Glyph ")]
     if len(others) < len(caught):
         others.append(
@@ -248,6 +276,23 @@ def without_formulas(name: str) -> str:
     '\\\\$x'
     """
     return printable(name).replace("$", r"\$")
+
+
+def short_name(name: str, length: int) -> str:
+    """Return the name as it may be printed, cut where it has more than `length` letters.
+
+    >>> short_name("a name that is long", 8)
+    'a name …'
+    """
+    shown = printable(name)
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
+
+
+def _ramp(name: str, *colours: str) -> Any:
+    """Return a map of numbers to colours that goes through these."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(name, colours)
 
 
 def _image_side(input_size: int) -> int | None:
@@ -272,7 +317,7 @@ def _draw_curves(axes: Axes, names: tuple[str, str], train: list[float], test: l
     """Draw a value of each epoch, train and test, with its last number at the end of the line."""
     from matplotlib.ticker import MaxNLocator
 
-    curves = [(names[0], train, _TRAIN, "-", "o"), (names[1], test, _TEST, "--", "s")]
+    curves = [(names[0], train, LIGHT["train"], "-", "o"), (names[1], test, LIGHT["test"], "--", "s")]
     for label, values, colour, line, marker in curves:
         if not values:
             continue
@@ -283,8 +328,7 @@ def _draw_curves(axes: Axes, names: tuple[str, str], train: list[float], test: l
         )  # fmt: skip
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    calm(axes)
 
 
 # --- Hidden units -----------------------------------------------------------------------------------------------------
@@ -304,7 +348,7 @@ def _draw_unit_images(
         drawn = axes.imshow(image, **style)
         best = int(out.argmax())
         name = net.class_names[best] if net.class_names is not None else str(best)
-        axes.set_title(f"for {_short(name, 9)}", fontsize=8, pad=2, color=_INK, parse_math=False)
+        axes.set_title(f"for {short_name(name, 9)}", fontsize=8, pad=2, color=_INK, parse_math=False)
     figure.supxlabel(
         "red: weight above 0, blue: below 0; “for 3”: the unit's largest outgoing weight goes to class 3", fontsize=9
     )
@@ -342,8 +386,8 @@ def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:
     hits = np.eye(n_classes, dtype=bool)
     mistakes = np.ma.masked_where(hits | (counts == 0), shares)
     most = float(mistakes.max()) if mistakes.count() else 1.0
-    axes.imshow(np.ma.masked_where(~hits, np.ones_like(shares)), cmap=ListedColormap(["#d9d9d9"]))
-    image = axes.imshow(mistakes, cmap="YlOrRd", vmin=0, vmax=most, interpolation="nearest")
+    axes.imshow(np.ma.masked_where(~hits, np.ones_like(shares)), cmap=ListedColormap([LIGHT["line"]]))
+    image = axes.imshow(mistakes, cmap=_ramp("mistakes", *MISTAKES), vmin=0, vmax=most, interpolation="nearest")
     if n_classes <= _MOST_COUNTS:
         for i, j in np.argwhere(counts > 0):
             strong = i != j and shares[i, j] > 0.6 * most
@@ -353,7 +397,7 @@ def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:
             )
         axes.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="#eeeeee")
+        axes.grid(which="minor", color=LIGHT["card"])
         axes.tick_params(which="minor", length=0)
     _name_ticks(axes, evaluation.class_names)
     axes.set(xlabel="predicted class (grey: the right one)", ylabel="true class")
@@ -366,7 +410,7 @@ def _name_ticks(axes: Axes, names: tuple[str, ...]) -> None:
     """Write the classes' names on both axes, every second or tenth where there is no room for more."""
     step = max(1, math.ceil(len(names) / 40))
     places = range(0, len(names), step)
-    labels = [_short(names[k], 14) for k in places]
+    labels = [short_name(names[k], 14) for k in places]
     long = max(map(len, labels)) > 3 or len(labels) > 20
     size = 10 if len(labels) <= 20 else 7
     axes.set_xticks(places, labels, fontsize=size, rotation=90 if long else 0, parse_math=False)
@@ -375,7 +419,7 @@ def _name_ticks(axes: Axes, names: tuple[str, ...]) -> None:
 
 def _draw_mistake_images(figure: Any, evaluation: Evaluation, images: list[NDArray[np.float32]]) -> None:
     figure.suptitle("The worst mistakes\n(the true class had the lowest probability)", fontsize=13)
-    columns = min(5, len(images))
+    columns = min(4, len(images))
     grid = figure.subplots(math.ceil(len(images) / columns), columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -391,22 +435,16 @@ def _draw_mistake_bars(figure: Any, evaluation: Evaluation) -> None:
     places = range(len(evaluation.worst))
     smallest = float(np.finfo(np.float32).tiny)  # a probability of 0 is one that float32 cannot hold
     losses = [-math.log(max(mistake.p_true, smallest)) for mistake in evaluation.worst]
-    axes.barh(places, losses, color=_TEST, height=0.7)
+    axes.barh(places, losses, color=LIGHT["test"], height=0.7)
     labels = [f"row {mistake.row}: {_told(mistake, evaluation.class_names, ', ')}" for mistake in evaluation.worst]
     axes.set_yticks(places, labels, fontsize=9, parse_math=False)
     axes.invert_yaxis()
     # From the right: long names leave the axis narrower than its label.
     axes.set_xlabel("loss of the sample, −ln of the true class's probability (nats)", loc="right")
-    axes.spines[["top", "right"]].set_visible(False)
+    calm(axes, "x")
 
 
 def _told(mistake: Mistake, names: tuple[str, ...], between: str) -> str:
     """Return "true 4, predicted 9 (99 %)"."""
-    true, predicted = _short(names[mistake.true], 14), _short(names[mistake.predicted], 14)
+    true, predicted = short_name(names[mistake.true], 14), short_name(names[mistake.predicted], 14)
     return f"true {true}{between}predicted {predicted} ({100 * mistake.p_predicted:.0f} %)"
-
-
-def _short(name: str, length: int) -> str:
-    """Return the name, cut where it has more than `length` letters."""
-    shown = printable(name)
-    return shown if len(shown) <= length else f"{shown[: length - 1]}…"

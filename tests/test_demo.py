@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -24,6 +25,7 @@ from fastmlp.commands.demo import _read
 from fastmlp.datasets import choice
 from fastmlp.datasets.digit_form import digit_form
 from fastmlp.errors import InvalidValueError
+from fastmlp.palette import css_variables
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("starlette")
@@ -100,16 +102,72 @@ def until(is_so, seconds=WAIT):
         time.sleep(0.02)
 
 
+# --- The browser that tests it ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes programs of shell scripts")
+@pytest.mark.parametrize(
+    ("programs", "found"),
+    [
+        ({}, None),
+        ({"chromium": 140}, None),
+        ({"chromedriver": 140}, None),
+        ({"chromedriver": 140, "google-chrome": 139}, "google-chrome"),
+        ({"chromedriver": 140, "chromium": 139, "google-chrome": 140}, "google-chrome"),
+        ({"chromedriver": 140, "chromium-browser": 140, "google-chrome": 140}, "chromium-browser"),
+        ({"chromedriver": 140, "chromium": 0, "google-chrome": 139}, "chromium"),
+    ],
+)
+def test_browser_is_found(tmp_path, monkeypatch, programs, found):
+    """By any of its names, and the one that the driver is for; 0 is a program that tells no version."""
+    for name, version in programs.items():
+        program = tmp_path / name
+        program.write_text(
+            f"#!/bin/sh\necho '{name.title()} {version}.0.7339.207'\n" if version else "#!/bin/sh\n", encoding="utf-8"
+        )
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    browser.chromium.cache_clear()
+    try:
+        assert browser.chromium() == (found and str(tmp_path / found))
+    finally:
+        browser.chromium.cache_clear()
+
+
 # --- What is served ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/", "html"), ("/demo.css", "css"), ("/demo.js", "javascript")])
-def test_page_comes_with_a_policy(client, path, kind):
+SERVED = ["/", "/palette.css", *(f"/{path.name}" for path in sorted(PAGES.iterdir()) if path.suffix != ".html")]
+
+
+@pytest.mark.parametrize("path", SERVED)
+def test_page_comes_with_a_policy(client, path):
+    kind = {"": "text/html", "css": "text/css", "js": "text/javascript"}[path.partition(".")[2]]
     reply = client.get(path)
     assert reply.status_code == 200
-    assert kind in reply.headers["content-type"]
+    assert reply.headers["content-type"].partition(";")[0] == kind
     assert "default-src 'none'" in reply.headers["content-security-policy"]
     assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_a_module_imports_is_there(client):
+    """By its name, and exported."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.js")}
+    assert len(pages) > 5
+    for name, text in pages.items():
+        for names, module in re.findall(r'^import \{ (.+?) \} from "\./(.+?)";', text, re.MULTILINE):
+            for each in names.split(", "):
+                exported = rf"^export (?:async function|function|class|const|let) {re.escape(each)}\b"
+                assert re.search(exported.replace(r"\$\b", r"\$ "), pages[module], re.MULTILINE), (name, each)
+                assert len(re.findall(rf"(?<!\w){re.escape(each)}(?!\w)", text)) > 1, f"{name} does not use {each}"
+    page = client.get("/").text
+    assert set(re.findall(r'(?:src|href)="(\w+\.\w+)"', page)) == {"demo.js", "demo.css", "palette.css"}
+    assert client.get("/palette.css").text == css_variables()
+
+
+def test_no_other_files_are_served(client):
+    for path in ("/index.html", "/app.py", "/../app.py", "/pages/demo.js", "/%2e%2e/app.py"):
+        assert client.get(path).status_code == 404
 
 
 def test_page_needs_nothing_from_elsewhere():
@@ -126,8 +184,9 @@ def test_every_control_has_a_name():
         assert "aria-label" in tag
     for name in re.findall(r'aria-(?:labelledby|describedby)="([\w-]+)"', page):
         assert f'id="{name}"' in page
-    for name in re.findall(r'\$\("([\w-]+)"\)', (PAGES / "demo.js").read_text(encoding="utf-8")):
-        assert f'id="{name}"' in page
+    for path in PAGES.glob("*.js"):
+        for name in re.findall(r'\$\("([\w-]+)"\)', path.read_text(encoding="utf-8")):
+            assert f'id="{name}"' in page
 
 
 def test_drawing_is_seen_as_predict_sees_it(client, net):

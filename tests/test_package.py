@@ -42,7 +42,7 @@ FLOORS = [
     {"files"},
     {"kernels"},
     {"html"},
-    {"machine", "errors", "arrays", "printable", "caller", "runtime"},
+    {"machine", "errors", "arrays", "printable", "palette", "caller", "runtime"},
 ]
 ALLOWED = {part: set().union(*FLOORS[floor + 1 :]) for floor, parts in enumerate(FLOORS) for part in parts}
 

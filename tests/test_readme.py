@@ -6,6 +6,7 @@ import pytest
 import readme
 from PIL import Image
 
+from fastmlp.comparison.report.reached import accuracy_to_reach, reached
 from fastmlp.comparison.results_file import read_results
 from fastmlp.contenders import MODULES
 
@@ -54,9 +55,20 @@ def test_pictures_were_drawn_from_the_results():
         with Image.open(path) as picture:
             assert picture.text["Description"] == readme.digest(), "run `make readme`"
         assert f"]({path.name})" in (readme.ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-    assert f"]({readme.PICTURES['speed-up'].relative_to(readme.ROOT)})" in (readme.ROOT / "README.md").read_text(
+    assert f"]({readme.PICTURES['to-accuracy'].relative_to(readme.ROOT)})" in (readme.ROOT / "README.md").read_text(
         encoding="utf-8"
     )
+
+
+def test_every_net_reaches_what_the_first_picture_says(results):
+    """The captions say 97.5 %, seven nets, and the best size of each."""
+    assert accuracy_to_reach(results) == "0.975"
+    ones = reached(results, "0.975")
+    assert {one.net for one in ones} == set(MODULES)
+    assert ones[0].net == "fastmlp"
+    for one in ones:
+        times = [row["seconds_to_accuracy"]["0.975"] for row in results["results"] if row["net"] == one.net]
+        assert one.seconds == min(seconds for seconds in times if seconds is not None)
 
 
 def test_results_are_of_the_whole_comparison(results):

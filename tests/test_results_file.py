@@ -37,6 +37,12 @@ def put(results, value, *keys):
         (lambda r: put(r, [1], "results", 0, "spread", "ratio"), "results[0].spread.ratio is [1]"),
         (lambda r: put(r, [None], "results", 0, "history", "seconds"), "results[0].history.seconds[0] is null"),
         (lambda r: without(r, "results", 7, "error"), "results[7] lacks 'version'"),
+        (lambda r: put(r, [], "results", 2, "repeats"), "results[2].repeats is empty"),
+        (lambda r: without(r, "results", 2, "repeats", 1, "history"), "results[2].repeats[1] lacks 'history'"),
+        (
+            lambda r: put(r, [0.9], "results", 2, "repeats", 1, "history", "val_accuracy"),
+            "results[2].repeats[1].history has not one value per epoch",
+        ),
     ],
 )
 def test_damaged_results_are_told_by_place(results, tmp_path, damage, message):

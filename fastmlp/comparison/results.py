@@ -19,7 +19,7 @@ from fastmlp import __version__
 from fastmlp.comparison.intervals import intervals
 from fastmlp.contenders import MODULES
 
-__all__ = ["ACCURACIES", "PARITY", "add_spread", "make_row"]
+__all__ = ["ACCURACIES", "PARITY", "add_spread", "make_row", "seconds_to"]
 
 PARITY = 1e-3
 """A net is ranked only if its mean loss over the first epoch differs from ours by no more than this, relative."""
@@ -70,7 +70,7 @@ def make_row(
         "ratios": ratios if ranked else [],
         "parity": parity,
         "seconds_to_accuracy": {
-            accuracy: _median([_seconds_to(float(accuracy), run["history"]) for run in repeats])
+            accuracy: _median([seconds_to(float(accuracy), run["history"]) for run in repeats])
             for accuracy in ACCURACIES
         },
         "score_seconds": {rows: _median([run["score_seconds"][rows] for run in repeats]) for rows in ("one", "all")},
@@ -113,8 +113,12 @@ def _median(values: Sequence[float | None]) -> float | None:
     return median if math.isfinite(median) else None
 
 
-def _seconds_to(accuracy: float, history: Mapping[str, Sequence[float]]) -> float | None:
-    """Training seconds until the test accuracy was first reached, at the end of an epoch."""
+def seconds_to(accuracy: float, history: Mapping[str, Sequence[float]]) -> float | None:
+    """Return the training seconds until a test accuracy was first reached, at the end of an epoch; None if it was not.
+
+    >>> seconds_to(0.97, {"seconds": [0.5, 0.25, 0.25], "val_accuracy": [0.96, 0.97, 0.98]})
+    0.75
+    """
     total = 0.0
     for seconds, reached in zip(history["seconds"], history["val_accuracy"], strict=True):
         total += seconds

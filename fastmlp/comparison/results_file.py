@@ -82,6 +82,7 @@ _ROW = {
     "seconds_to_accuracy": dict.fromkeys(ACCURACIES, _VALUE),
     "score_seconds": {"one": _VALUE, "all": _VALUE},
     "history": _HISTORY,
+    "repeats": [{"history": _HISTORY}],
 }
 _RESULTS = {
     "parameters": {
@@ -187,6 +188,12 @@ def _contradictions(results: Mapping[str, Any], row: Mapping[str, Any], where: s
         for key in ("net", "hidden_size")
         if row[key] not in results["parameters"][f"{key}s"]
     ]
-    if len({len(series) for series in row["history"].values() if isinstance(series, list)}) != 1:
-        faults.append(f"{where}.history has not one value per epoch")
+    histories = {f"{where}.history": row["history"]}
+    histories |= {f"{where}.repeats[{k}].history": run["history"] for k, run in enumerate(row["repeats"])}
+    for name, history in histories.items():
+        lengths = {len(series) for series in history.values() if isinstance(series, list)}
+        if len(lengths) != 1 or not lengths - {0}:
+            faults.append(f"{name} has not one value per epoch")
+    if not row["repeats"]:
+        faults.append(f"{where}.repeats is empty")
     return faults

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from fastmlp.demo.guard import Guard
 from fastmlp.demo.workbench import BusyError, Workbench
 from fastmlp.errors import InvalidValueError
+from fastmlp.palette import css_variables
 
 __all__ = ["MOST_BYTES", "make_app"]
 
@@ -24,16 +25,12 @@ MOST_BYTES = 65_536
 """Of what a request may send: a drawing of 256 x 256 pixels."""
 
 _PAGES = Path(__file__).parent / "pages"
-_FILES = {
-    "/": ("index.html", "text/html"),
-    "/demo.css": ("demo.css", "text/css"),
-    "/demo.js": ("demo.js", "text/javascript"),
-}
+_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 
 def make_app(bench: Workbench, names: Iterable[str] = ()) -> Starlette:
     """Return the application that serves the page; `names` are those by which it may be reached, beside addresses."""
-    routes = [Route(path, _page(*file)) for path, file in _FILES.items()]
+    routes = _pages()
 
     async def state(_request: Request) -> Response:
         return JSONResponse(bench.state())
@@ -71,9 +68,15 @@ def make_app(bench: Workbench, names: Iterable[str] = ()) -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(Guard, names=names)], exception_handlers=handlers)
 
 
-def _page(name: str, kind: str) -> Any:
-    content = (_PAGES / name).read_bytes()
+def _pages() -> list[Route]:
+    """Return a route for each file of the page, and for the colours, as a style sheet."""
+    files = {path.name: (path.read_bytes(), _KINDS[path.suffix]) for path in _PAGES.iterdir() if path.suffix in _KINDS}
+    files[""] = files.pop("index.html")
+    files["palette.css"] = css_variables().encode(), "text/css"
+    return [Route(f"/{name}", _page(*file)) for name, file in files.items()]
 
+
+def _page(content: bytes, kind: str) -> Any:
     async def page(_request: Request) -> Response:
         return Response(content, media_type=kind)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastmlp.files.spreadsheet import as_text_cell
-from fastmlp.plots import check_picture, new_figure, save_figure
+from fastmlp.palette import SERIES
+from fastmlp.plots import calm, check_picture, new_figure, save_figure, seconds_ticks
 from fastmlp.printable import printable
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ _COLUMNS = (
     "test_loss",
     "error",
 )
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers help where colours do not.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")
-_MARKERS = "osD^vPX"
 
 
 def print_table(results: Results, console: Console) -> None:
@@ -83,19 +81,17 @@ def plot_sweep(results: Results, path: Path) -> None:
     Raises ValueError for an unknown suffix, ImportError where matplotlib is missing, OSError where `path` cannot be
     written.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     check_picture(path)
     figure = new_figure(9, 5.6)
     axes, parameters = figure.subplots(), results["parameters"]
     for place, size in enumerate(parameters["hidden_sizes"]):
         rows = [row for row in results["results"] if row["hidden_size"] == size and "error" not in row]
         seconds, percent = [row["train_seconds"] for row in rows], [100 * row["val_accuracy"] for row in rows]
-        colour = _COLOURS[place % len(_COLOURS)]
-        marker = _MARKERS[(place + place // len(_COLOURS)) % len(_MARKERS)]
+        colour = SERIES[place % len(SERIES)][0]
+        marker = SERIES[(place + place // len(SERIES)) % len(SERIES)][1]
         axes.plot(seconds, percent, ls="", color=colour, marker=marker, ms=8, label=f"{size} hidden units")
         for row, x, y in zip(rows, seconds, percent, strict=True):
-            axes.annotate(f"{row['lr']:g}", (x, y), (7, 3), textcoords="offset points", fontsize=8, color=colour)
+            axes.annotate(f"{row['lr']:g}", (x, y), (7, 3), textcoords="offset points", fontsize=8)
     failed = sum("error" in row for row in results["results"])
     left_out = f"; {failed} failed, not shown" if failed else ""
     figure.suptitle(
@@ -105,11 +101,8 @@ def plot_sweep(results: Results, path: Path) -> None:
         fontsize=12, parse_math=False,
     )  # fmt: skip
     axes.set(xscale="log", xlabel="training seconds (log)", ylabel="validation accuracy (%)")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    seconds_ticks(axes.xaxis)
+    calm(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     save_figure(figure, path)
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastmlp.comparison.report.plots import PLOTS, draw
+from fastmlp.comparison.report.plots import PLOTS, alternative_text, draw, title_of
 from fastmlp.comparison.report.tables import DETAILS_NOTE, TABLES, cells, failures, notes, ranking
 from fastmlp.comparison.results import PARITY
 from fastmlp.comparison.results_file import write_results
 from fastmlp.errors import MissingLibraryError
 from fastmlp.files.atomic import write_whole
+from fastmlp.palette import css_variables
 from fastmlp.plots import save_figure
 from fastmlp.printable import printable
 
@@ -25,20 +26,30 @@ PAGE = "report.html"
 RESULTS = "results.json"
 _SUFFIXES = ("png", "svg")  # of the plots
 
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2rem auto; }
-body { padding: 0 1rem; }
-h1 { margin-bottom: .2rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ddd; } h3 { margin-bottom: .4rem; }
+_LEAD = "to-accuracy"  # the plot that stands before all others
+
+_STYLE = (
+    css_variables()
+    + """* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 62rem; }
+body { margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+h1 { margin-bottom: .2rem; line-height: 1.2; } h3 { margin-bottom: .4rem; }
+h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 table { border-collapse: collapse; margin: .4rem 0 1rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-th { background: #f4f4f4; font-weight: 600; }
-tr.ours td { font-weight: 700; } tr.unranked td { color: #777; }
-.lead { font-size: 1.15rem; } .warn { background: #fff3d6; padding: .5rem .8rem; border-left: 4px solid #e69f00; }
-.wide { overflow-x: auto; } img { max-width: 100%; display: block; margin: 1rem 0; } code { background: #f4f4f4; }
-footer, .note { color: #555; font-size: .92rem; }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--page); }
+th { font-weight: 600; color: var(--quiet); }
+tr.ours td { font-weight: 700; } tr.unranked td { color: var(--quiet); }
+.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.lead { font-size: 1.15rem; }
+.warn { background: var(--warn); padding: .5rem .8rem; border-left: 4px solid var(--accent); border-radius: .3rem; }
+.wide { overflow-x: auto; } .wide:focus-visible { outline: 3px solid var(--accent); }
+figure { margin: 1rem 0; }
+img { display: block; max-width: 100%; min-width: 34rem; border-radius: .6rem; background: #fff; }
+.first img { min-width: 0; }
+footer, .note { color: var(--quiet); font-size: .92rem; }
 """
+)
 
 
 def files_of_report(folder: Path) -> list[Path]:
@@ -141,17 +152,22 @@ def _text(text: str) -> str:
 def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
     name = _text(results["data"]["name"])
     parts = [f"<h1>Small neural networks compared</h1>\n<p class='lead'>{_text(headline(results))}</p>"]
+    if pictures:
+        parts.append(_figure(_LEAD, results, pictures[_LEAD], "first"))
     parts += [f"<p>{_text(line)}</p>" for line in notes(results)[:2]]
     parts += [f"<p class='warn'>{_text(line)}</p>" for line in notes(results)[2:]]
     missing = failures(results)
     if missing:
         parts.append("<div class='warn'>Without a result:" + _list(missing) + "</div>")
-    parts += _section_of_plots(pictures)
+    parts += _section_of_plots(results, pictures)
     parts.append("<h2>Figures</h2>")
     for size in results["parameters"]["hidden_sizes"]:
         rows = ranking(results, size)
         if rows:
-            parts.append(f"<h3>{size} hidden units</h3>" + "".join(_table(rows, columns) for columns in TABLES))
+            parts.append(
+                f"<h3>{size} hidden units</h3>"
+                + "".join(_table(rows, columns, f"{size} hidden units") for columns in TABLES)
+            )
     parts.append(f"<p class='note'>{_text(DETAILS_NOTE)}</p>")
     parts.append("<h2>How it was measured</h2>" + _list(protocol(results)))
     parts.append("<h2>Versions and machine</h2>" + _facts(results))
@@ -167,18 +183,26 @@ def _page(results: Results, pictures: Mapping[str, bytes] | None) -> str:
     )
 
 
-def _section_of_plots(pictures: Mapping[str, bytes] | None) -> list[str]:
+def _section_of_plots(results: Results, pictures: Mapping[str, bytes] | None) -> list[str]:
     if pictures is None:
         return ["<p class='warn'>The plots are missing: they need matplotlib (pip install 'fastmlp[plot]').</p>"]
-    parts = ["<h2>Plots</h2>"] if pictures else []
-    for name, svg in pictures.items():
-        source = base64.b64encode(svg).decode()
-        parts.append(f"<img alt='{_text(PLOTS[name][0])}' src='data:image/svg+xml;base64,{source}'>")
-    return parts
+    others = [_figure(name, results, svg) for name, svg in pictures.items() if name != _LEAD]
+    return ["<h2>Plots</h2>", *others] if others else []
 
 
-def _table(rows: Sequence[Mapping[str, Any]], columns: Any) -> str:
-    lines = ["<div class='wide'><table>", "<tr>" + "".join(f"<th>{_text(name)}</th>" for name in columns) + "</tr>"]
+def _figure(name: str, results: Results, svg: bytes, kind: str = "wide") -> str:
+    """Return a plot as part of the page: a light card, which a narrow screen scrolls sideways where it is wide."""
+    told = _text(alternative_text(name, results))
+    scrolls = f" tabindex='0' role='group' aria-label='{_text(title_of(name, results))}'" if kind == "wide" else ""
+    source = base64.b64encode(svg).decode()
+    return f"<figure class='{kind}'{scrolls}><img alt='{told}' src='data:image/svg+xml;base64,{source}'></figure>"
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Any, label: str) -> str:
+    lines = [
+        f"<div class='wide' tabindex='0' role='group' aria-label='{_text(label)}'><table>",
+        "<tr>" + "".join(f"<th scope='col'>{_text(name)}</th>" for name in columns) + "</tr>",
+    ]
     for row in rows:
         kind = "ours" if row["net"] == "fastmlp" else "" if row["parity"]["passed"] else "unranked"
         texts = "".join(f"<td>{_text(text)}</td>" for text in cells(row, columns))
@@ -190,7 +214,7 @@ def _facts(results: Results) -> str:
     versions = {row["net"]: row["version"] for row in results["results"] if "error" not in row}
     facts = {**{f"net {net}": text for net, text in versions.items()}, **results["environment"]}
     lines = "".join(f"<tr><td>{_text(name)}</td><td>{_text(_shown(value))}</td></tr>" for name, value in facts.items())
-    return f"<div class='wide'><table>{lines}</table></div>"
+    return f"<table class='facts'>{lines}</table>"
 
 
 def _shown(value: Any) -> str:
