@@ -18,9 +18,8 @@ WORKDIR /home/fastmlp
 ENV PATH=/opt/fastmlp/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/home/fastmlp/.cache/kernels
-# Compiled by the user who will run them, or else Numba does not find them. They are kernels for the processor of this
-# machine: on another one the first start compiles again, and keeps those. The folder is for MNIST, which the first
-# start fetches, or for the digits that it draws where it cannot.
+# Kernels for the processor of this machine: on another one the first start compiles again, and keeps those. The folder is
+# for MNIST, which the first start fetches, or for the digits that it draws where it cannot.
 RUN fastmlp warmup && mkdir .cache/fastmlp
 EXPOSE 8000
 HEALTHCHECK --start-period=120s --interval=10s --timeout=5s \

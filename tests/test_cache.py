@@ -297,6 +297,49 @@ else:
     assert "\n" not in warning
 
 
+def run_small_kernel(run_python, folder: Path, **env: str) -> str:
+    """Run SMALL_KERNEL as somebody who can write nowhere in `folder`; what it and its warnings said."""
+    done = run_python(
+        "import warnings; warnings.simplefilter('always'); import small",
+        cwd=folder,
+        env={"PYTHONPATH": f"{PACKAGE.parent}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1", **env},
+        preexec_fn=hold_root_to_permissions,
+    )
+    return done.stdout.strip() + (" and a warning" if "no folder is writable" in done.stderr else "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+@pytest.mark.parametrize("place", ["NUMBA_CACHE_DIR", "__pycache__", "HOME"])
+@pytest.mark.parametrize("home", ["that can be written", "that cannot"])
+def test_kernels_of_a_folder_that_cannot_be_written_are_loaded(run_python, tmp_path, place, home):
+    """As in a container: compiled when the image was built, run by another user or on a read-only file system."""
+    (tmp_path / "small.py").write_text(SMALL_KERNEL, encoding="utf-8")
+    warm, empty = tmp_path / "warm", tmp_path / "empty"
+    for path in (warm, empty):
+        path.mkdir()
+    nowhere = {"NUMBA_CACHE_DIR": "", "HOME": str(empty), "XDG_CACHE_HOME": str(empty)}
+    warmed = {
+        "NUMBA_CACHE_DIR": {"NUMBA_CACHE_DIR": str(warm)},
+        "__pycache__": {},
+        "HOME": {"HOME": str(warm), "XDG_CACHE_HOME": str(warm)},
+    }[place]
+    if place == "HOME":
+        (tmp_path / "__pycache__").mkdir(mode=0o555)  # or else it is the first that can be written
+    assert run_small_kernel(run_python, tmp_path, **nowhere | warmed) == "42 0"
+    if home == "that cannot":
+        empty.chmod(0o555)
+    kept = set(tmp_path.rglob("*.nbc"))
+    folders = [tmp_path, *(path.parent for path in kept), *(path.parents[1] for path in kept)]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        assert run_small_kernel(run_python, tmp_path, **nowhere | warmed) == "42 1"
+        assert set(tmp_path.rglob("*.nbc")) == kept
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
 @pytest.mark.long
 def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
     """NUMBA_CACHE_DIR below a file: Numba's next place is used, or none with one warning."""

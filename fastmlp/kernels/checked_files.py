@@ -14,6 +14,7 @@ import os
 import pickle
 import secrets
 import sys
+from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -30,25 +31,30 @@ _DIGEST_BYTES = 32
 class CheckedFiles:
     """The files of one function: what Numba's caches use an `IndexDataCacheFile` for.
 
-    `name` is what the function's files begin with, `stamp` all that must be as it was when they were written: of other
-    versions of it, of Numba or of Python nothing is loaded, and their files are removed once one is saved. A key is
-    Numba's: signature, processor with its features, and the function's bytecode.
+    They are saved to the first of `folders`, and loaded from the first that has them. `name` is what the function's
+    files begin with, `stamp` all that must be as it was when they were written: of other versions of it, of Numba or of
+    Python nothing is loaded, and their files are removed once one is saved. A key is Numba's: signature, processor with
+    its features, and the function's bytecode.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     CheckedFiles(folder, "double", "version 1").save("int64", b"machine code")
-    ...     [CheckedFiles(folder, "double", f"version {k}").load("int64") for k in (1, 2)]
+    ...     CheckedFiles([folder], "double", "version 1").save("int64", b"machine code")
+    ...     [CheckedFiles([folder], "double", f"version {k}").load("int64") for k in (1, 2)]
     [b'machine code', None]
     """
 
-    def __init__(self, folder: str | os.PathLike[str], name: str, stamp: object) -> None:
-        self._folder, self._name = Path(folder), name
+    def __init__(self, folders: Sequence[str | os.PathLike[str]], name: str, stamp: object) -> None:
+        self._folders, self._name = [Path(folder) for folder in folders], name
         self._written_by = repr((numba.__version__, llvmlite.__version__, sys.version, stamp)).encode()
 
     def load(self, key: object) -> Any:
         """Return what was saved under `key`; None where nothing was, or not all of it is as it was written."""
+        loaded = (self._load_from(folder, key) for folder in self._folders)
+        return next((data for data in loaded if data is not None), None)
+
+    def _load_from(self, folder: Path, key: object) -> Any:
         try:
-            content = self._path(key).read_bytes()
+            content = (folder / self._file(key)).read_bytes()
         except OSError:
             return None
         digest, payload = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
@@ -59,7 +65,7 @@ class CheckedFiles:
 
     def save(self, key: object, data: object) -> None:
         """Keep `data` under `key`. Raises OSError where that is impossible; a file appears whole or not at all."""
-        payload, path = dumps((key, data)), self._path(key)
+        payload, path = dumps((key, data)), self._folders[0] / self._file(key)
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
         try:
             temporary.write_bytes(self._digest(payload) + payload)
@@ -71,15 +77,15 @@ class CheckedFiles:
         self._remove(lambda name: not name.startswith(self._prefix))
 
     def flush(self) -> None:
-        """Remove all files of the function."""
+        """Remove all files of the function from the folder that they are saved to."""
         self._remove(lambda _: True)
 
     @property
     def _prefix(self) -> str:
         return f"{self._name}.{_short(self._written_by)}."
 
-    def _path(self, key: object) -> Path:
-        return self._folder / f"{self._prefix}{_short(repr(key).encode())}.nbc"
+    def _file(self, key: object) -> str:
+        return f"{self._prefix}{_short(repr(key).encode())}.nbc"
 
     def _digest(self, payload: bytes | memoryview) -> bytes:
         digest = hashlib.blake2b(self._written_by, digest_size=_DIGEST_BYTES)
@@ -88,7 +94,7 @@ class CheckedFiles:
 
     def _remove(self, which: Any) -> None:
         with contextlib.suppress(OSError):
-            for path in self._folder.glob(f"{escape(self._name)}.*"):
+            for path in self._folders[0].glob(f"{escape(self._name)}.*"):
                 if which(path.name):
                     path.unlink()
 

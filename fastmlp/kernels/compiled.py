@@ -19,8 +19,7 @@ import numba
 
 from fastmlp.errors import FastmlpError
 
-from .checked_files import CheckedFiles
-from .interrupts import HeldBack
+from .kernel_cache import KernelCache
 
 __all__ = [
     "KERNEL_OPTIONS",
@@ -68,8 +67,8 @@ def compiled(function: Callable[..., Any]) -> Any:
 def entry(function: Callable[..., Any]) -> Any:
     """Compile a kernel that Python calls: it runs without the GIL, and is kept on disk where a folder is writable.
 
-    Where none is (a read-only install without a home folder), functions are compiled again in each process, and one
-    warning says so.
+    Where none is (a read-only install without a home folder), functions that no folder has are compiled again in each
+    process; where no folder has any, one warning says so.
     """
     return _cached(function, _ENTRY_OPTIONS)
 
@@ -84,21 +83,20 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    try:
-        return _with_checked_cache(numba.njit(cache=True, **options)(function))
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        global _warned_no_cache
-        if not _warned_no_cache:
-            _warned_no_cache = True
-            warnings.warn(
-                "no folder is writable for compiled kernels, so each process compiles them again (a few seconds); "
-                "set NUMBA_CACHE_DIR to a writable folder to keep them",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return numba.njit(**options)(function)
+    dispatcher = numba.njit(**options)(function)
+    with contextlib.suppress(RuntimeError):  # of the classes in NUMBA_CACHE_LOCATOR_CLASSES none fits
+        # Numba has no public name for this, nor for what it consists of; they have stood since 2015.
+        dispatcher._cache = KernelCache(function, SOURCE_DIGEST)
+    global _warned_no_cache
+    if not (_warned_no_cache or getattr(dispatcher._cache, "is_of_use", False)):
+        _warned_no_cache = True
+        warnings.warn(
+            "no folder is writable for compiled kernels, so each process compiles them again (a few seconds); "
+            "set NUMBA_CACHE_DIR to a writable folder to keep them",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return dispatcher
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -134,32 +132,7 @@ def _for_kernels_only(dispatcher: Any) -> Any:
     return dispatcher
 
 
-def _with_checked_cache(dispatcher: Any) -> Any:
-    """Keep the compiled code in checked files: damage, and a full disk, cost a function only its place there."""
-    # Numba has no public name for a function's cache and what it consists of; these have stood since 2015.
-    cache = dispatcher._cache
-    stamp = cache._impl.locator.get_source_stamp(), SOURCE_DIGEST
-    cache._cache_file = CheckedFiles(cache.cache_path, cache._impl.filename_base, stamp)
-    load, save = cache.load_overload, cache.save_overload
-
-    def load_where_possible(*args: Any) -> Any:
-        # LLVM calls Python for the machine code, where a KeyboardInterrupt would be lost and the code missing: a crash.
-        try:
-            with HeldBack():
-                return load(*args)
-        except Exception:  # noqa: BLE001  (unpickling what names a class that is gone may raise anything)
-            return None
-
-    def save_where_possible(*args: Any) -> None:
-        # RuntimeError: there is no machine code to keep, as Ctrl-C fell where LLVM hands it to Python.
-        with contextlib.suppress(OSError, RuntimeError):
-            save(*args)
-
-    cache.load_overload, cache.save_overload = load_where_possible, save_where_possible
-    return dispatcher
-
-
 def cache_folder() -> str | None:
     """Return the folder where compiled kernels are kept, or None where none is writable."""
-    probe = entry(_source_digest)
-    return getattr(probe, "_cache", None) and getattr(probe._cache, "cache_path", None)
+    cache = KernelCache(_source_digest, SOURCE_DIGEST)
+    return cache.cache_path if cache.can_keep else None
