@@ -340,6 +340,15 @@ def test_kernels_of_a_folder_that_cannot_be_written_are_loaded(run_python, tmp_p
             folder.chmod(0o755)
 
 
+def test_a_folder_that_is_named_and_can_be_written_is_the_only_one(run_python, tmp_path):
+    """Or else an empty one would not show what a first run takes (`make targets ONLY=cold-fit`)."""
+    (tmp_path / "small.py").write_text(SMALL_KERNEL, encoding="utf-8")
+    assert run_small_kernel(run_python, tmp_path, NUMBA_CACHE_DIR="") == "42 0"
+    assert run_small_kernel(run_python, tmp_path, NUMBA_CACHE_DIR="") == "42 1"  # from __pycache__
+    assert run_small_kernel(run_python, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "42 0"
+    assert run_small_kernel(run_python, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "42 1"
+
+
 @pytest.mark.long
 def test_a_cache_folder_that_cannot_be_made_falls_back(train, tmp_path):
     """NUMBA_CACHE_DIR below a file: Numba's next place is used, or none with one warning."""

@@ -3,7 +3,8 @@
 Numba keeps them in the first of three folders that it can write to: that of NUMBA_CACHE_DIR, `__pycache__` beside the
 source, one below the user's home; and only there it looks for them. In a container these are often two different ones:
 kernels were compiled as the image was built, and are run by another user, or on a file system that is read-only. So
-what is not in the folder that can be written is looked for in the two others.
+they are also looked for in the folders that come before, which cannot be written. Those that come after are left alone:
+whoever names a folder in NUMBA_CACHE_DIR decides what is in it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ class KernelCache(FunctionCache):
     def __init__(self, function: Callable[..., Any], digest: str) -> None:
         super().__init__(function)
         stamp = self._impl.locator.get_source_stamp(), digest
-        self._folders = list(dict.fromkeys([self.cache_path, *_folders_of(function)]))
+        others = _folders_of(function)
+        if self.can_keep and self.cache_path in others:
+            others = others[: others.index(self.cache_path)]
+        self._folders = list(dict.fromkeys([self.cache_path, *others]))
         self._cache_file = CheckedFiles(self._folders, self._impl.filename_base, stamp)
 
     @property
