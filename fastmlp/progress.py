@@ -29,7 +29,8 @@ class ProgressBar(Watcher):
     Parameters
     ----------
     callback
-        Called as any callback of `fit`, after the epoch has been shown: where it returns True, the training ends.
+        Called as any callback, after the epoch has been shown. Where it returns True, `fit` ends the training; a
+        `TrainingSession` does not.
 
     Examples
     --------

@@ -303,12 +303,14 @@ class TrainingSession(Generic[Net]):
 
         is_left = check_integer("epochs", epochs) > start and not self._is_over
         if is_left:
-            n = self.data.n_samples if isinstance(self.data, Parts) else len(self.data.y_train)
-            with Watched(callback, epochs, n, start):
-                if isinstance(self.net, NeuralNetwork):
-                    self._fit(self.net, epochs - start, after_epoch)
-                else:
-                    self._fit_other(epochs - start, after_epoch)
+            if isinstance(self.net, NeuralNetwork):
+                samples = self._samples_of(self.net)
+                with Watched(callback, epochs, samples.n_samples, start):
+                    self._fit(self.net, samples, epochs - start, after_epoch)
+            else:
+                assert isinstance(self.data, Dataset)  # parts are refused where another net is
+                with Watched(callback, epochs, len(self.data.y_train), start):
+                    self._fit_other(self.data, epochs - start, after_epoch)
         elif self._spare is not None:  # of a checkpoint after the last epoch, say, whose process died before the end
             self._spare.put("best")
         if self.output is not None and not self.is_saved and (is_left or self._spare is not None):
@@ -359,14 +361,19 @@ class TrainingSession(Generic[Net]):
             return lambda: Score(math.nan, math.nan)
         return measure_on(net._weights, net._samples(*self._measured, None), net._threads)
 
-    def _fit(self, net: NeuralNetwork, epochs: int, callback: Callable[[int, History], None]) -> None:
+    def _fit(
+        self,
+        net: NeuralNetwork,
+        samples: Samples | PartReader,
+        epochs: int,
+        callback: Callable[[int, History], None],
+    ) -> None:
         """Train our own net, whose weights and the session's history change together."""
         recipe = self.recipe
         options = FitOptions.checked(self.batch_size, epochs, True, callback, recipe.schedule, recipe.early_stopping)
-        samples, measure = self._samples_of(net), self._measure_of(net)
-        fit_weights(net._trainee(), samples, options, measure, self.history, self._spare)
+        fit_weights(net._trainee(), samples, options, self._measure_of(net), self.history, self._spare)
 
-    def _fit_other(self, epochs: int, callback: Callable[[int, History], None]) -> None:
+    def _fit_other(self, data: Dataset, epochs: int, callback: Callable[[int, History], None]) -> None:
         """Train a net that only has a public `fit`, and record each epoch once it is measured."""
 
         def record(epoch: int, fitted: History) -> None:
@@ -377,8 +384,7 @@ class TrainingSession(Generic[Net]):
                     getattr(self.history, name).append(value)
             callback(epoch, self.history)
 
-        assert isinstance(self.data, Dataset)
-        fitted = self.net.fit(self.data.x_train, self.data.y_train, self.batch_size, epochs, callback=record)
+        fitted = self.net.fit(data.x_train, data.y_train, self.batch_size, epochs, callback=record)
         self.history.compile_seconds += fitted.compile_seconds
 
 

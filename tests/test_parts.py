@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from interrupts import Lines
 
-from fastmlp import SGD, Adam, DataError, DivergenceError, Momentum, NeuralNetwork, Parts, Scaling
+from fastmlp import (
+    SGD,
+    Adam,
+    DataError,
+    DivergenceError,
+    Momentum,
+    NeuralNetwork,
+    Parts,
+    ProgressBar,
+    Scaling,
+    TrainingSession,
+)
 from fastmlp.engine import part_reader
 from fastmlp.engine.part_reader import Reading
 from fastmlp.engine.parts import ArrayPart
@@ -141,6 +152,28 @@ class Counting(ArrayPart):
     def read(self):
         self.reads.append(self.name)
         return super().read()
+
+
+@pytest.mark.parametrize("callback", [None, ProgressBar(), lambda *_: None], ids=["none", "bar", "other"])
+@pytest.mark.parametrize("in_session", [False, True])
+def test_labels_are_read_once_to_be_counted_and_once_with_their_rows(in_session, callback):
+    """To read them of large files is most of the work before the first epoch."""
+    X, Y = samples()
+    reads = []
+
+    class Counted(ArrayPart):
+        def labels(self):
+            reads.append(self.name)
+            return super().labels()
+
+    parts = Parts([Counted(str(k), X, Y, k, k + 35) for k in (0, 35)])
+    if in_session:
+        session = TrainingSession(net_of(), parts, batch_size=8)
+        reads.clear()  # what the session looks at before is not meant
+        session.train(2, callback=callback)
+    else:
+        net_of().fit(parts, batch_size=8, number_epochs=2, callback=callback)
+    assert sorted(reads) == ["0", "0", "35", "35"]
 
 
 FORMS = {

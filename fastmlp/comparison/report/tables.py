@@ -208,7 +208,7 @@ def print_tables(results: Mapping[str, Any], console: Console) -> None:
 def markdown(results: Mapping[str, Any]) -> str:
     """Return one table of all hidden sizes in Markdown, and below it what a reader of it must know."""
     columns = {"Hidden size": lambda row: str(row["hidden_size"]), **MEASURED}
-    lines = [_markdown_line(columns), "|" + "---|" * len(columns)]
+    lines = [_markdown_line(columns), "|" + "".join("---|" if name == "Net" else "--:|" for name in columns)]
     for size in results["parameters"]["hidden_sizes"]:
         lines += [_markdown_line(cells(row, columns)) for row in ranking(results, size)]
     lines += ["", *map(_markdown_text, notes(results)), *(f"- {_markdown_text(line)}" for line in failures(results))]
