@@ -177,10 +177,10 @@ def test_update_W1_has_the_same_bits_in_every_form_and_is_right(B, D, lanes, rng
     before, dhidden = normal(rng, (padded(D, 2), lanes.units)), normal(rng, (B, lanes.units))
     before[D:] = 0
     batch = rng.permutation(B + 3)[:B]
-    results = {form: aligned_zeros(before.shape) for form in (*FORMS, "sparse, counted")}
+    results = {form: aligned_zeros(before.shape) for form in (*FORMS, "dense, not copied")}
     for form, W1 in results.items():
         W1[...] = before
-        if form == "sparse, counted":  # as where columns are too many to have room for the whole batch each
+        if form == "dense, not copied":  # as a batch that is too large to be kept twice
             monkeypatch.setattr(by_form, "_MOST_ROOM", 0)
         update(form.split(",")[0], W1, dhidden, X, batch, lanes)
         assert W1.tobytes() == results["dense"].tobytes(), form

@@ -90,7 +90,8 @@ def test_what_decays_below_normal_numbers_becomes_0():
     X = aligned_zeros((1, 2))
     for kind in ("momentum", "adam"):
         step, _ = step_of(kind, state)
-        columns = BatchColumns(np.zeros(0, np.uint64), np.zeros(0, np.uint32), 0)
+        ends, entries, room = columns_scratch(X, 2, 1, 1)
+        columns = BatchColumns(ends[0], entries[0], room)
         for _ in range(3):
             update_W1(W1, dhidden, X, np.zeros(1, np.int64), columns, step, Lanes(1))
         assert not state[0, :, : Lanes(1).units].any()

@@ -10,9 +10,19 @@ import numpy as np
 
 from .compiled import inlined, kernel
 from .lanewise import relu
-from .simd import broadcast, load, load_rows, rank1, rank1_rows, repeat_rows, row_offsets, store_rows
+from .simd import broadcast, element, load, load_rows, rank1, rank1_rows, repeat_rows, row_offsets, store, store_rows
 from .steps import take_step
-from .tags import block, block_rows, last_strip, strip, units
+from .tags import (
+    block,
+    block_rows,
+    last_strip,
+    last_strip_block,
+    panel,
+    panel_columns,
+    strip,
+    strip_block,
+    units,
+)
 
 __all__ = ["dense_by_column", "dense_hidden_forward", "dense_update_W1"]
 
@@ -64,43 +74,72 @@ def dense_hidden_forward(hidden, W1, b1, X, batch, coming, lanes):
         _forward_strip(hidden, W1, b1, X, batch, at, last_strip(lanes))
 
 
-@inlined
-def _update_block(W1, dhidden, X, batch, corner, part, rows, step):
-    """W1[k:, at:] for the columns of one register block: corner = k, at; part and rows as in `_forward_block`."""
-    (k, at), acc, stride = corner, broadcast(_ZERO, rows), W1.shape[1]
+@kernel
+def dense_by_column(columns, X, batch, lanes):
+    """A copy of the batch in panels, each with the columns of one register block of the update, row after row.
+
+    X[batch[i], k] is entries[0, start + ends[i]], where `_start_of` says where column k starts. In X itself the update
+    would read a few columns of one row, then of another row in another page of memory, and of more pages than a TLB
+    holds. A batch for which columns have no room is not copied, and ends[i] is where its row i begins in X.
+
+    Writes columns: ends (B,), entries (1, panels * room * width); reads the rows of X (n, D) numbered by batch (B,).
+    """
+    width, room, D = panel_columns(lanes), columns.room, X.shape[1]
     for i in range(len(batch)):
-        row = load(dhidden, i * stride + at, part)
-        acc = rank1(acc, X, batch[i] * X.shape[1] + k, 1, row)
+        row, at, k = batch[i] * D, i * width, 0
+        columns.ends[i] = at if room > 0 else row
+        while k + units(panel(lanes)) <= D and room > 0:
+            store(load(X, row + k, panel(lanes)), columns.entries, at)  # the next rows write over what is too much
+            k += width
+            at += room * width
+        while k < D and room > 0:
+            columns.entries[0, _start_of(k, room, width) + i * width] = X[batch[i], k]
+            k += 1
+
+
+@inlined
+def _start_of(k, room, width):
+    """Where column k of a batch starts: in the panel that has it, or in X if there are none."""
+    return k // width * room * width + k % width if room > 0 else k
+
+
+@inlined
+def _update_block(W1, dhidden, rows, columns, n, corner, tags, step):
+    """W1[k:, at:] for the columns of one register block: corner = k, start of column k, at.
+
+    rows are the panels or X; tags are of a row of the block, and of all its rows.
+    """
+    (k, start, at), (part, block_), stride = corner, tags, W1.shape[1]
+    acc = broadcast(_ZERO, block_)
+    for i in range(n):
+        acc = rank1(acc, rows, element(columns.ends, i) + start, 1, load(dhidden, i * stride + at, part))
     take_step(W1, k * stride + at, stride, acc, step)
 
 
 @kernel
-def _update_strip(W1, dhidden, X, batch, at, part, step):
-    """W1[:, at:] for one strip of the tile."""
-    k = 0
-    while k + block_rows(part) <= X.shape[1]:
-        _update_block(W1, dhidden, X, batch, (k, at), part, block(part), step)
-        k += block_rows(part)
-    while k < X.shape[1]:
-        _update_block(W1, dhidden, X, batch, (k, at), part, part, step)
-        k += 1
+def _update_strip(W1, dhidden, rows, columns, n, corner, tags, step):
+    """W1[:D, at:] for one strip of the tile: corner = D, width of a panel, at; the others as in `_update_block`."""
+    (D, width, at), (part, _), room = corner, tags, columns.room
+    whole = D - D % width
+    for k in range(0, whole, width):
+        _update_block(W1, dhidden, rows, columns, n, (k, _start_of(k, room, width), at), tags, step)
+    for k in range(whole, D):
+        _update_block(W1, dhidden, rows, columns, n, (k, _start_of(k, room, width), at), (part, part), step)
 
 
 @kernel
 def dense_update_W1(W1, dhidden, X, batch, columns, step, lanes):
     """The step of W1 by X^T dhidden for one tile.
 
-    Writes W1 (D, units) and the state of step; reads dhidden (room, units) and the rows of X (n, D) numbered by
-    batch (B,).
+    Writes W1 (D, units) and the state of step; reads dhidden (room, units) and columns, the batch in panels; or X
+    (n, D), where these have no room.
     """
-    at = 0
+    D, width, at = X.shape[1], panel_columns(lanes), 0
+    rows = columns.entries if columns.room > 0 else X
     while at + units(strip(lanes)) <= units(lanes):
-        _update_strip(W1, dhidden, X, batch, at, strip(lanes), step)
+        tags = strip(lanes), strip_block(lanes)
+        _update_strip(W1, dhidden, rows, columns, len(batch), (D, width, at), tags, step)
         at += units(strip(lanes))
     if at < units(lanes):
-        _update_strip(W1, dhidden, X, batch, at, last_strip(lanes), step)
-
-
-@kernel
-def dense_by_column(columns, X, batch, lanes):
-    """Nothing: the update takes the batch as it is."""
+        tags = last_strip(lanes), last_strip_block(lanes)
+        _update_strip(W1, dhidden, rows, columns, len(batch), (D, width, at), tags, step)

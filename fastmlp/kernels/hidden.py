@@ -25,7 +25,7 @@ from .layout import room_for
 from .packing import sparse_pays, to_sparse_rows
 from .rows import rows_hidden_forward, rows_hidden_forward_in_turns
 from .sparse import COLUMN_ENTRY, SparseRows, sparse_by_column, sparse_hidden_forward_two, sparse_update_W1
-from .tiles import Lanes, target
+from .tiles import MAX_BLOCK_ROWS, Lanes, target
 from .wide import AHEAD, SORTED_ENTRY, WideRows, digit_bits, wide_by_column, wide_update_W1
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
     "update_W1",
 ]
 
-_MOST_ROOM = 4_000_000  # bytes, of each thread, in which each column of a batch has room for all its samples
+_MOST_ROOM = 4_000_000  # bytes, of each thread, for a batch by columns in which each has room for all samples
 
 FORMS: tuple[type, ...] = (CodedPairs, CodedNonzeros, SparseRows, WideRows, np.ndarray)
 """All forms of input; an array is dense rows."""
@@ -88,15 +88,20 @@ def in_form(
 
 
 class BatchColumns(NamedTuple):
-    """One batch by columns: which samples have a nonzero there; each form has its layout (`..._by_column`)."""
+    """One batch by columns, as the update reads it; each form has its layout (`..._by_column`)."""
 
     ends: NDArray[Any]
     entries: NDArray[Any]
-    room: int  # entries for which each column has room; of `WideRows` the bits of a digit
+    room: int  # samples for which each column has room, 0 for none; of `WideRows` the bits of a digit
 
 
 def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int) -> BatchColumns:
-    """Memory for a batch of X by columns, for each thread: (threads, ...); dense rows need none."""
+    """Memory for a batch of X by columns, for each thread: (threads, ...)."""
+    if isinstance(X, np.ndarray):
+        samples = room_for(batch_size)
+        size = samples * (input_size + MAX_BLOCK_ROWS)  # the last panel may be filled in part
+        room, size = (samples, size) if size * X.itemsize <= _MOST_ROOM else (0, 0)
+        return BatchColumns(np.zeros((n_threads, samples), np.int64), np.zeros((n_threads, 1, size), X.dtype), room)
     if isinstance(X, Coded):
         numbers, room = -(-input_size // 2) if isinstance(X, CodedPairs) else input_size, room_for(batch_size)
         entries = np.zeros((n_threads, numbers * room), np.uint32)
@@ -106,9 +111,9 @@ def columns_scratch(X: Inputs, input_size: int, batch_size: int, n_threads: int)
         n_entries = min(batch_size * longest, len(X.entries)) + AHEAD
         entries = np.zeros((n_threads, 2 * n_entries), SORTED_ENTRY)
         return BatchColumns(np.zeros((n_threads, digits << bits), np.uint32), entries, bits)
-    n_columns, room = (input_size, _odd_lines(batch_size)) if isinstance(X, SparseRows) else (0, 0)
-    entries = np.zeros((n_threads, n_columns * room), COLUMN_ENTRY)
-    return BatchColumns(np.zeros((n_threads, n_columns), np.uint64), entries, room)
+    room = _odd_lines(batch_size)
+    entries = np.zeros((n_threads, input_size * room), COLUMN_ENTRY)
+    return BatchColumns(np.zeros((n_threads, input_size), np.uint64), entries, room)
 
 
 def _odd_lines(batch_size: int) -> int:
@@ -133,13 +138,13 @@ def hidden_forward_two(hidden, W1, b1, X, batch, lanes):
 def update_W1(W1, dhidden, X, batch, columns, step, lanes):
     """The step of W1 by X^T dhidden for one tile, by the kernel that fits the form of X.
 
-    A sparse batch is read by columns.
+    The batch is read by columns.
     """
     raise NotImplementedError("for kernels only")
 
 
 def prepare_columns(columns, X, batch, lanes):
-    """A batch of sparse rows by columns, as the update wants it; nothing for dense rows."""
+    """A batch by columns, as the update reads it."""
     raise NotImplementedError("for kernels only")
 
 

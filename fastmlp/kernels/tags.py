@@ -18,9 +18,13 @@ __all__ = [
     "block_rows",
     "first_pass",
     "last_strip",
+    "last_strip_block",
+    "panel",
+    "panel_columns",
     "row_pair",
     "second_pass",
     "strip",
+    "strip_block",
     "takes_turns",
     "units",
     "vector",
@@ -66,6 +70,27 @@ def block_rows(typingctx, lanes):
     return types.intp(lanes), codegen
 
 
+@intrinsic
+def panel_columns(typingctx, lanes):
+    """Columns of X in a panel: the rows of W1 in a register block of a strip, a compile-time constant."""
+    if not isinstance(lanes, LanesType):
+        return None
+    value = _panel_columns(lanes)
+
+    def codegen(context, builder, signature, args):
+        return context.get_constant(types.intp, value)
+
+    return types.intp(lanes), codegen
+
+
+def _panel_columns(lanes: LanesType) -> int:
+    return target().block_rows(target().strip_vectors(lanes.vectors))
+
+
+def _last_strip(lanes: LanesType) -> int:
+    return lanes.vectors % target().strip_vectors(lanes.vectors) or target().strip_vectors(lanes.vectors)
+
+
 def _tag(name: str, change: Any, doc: str) -> Any:
     def typing(typingctx, lanes):
         if not isinstance(lanes, LanesType):
@@ -107,8 +132,21 @@ strip = _tag(
 )
 last_strip = _tag(
     "last_strip",
-    lambda lanes: LanesType(
-        1, lanes.vectors % target().strip_vectors(lanes.vectors) or target().strip_vectors(lanes.vectors)
-    ),
+    lambda lanes: LanesType(1, _last_strip(lanes)),
     "Tag of what whole strips leave of a tile; where they leave nothing, that of a strip, not to compile another.",
+)
+strip_block = _tag(
+    "strip_block",
+    lambda lanes: LanesType(_panel_columns(lanes), target().strip_vectors(lanes.vectors)),
+    "Tag of a register block: a strip of as many rows as a panel has columns.",
+)
+last_strip_block = _tag(
+    "last_strip_block",
+    lambda lanes: LanesType(_panel_columns(lanes), _last_strip(lanes)),
+    "Tag of the same of the last strip.",
+)
+panel = _tag(
+    "panel",
+    lambda lanes: LanesType(1, -(-_panel_columns(lanes) // lanes.width)),
+    "Tag of as many vectors as hold the columns of a panel.",
 )

@@ -23,6 +23,7 @@ from .compiled import SOURCE_DIGEST
 __all__ = [
     "FLOAT",
     "INT32",
+    "MAX_BLOCK_ROWS",
     "Lanes",
     "LanesType",
     "Target",
@@ -45,6 +46,8 @@ __all__ = [
 
 FLOAT = ir.FloatType()
 INT32 = ir.IntType(32)
+MAX_BLOCK_ROWS = 8
+"""Rows of a register block, at most."""
 
 
 # --- The machine ------------------------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ class Target:
 
     def block_rows(self, vectors: int) -> int:
         """Rows of a register block: accumulators, one row of vectors and one broadcast must fit the registers."""
-        return max(1, min(8, (self.registers - 1 - vectors) // vectors))
+        return max(1, min(MAX_BLOCK_ROWS, (self.registers - 1 - vectors) // vectors))
 
 
 @functools.cache
