@@ -23,6 +23,7 @@ from numba.core.caching import (
     UserProvidedCacheLocator,
     UserWideCacheLocator,
 )
+from numba.core.runtime import rtsys
 
 from .checked_files import CheckedFiles
 from .interrupts import HeldBack
@@ -68,12 +69,17 @@ class KernelCache(FunctionCache):
         """Whether a folder can be written, or has compiled kernels, of this function or another."""
         return self.can_keep or any(next(Path(folder).glob("*.nbc"), None) for folder in self._folders)
 
-    def load_overload(self, *args: Any) -> Any:
-        """As Numba's, but None for what cannot be loaded for any reason."""
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """As Numba's, but without loading all that compiling needs, and None for what cannot be loaded for any reason.
+
+        Numba imports its implementation of NumPy first, and with it SciPy where that is installed: 0.6 of 0.7 seconds.
+        Compiled code needs only Numba's runtime.
+        """
         # LLVM calls Python for the machine code, where a KeyboardInterrupt would be lost and the code missing: a crash.
         try:
             with HeldBack():
-                return super().load_overload(*args)
+                rtsys.initialize(target_context)
+                return self._load_overload(signature, target_context)
         except Exception:  # noqa: BLE001  (unpickling what names a class that is gone may raise anything)
             return None
 
