@@ -16,6 +16,7 @@ import numpy as np
 from fastmlp.kernels.compiled import KERNEL_OPTIONS
 from fastmlp.kernels.hidden import FORMS, BatchColumns, columns_scratch, in_form
 from fastmlp.kernels.layout import aligned_zeros, choose_lanes, room_for
+from fastmlp.kernels.linking import EntryCompiler
 
 B, D = 128, 784
 
@@ -64,7 +65,7 @@ def hot_kernels(hidden_size: int, form: type) -> dict[str, str]:
 
 def _assembly(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
     """The assembly of a function for these arguments; what comes from the disk cache has none."""
-    compiled = numba.njit(**KERNEL_OPTIONS)(function)
+    compiled = numba.njit(**{**KERNEL_OPTIONS, "pipeline_class": EntryCompiler})(function)
     signature = tuple(numba.typeof(each) for each in arguments)
     compiled.compile(signature)
     return str(compiled.inspect_asm(signature))

@@ -6,6 +6,7 @@ chooses; the last two share the forward pass in `rows.py`), `output.py` and `sof
 (what an optimiser makes of a gradient), `epoch.py` (a training epoch on a team of threads, `team.py`), `prediction.py`.
 
 `layout.py`, `packing.py` and `coding.py` say how parameters and inputs lie in memory, `compress.py` how the nonzeros of
-a vector are found, `compiled.py` how kernels are compiled, `checked_files.py` how they are kept on disk, `atomics.py`
-what threads share, `interrupts.py` how Ctrl-C is held back.
+a vector are found, `compiled.py` how kernels are compiled, `linking.py` how those that kernels call become parts of
+others, `checked_files.py` how they are kept on disk, `atomics.py` what threads share, `interrupts.py` how Ctrl-C is
+held back.
 """

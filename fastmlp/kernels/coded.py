@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array
 
-from .compiled import inlined, kernel
+from .compiled import INLINED_OPTIONS, inlined, kernel
 from .rows import add_entry
 from .simd import axpy, axpy_rows, broadcast, element, load
 from .steps import moves_alone, take_step
@@ -47,7 +47,7 @@ class CodedNonzeros(NamedTuple):
     values: Float32Array
 
 
-@overload(add_entry, inline="always")
+@overload(add_entry, jit_options=INLINED_OPTIONS)
 def _add_pair(acc, X, k, W1, lanes):
     if getattr(X, "instance_class", None) is not CodedPairs:
         return None
@@ -61,7 +61,7 @@ def _add_pair(acc, X, k, W1, lanes):
     return add
 
 
-@overload(add_entry, inline="always")
+@overload(add_entry, jit_options=INLINED_OPTIONS)
 def _add_coded_nonzero(acc, X, k, W1, lanes):
     if getattr(X, "instance_class", None) is not CodedNonzeros:
         return None

@@ -20,8 +20,10 @@ import numba
 from fastmlp.errors import FastmlpError
 
 from .kernel_cache import KernelCache
+from .linking import EntryCompiler, PartCompiler
 
 __all__ = [
+    "INLINED_OPTIONS",
     "KERNEL_OPTIONS",
     "SOURCE_DIGEST",
     "cache_folder",
@@ -51,10 +53,24 @@ SOURCE_DIGEST = _source_digest(Path(__file__).parent)
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False}
 # Without NRT, Numba's runtime, references to arrays are not counted: no kernel makes or keeps an array, and the caller
 # holds those that it passes.
-_ENTRY_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False, **_OPTIONS}
+_ENTRY_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+    "_nrt": False,
+    "pipeline_class": EntryCompiler,
+    **_OPTIONS,
+}
 
-KERNEL_OPTIONS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **_OPTIONS}
+KERNEL_OPTIONS: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "_nrt": False,
+    "pipeline_class": PartCompiler,
+    **_OPTIONS,
+}
 """How Numba is to compile what only kernels call."""
+INLINED_OPTIONS: dict[str, Any] = {"forceinline": True, **KERNEL_OPTIONS}
+"""The same for what LLVM is to make a part of each kernel that calls it."""
 
 _warned_no_cache = False
 
@@ -74,12 +90,12 @@ def entry(function: Callable[..., Any]) -> Any:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that other kernels call, and keep it on disk as `entry` does.
+    """Compile a kernel that other kernels call: a part of each entry that calls it (`linking.py`), and kept with that.
 
     It has no wrapper that Python could call: to unpack its arguments takes Numba longer to compile than many a kernel.
     Python gets a TypeError.
     """
-    return _for_kernels_only(_cached(function, KERNEL_OPTIONS))
+    return _for_kernels_only(numba.njit(**KERNEL_OPTIONS)(function))
 
 
 def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -103,10 +119,10 @@ def inlined(function: Callable[..., Any]) -> Any:
     """Make `function` a part of each kernel that calls it.
 
     LLVM leaves larger helpers as calls, and a call passes some ten registers for each array and a tile through memory:
-    in the forward pass over coded pairs that took longer than the arithmetic. And a function takes Numba a tenth of a
-    second to compile, however small it is.
+    in the forward pass over coded pairs that took longer than the arithmetic. To inline what Numba makes of Python
+    would take longer: it copies and analyses that anew for each call.
     """
-    return _for_kernels_only(numba.njit(inline="always", **KERNEL_OPTIONS)(function))
+    return _for_kernels_only(numba.njit(**INLINED_OPTIONS)(function))
 
 
 def compiled_for(function: Any, *args: Any) -> Any:

@@ -139,8 +139,8 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         for c in range(len(parameters.b2)):  # an assignment to a slice takes Numba seconds to compile
             scratch.b2[0, c] = parameters.b2[c]
     for step in range(n_batches + 1):
-        last, batch = order[max(step - 1, 0) * B : min(step * B, n)], order[step * B : min((step + 1) * B, n)]
-        coming = order[min((step + 1) * B, n) : min((step + 2) * B, n)]
+        last, batch = order[(step - 1) * B : step * B], order[step * B : (step + 1) * B]
+        coming = order[(step + 1) * B : (step + 2) * B]
         logits = scratch.logits[step % 2]
         for tile in range(member.rank, n_tiles, member.size):
             if stopped(member, lanes):  # a batch may be large: not only at the meetings

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastmlp.arrays import Float32Array, Float64Array
 
-from .compiled import KERNEL_OPTIONS
+from .compiled import INLINED_OPTIONS, KERNEL_OPTIONS
 from .lanewise import multiply, without_subnormals
 from .layout import Parameters
 from .simd import axpy, broadcast, element, load, store
@@ -133,7 +133,7 @@ def _bring(W1, d, k, step, lanes):
     raise NotImplementedError("for kernels only")
 
 
-@overload(_bring, inline="always")
+@overload(_bring, jit_options=INLINED_OPTIONS)
 def _bring_decay(W1, d, k, step, lanes):
     if not is_kind(step, LazyDecayStep):
         return None
@@ -146,7 +146,7 @@ def _bring_decay(W1, d, k, step, lanes):
     return bring
 
 
-@overload(_bring, inline="always")
+@overload(_bring, jit_options=INLINED_OPTIONS)
 def _bring_momentum(W1, d, k, step, lanes):
     if not is_kind(step, LazyMomentumStep):
         return None
@@ -198,7 +198,7 @@ def _catch_up_all(W1, step, lanes):
     return catch_up
 
 
-@overload(take_step, inline="always")
+@overload(take_step, jit_options=INLINED_OPTIONS)
 def _take_lazy_step_with_decay(weights, offset, stride, gradient, step):
     if not is_kind(step, LazyDecayStep):
         return None
@@ -210,7 +210,7 @@ def _take_lazy_step_with_decay(weights, offset, stride, gradient, step):
     return take
 
 
-@overload(take_step, inline="always")
+@overload(take_step, jit_options=INLINED_OPTIONS)
 def _take_lazy_step_of_momentum(weights, offset, stride, gradient, step):
     if not is_kind(step, LazyMomentumStep):
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from .compiled import INLINED_OPTIONS, kernel
 from .lanewise import relu
 from .rows import add_entry
 from .simd import axpy, broadcast, element, load, load_rows, store_rows
@@ -43,7 +43,7 @@ class SparseRows(NamedTuple):
     entries: NDArray[np.void]  # of ROW_ENTRY, columns ascending in each row
 
 
-@overload(add_entry, inline="always")
+@overload(add_entry, jit_options=INLINED_OPTIONS)
 def _add_nonzero(acc, X, k, W1, lanes):
     if getattr(X, "instance_class", None) is not SparseRows:
         return None

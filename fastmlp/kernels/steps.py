@@ -22,7 +22,7 @@ from numba.extending import overload
 
 from fastmlp.arrays import Float32Array
 
-from .compiled import KERNEL_OPTIONS, inlined
+from .compiled import INLINED_OPTIONS, KERNEL_OPTIONS, inlined
 from .lanewise import add, divide, multiply, sqrt, without_subnormals
 from .layout import Parameters
 from .simd import add_rows, axpy, broadcast, load_rows, rows_of, store_rows
@@ -158,7 +158,7 @@ def _per_sample(decay, total):
 # --- Gradient descent -------------------------------------------------------------------------------------------------
 
 
-@overload(take_step, inline="always")
+@overload(take_step, jit_options=INLINED_OPTIONS)
 def _descend(weights, offset, stride, gradient, step):
     if is_kind(step, Descent):
 
@@ -169,7 +169,7 @@ def _descend(weights, offset, stride, gradient, step):
     return None
 
 
-@overload(take_step, inline="always")
+@overload(take_step, jit_options=INLINED_OPTIONS)
 def _descend_with_decay(weights, offset, stride, gradient, step):
     if is_kind(step, DescentWithDecay):
 
@@ -188,7 +188,7 @@ def _gradient_scale(rule, total):
     return lambda rule, total: _ONE / total if total > 0 else _ZERO
 
 
-@overload(moves_alone, inline="always")
+@overload(moves_alone, jit_options=INLINED_OPTIONS)
 def _moves_alone(step):
     return (lambda step: False) if step.instance_class in STAYING else (lambda step: True)
 
@@ -229,7 +229,7 @@ def _steps_of_momentum(rule, tile, t, total):
     return steps
 
 
-@overload(take_step, inline="always")
+@overload(take_step, jit_options=INLINED_OPTIONS)
 def _take_step_of_momentum(weights, offset, stride, gradient, step):
     if not is_kind(step, MomentumStep):
         return None
@@ -271,7 +271,7 @@ def _steps_of_adam(rule, tile, t, total):
     return steps
 
 
-@overload(take_step, inline="always")
+@overload(take_step, jit_options=INLINED_OPTIONS)
 def _take_step_of_adam(weights, offset, stride, gradient, step):
     if not issubclass(getattr(step, "instance_class", type(None)), AdamStep):
         return None

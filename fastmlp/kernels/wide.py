@@ -12,7 +12,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from .compiled import INLINED_OPTIONS, kernel
 from .rows import add_entry
 from .simd import axpy, broadcast, element, load, prefetch
 from .steps import moves_alone, take_step
@@ -45,7 +45,7 @@ def digit_bits(input_size: int) -> tuple[int, int]:
     return digits, -(-bits // digits)
 
 
-@overload(add_entry, inline="always")
+@overload(add_entry, jit_options=INLINED_OPTIONS)
 def _add_nonzero(acc, X, k, W1, lanes):
     if getattr(X, "instance_class", None) is not WideRows:
         return None
