@@ -139,6 +139,7 @@ def train_epoch(parameters, outcome, scratch, X, plan, member, lanes):
         for c in range(len(parameters.b2)):  # an assignment to a slice takes Numba seconds to compile
             scratch.b2[0, c] = parameters.b2[c]
     for step in range(n_batches + 1):
+        # Slices end where the order does; before the first batch there is none.
         last, batch = order[(step - 1) * B : step * B], order[step * B : (step + 1) * B]
         coming = order[(step + 1) * B : (step + 2) * B]
         logits = scratch.logits[step % 2]
