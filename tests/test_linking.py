@@ -1,6 +1,7 @@
 """What only kernels call is optimised and made machine code once, within the entry that calls it."""
 
 import collections
+import gc
 from types import SimpleNamespace
 
 import numba
@@ -85,6 +86,25 @@ def test_each_entry_is_optimised_and_made_machine_code_once_with_all_that_it_cal
     assert counts == {"_finalize_specific": 1, "_module_pass_manager": 1}
     assert second(values) == 16  # whose parts were compiled with the first
     assert counts == {"_finalize_specific": 2, "_module_pass_manager": 2}
+
+
+@pytest.mark.parametrize(("enabled", "dtype"), [(True, np.float64), (False, np.float32)])
+def test_garbage_is_collected_after_compiling_as_it_was_before(enabled, dtype, monkeypatch):
+    optimize, seen = linking._Entry._optimize_final_module, []
+
+    def seen_at_work(library):
+        seen.append(gc.isenabled())
+        optimize(library)
+
+    monkeypatch.setattr(second, "_cache", NullCache())
+    monkeypatch.setattr(linking._Entry, "_optimize_final_module", seen_at_work)
+    try:
+        if not enabled:
+            gc.disable()
+        assert second(np.arange(5, dtype=dtype)) == 16  # not compiled for this type before
+        assert (seen, gc.isenabled()) == ([False], enabled)
+    finally:
+        gc.enable()
 
 
 def test_what_is_replaced_and_left_out_is_numbas():

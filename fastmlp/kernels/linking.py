@@ -12,7 +12,9 @@ fails where they are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
@@ -89,10 +91,27 @@ def _with_their_parts(libraries: Iterable[Any]) -> list[Any]:
     return list(found)
 
 
+@contextlib.contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Keep Python from looking for garbage: again and again it would go through all that the compiler still needs."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class _KernelCompiler(Compiler):
     """Numba's compiler, shortened."""
 
     library_class: type[_Library]
+
+    def compile_extra(self, func: Any) -> Any:
+        """As Numba's, while Python collects no garbage."""
+        with _no_garbage_collected():
+            return super().compile_extra(func)
 
     def define_pipelines(self) -> list[Any]:
         """Numba's passes without those that no kernel needs."""
