@@ -117,11 +117,11 @@ def pairs_pay(density: float, pairs: float, vectors: int, tile_vectors: int) -> 
     A pair costs two multiply-adds per vector even where one of its values is zero, so pairs must be well filled, the
     more so the wider a tile is: with that, decoding an entry weighs less. And there must be few enough of them to beat
     register blocks. Measured on two cores of a Zen 3 (AVX2) on random bytes: for 4, 16 and 38 vectors in tiles of 2, 4
-    and 10, a pair takes as long as 0.9, 1.2 and 1.5 nonzeros of sparse rows, and as 0.19, 0.33 and 0.31 pairs to a
+    and 10, a pair takes as long as 0.9, 1.2 and 1.5 nonzeros of sparse rows, and with 0.21, 0.28 and 0.26 pairs to a
     column an epoch takes as long as a dense one (`python bench/forms.py`). MNIST has 1.7 nonzeros in a pair, and 0.11
     pairs to a column.
     """
-    return density > pairs * (1 + tile_vectors / 20) and pairs < 0.33 * vectors / (vectors + 3)
+    return density > pairs * (1 + tile_vectors / 20) and pairs < 0.3 * vectors / (vectors + 3)
 
 
 def to_coded(

@@ -81,7 +81,7 @@ def sparse_pays(density: float, vectors: int) -> bool:
 
     A nonzero costs its multiply-adds, one per vector of hidden units, and the reading of its column and value and the
     sorting into columns, which all vectors share. Measured on two cores of a Zen 3 (AVX2) on random bytes, an epoch of
-    sparse rows takes as long as a dense one at a density of 0.17, 0.35 and 0.40 for 4, 16 and 38 vectors
+    sparse rows takes as long as a dense one at a density of 0.2, 0.3 and 0.4 for 4, 16 and 38 vectors
     (`python bench/forms.py`).
     """
     return density < 0.45 * vectors / (vectors + 6)
