@@ -1,7 +1,8 @@
 """The hidden layer on dense rows, in register blocks: several samples (or columns) at once, one vector load serves all.
 
 A tile is taken in strips of a few vectors, so that a block has room for several rows in the registers. Sums run in the
-same order as in `sparse.py`, one multiply-add each, so both give the same bits.
+same order as in `sparse.py`, one multiply-add each, so both give the same bits. The update reads a copy of the batch
+in panels of as many columns as a block has rows.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from .tags import (
     panel,
     panel_columns,
     strip,
-    strip_block,
     units,
 )
 
@@ -137,7 +137,7 @@ def dense_update_W1(W1, dhidden, X, batch, columns, step, lanes):
     D, width, at = X.shape[1], panel_columns(lanes), 0
     rows = columns.entries if columns.room > 0 else X
     while at + units(strip(lanes)) <= units(lanes):
-        tags = strip(lanes), strip_block(lanes)
+        tags = strip(lanes), block(strip(lanes))
         _update_strip(W1, dhidden, rows, columns, len(batch), (D, width, at), tags, step)
         at += units(strip(lanes))
     if at < units(lanes):

@@ -24,7 +24,6 @@ __all__ = [
     "row_pair",
     "second_pass",
     "strip",
-    "strip_block",
     "takes_turns",
     "units",
     "vector",
@@ -135,15 +134,10 @@ last_strip = _tag(
     lambda lanes: LanesType(1, _last_strip(lanes)),
     "Tag of what whole strips leave of a tile; where they leave nothing, that of a strip, not to compile another.",
 )
-strip_block = _tag(
-    "strip_block",
-    lambda lanes: LanesType(_panel_columns(lanes), target().strip_vectors(lanes.vectors)),
-    "Tag of a register block: a strip of as many rows as a panel has columns.",
-)
 last_strip_block = _tag(
     "last_strip_block",
     lambda lanes: LanesType(_panel_columns(lanes), _last_strip(lanes)),
-    "Tag of the same of the last strip.",
+    "Tag of a register block of the last strip: as many rows as that of the others has, the columns of a panel.",
 )
 panel = _tag(
     "panel",
