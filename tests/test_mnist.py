@@ -321,8 +321,6 @@ def test_a_damaged_cache_is_downloaded_anew(tmp_path, monkeypatch, start_mirror)
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_mirror_is_passed_over(monkeypatch, start_mirror, bad):
-    monkeypatch.setattr(download, "DECIDE_SECONDS", 1.5)
-    monkeypatch.setattr(download, "STALL_SECONDS", 0.5)
     monkeypatch.setattr(mnist, "MIRRORS", (start_mirror(BAD[bad]), start_mirror(good)))
     check(load_mnist())
 
@@ -340,7 +338,8 @@ def test_a_bad_mirror_is_passed_over(monkeypatch, start_mirror, bad):
     ],
 )
 def test_without_a_good_mirror_a_sentence_says_why(tmp_path, monkeypatch, start_mirror, bad, reason):
-    monkeypatch.setattr(download, "DECIDE_SECONDS", 0.8)
+    if reason == "no answer":  # or else a busy machine would not answer in time either
+        monkeypatch.setattr(download, "DECIDE_SECONDS", 0.8)
     address = start_mirror(BAD[bad])
     monkeypatch.setattr(mnist, "MIRRORS", (address,))
     with pytest.raises(DataError, match=reason) as caught:
