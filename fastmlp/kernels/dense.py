@@ -13,16 +13,7 @@ from .compiled import inlined, kernel
 from .lanewise import relu
 from .simd import broadcast, element, load, load_rows, rank1, rank1_rows, repeat_rows, row_offsets, store, store_rows
 from .steps import take_step
-from .tags import (
-    block,
-    block_rows,
-    last_strip,
-    last_strip_block,
-    panel,
-    panel_columns,
-    strip,
-    units,
-)
+from .tags import block, block_rows, last_strip, last_strip_block, panel, strip, units
 
 __all__ = ["dense_by_column", "dense_hidden_forward", "dense_update_W1"]
 
@@ -84,7 +75,7 @@ def dense_by_column(columns, X, batch, lanes):
 
     Writes columns: ends (B,), entries (1, panels * room * width); reads the rows of X (n, D) numbered by batch (B,).
     """
-    width, room, D = panel_columns(lanes), columns.room, X.shape[1]
+    width, room, D = block_rows(strip(lanes)), columns.room, X.shape[1]
     for i in range(len(batch)):
         row, at, k = batch[i] * D, i * width, 0
         columns.ends[i] = at if room > 0 else row
@@ -134,7 +125,7 @@ def dense_update_W1(W1, dhidden, X, batch, columns, step, lanes):
     Writes W1 (D, units) and the state of step; reads dhidden (room, units) and columns, the batch in panels; or X
     (n, D), where these have no room.
     """
-    D, width, at = X.shape[1], panel_columns(lanes), 0
+    D, width, at = X.shape[1], block_rows(strip(lanes)), 0
     rows = columns.entries if columns.room > 0 else X
     while at + units(strip(lanes)) <= units(lanes):
         tags = strip(lanes), block(strip(lanes))

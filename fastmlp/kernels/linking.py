@@ -38,7 +38,7 @@ _NOT_NEEDED = {
     "RewriteSemanticConstants",
     "WithLifting",
 }
-"""Passes of Numba's for what no kernel has; a kernel that has it does not compile."""
+"""Passes of Numba's for what no kernel has. A kernel that had any of it would not compile."""
 
 
 class _Library(JITCodeLibrary):

@@ -20,7 +20,6 @@ __all__ = [
     "last_strip",
     "last_strip_block",
     "panel",
-    "panel_columns",
     "row_pair",
     "second_pass",
     "strip",
@@ -69,20 +68,8 @@ def block_rows(typingctx, lanes):
     return types.intp(lanes), codegen
 
 
-@intrinsic
-def panel_columns(typingctx, lanes):
-    """Columns of X in a panel: the rows of W1 in a register block of a strip, a compile-time constant."""
-    if not isinstance(lanes, LanesType):
-        return None
-    value = _panel_columns(lanes)
-
-    def codegen(context, builder, signature, args):
-        return context.get_constant(types.intp, value)
-
-    return types.intp(lanes), codegen
-
-
 def _panel_columns(lanes: LanesType) -> int:
+    """`block_rows` of a strip."""
     return target().block_rows(target().strip_vectors(lanes.vectors))
 
 
